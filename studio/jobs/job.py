@@ -1,0 +1,158 @@
+"""One long piece of work: a folder with job.json, state.json, progress.jsonl and log.txt, and the process that does it.
+
+Everything here is read from the folder, so that any process can follow a job and none has to own it.
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from studio import store
+from studio.errors import FormatError, JobError
+
+FORMAT = 1
+ACTIVE = ("running", "stopping")
+ENDED = ("stopped", "finished", "failed", "interrupted")
+HALF_SECOND = 0.5
+
+
+@dataclass(frozen=True)
+class State:
+    """`status` is queued, running, stopping, stopped, finished, failed or interrupted; times are seconds since 1970."""
+
+    status: str = "queued"
+    pid: int | None = None
+    process_started: float | None = None
+    heartbeat: float | None = None
+    message: str = ""
+    error: str = ""
+    fix: str = ""
+    started: float | None = None
+    ended: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    done: float = 0.0
+    of: float = 0.0
+    note: str = ""
+    seconds_left: float | None = None
+
+
+def process_started(pid: int) -> float | None:
+    """When the process began, in seconds since 1970; None when it is gone (or a zombie)."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.Error:
+        return None
+
+
+class Job:
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self._reported = 0.0
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def description(self) -> dict[str, Any]:
+        found = dict(store.read_json(self.folder / "job.json"))
+        if found["format"] > FORMAT:
+            raise FormatError(f"Job {self.id} was written by a newer studio", f"format {found['format']}", "Update the studio")
+        return found
+
+    @property
+    def kind(self) -> str:
+        return str(self.description["kind"])
+
+    @property
+    def home(self) -> Path:
+        return Path(self.description["home"])
+
+    @property
+    def request(self) -> dict[str, Any]:
+        return dict(self.description["request"])
+
+    @property
+    def state(self) -> State:
+        """The state on disk; a job whose process is gone without a final state is interrupted."""
+        path = self.folder / "state.json"
+        if not path.exists():
+            return State()
+        state = State(**store.read_json(path))
+        if state.status in ACTIVE and not self._alive(state):
+            state = State(**store.read_json(path))  # it may have ended between the two looks
+            if state.status in ACTIVE:
+                return self.set_state(status="interrupted", message="the process ended without a word", ended=time.time())
+        if state.status == "running" and self.stop_requested():
+            state = State(**{**asdict(state), "status": "stopping"})
+        beat = self.folder / "heartbeat"
+        return State(**{**asdict(state), "heartbeat": beat.stat().st_mtime if beat.exists() else None})
+
+    def _alive(self, state: State) -> bool:
+        if state.pid is None or state.process_started is None:
+            return False
+        started = process_started(state.pid)
+        return started is not None and abs(started - state.process_started) < 1
+
+    def set_state(self, **changes: Any) -> State:
+        path = self.folder / "state.json"
+        before = store.read_json(path) if path.exists() else {}
+        state = State(**{**before, **changes})
+        store.write_json(path, asdict(state))
+        return state
+
+    @property
+    def progress(self) -> Progress:
+        lines = store.read_json_lines(self.folder / "progress.jsonl")
+        return Progress(**lines[-1]) if lines else Progress()
+
+    def report(self, done: float, of: float, note: str = "") -> None:
+        """Appends progress, at most twice a second but always the last one."""
+        now = time.time()
+        if now - self._reported < HALF_SECOND and done < of:
+            return
+        self._reported = now
+        started = self.state.started or now
+        left = (now - started) / done * (of - done) if done > 0 else None
+        store.append_json_line(self.folder / "progress.jsonl", asdict(Progress(done, of, note, left)))
+
+    def stop_requested(self) -> bool:
+        return (self.folder / "stop").exists()
+
+    def stop(self) -> None:
+        """Asks a running job to save and end. The worker ends itself when the work does not answer in two minutes."""
+        if self.state.status in ENDED:
+            raise JobError(f"{self.id} cannot be stopped", f"it is {self.state.status}", "Resume it, or start a new one")
+        (self.folder / "stop").touch()
+        if self.state.status == "queued":
+            from studio.jobs import queue
+
+            queue.remove(self.home, self)
+
+    def wait(self, timeout: float | None = None) -> str:
+        """Returns the final status. Raises JobError when the job failed or was interrupted, or is not done in time (s)."""
+        from studio.jobs import queue
+
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (state := self.state).status not in ENDED:
+            if deadline is not None and time.monotonic() > deadline:
+                raise JobError(f"{self.id} is not done yet", state.status, "Wait longer, or stop it")
+            if state.status == "queued":
+                queue.start_next(self.home)
+            time.sleep(0.2)
+        if state.status in ("failed", "interrupted"):
+            raise JobError(f"{self.id} {'failed' if state.status == 'failed' else 'was interrupted'}", state.error or state.message, state.fix)
+        return state.status
+
+    def log_tail(self, lines: int = 50) -> str:
+        path = self.folder / "log.txt"
+        if not path.exists():
+            return ""
+        return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

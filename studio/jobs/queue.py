@@ -1,0 +1,109 @@
+"""One card, one lease: jobs wait on disk in STUDIO_HOME, in order, for all projects and all studios of this machine.
+
+queue/NUMBER.json names a waiting job; card.json the one that has the card. queue.lock guards both for an instant;
+card.lock is held by the worker for as long as it computes, and the system frees it however the worker ends.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from studio import store
+from studio.errors import JobError
+from studio.jobs.job import ACTIVE, FORMAT, Job, process_started
+
+SOURCE = Path(__file__).resolve().parents[2]
+
+
+def queue_lock(home: Path) -> FileLock:
+    return FileLock(home / "queue.lock")
+
+
+def card_lock(home: Path) -> FileLock:
+    return FileLock(home / "card.lock")
+
+
+def submit(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
+    """Puts a job at the end of the queue and starts it when the card is free. A folder that has run goes on (resume)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    job = Job(folder)
+    if (folder / "state.json").exists() and job.state.status in (*ACTIVE, "queued"):
+        raise JobError(f"{job.id} cannot be started", f"it is {job.state.status}", "Wait for it, or stop it first")
+    store.write_json(folder / "job.json", {"format": FORMAT, "kind": kind, "home": str(home), "request": request})
+    (folder / "stop").unlink(missing_ok=True)
+    job.set_state(status="queued", pid=None, process_started=None, message="", error="", fix="", started=None, ended=None)
+    with queue_lock(home):
+        numbers = [int(path.stem) for path in _entries(home)]
+        store.write_json(home / "queue" / f"{max(numbers, default=0) + 1:08d}.json", {"folder": str(folder)})
+    start_next(home)
+    return job
+
+
+def _entries(home: Path) -> list[Path]:
+    return sorted(path for path in (home / "queue").glob("*.json") if path.stem.isdigit())
+
+
+def waiting(home: Path) -> list[Job]:
+    jobs = []
+    for entry in _entries(home):
+        try:
+            jobs.append(Job(Path(store.read_json(entry)["folder"])))
+        except FileNotFoundError:
+            continue  # started or removed meanwhile
+    return jobs
+
+
+def holder(home: Path) -> Job | None:
+    """The job that has the card now."""
+    path = home / "card.json"
+    if not path.exists():
+        return None
+    card = store.read_json(path)
+    started = process_started(card["pid"])
+    if started is None or abs(started - card["process_started"]) > 1 or not Path(card["folder"]).exists():
+        return None
+    return Job(Path(card["folder"]))
+
+
+def remove(home: Path, job: Job) -> None:
+    """Takes a waiting job out of the queue; it can be started again."""
+    with queue_lock(home):
+        for entry in _entries(home):
+            if store.read_json(entry)["folder"] == str(job.folder):
+                entry.unlink()
+                job.set_state(status="stopped", message="removed from the queue", ended=time.time())
+
+
+def start_next(home: Path) -> Job | None:
+    """Starts the first waiting job when nobody has the card. Called by whoever looks; safe from anywhere at once."""
+    if not _entries(home):
+        return None
+    with queue_lock(home):
+        entries = _entries(home)
+        if holder(home) is not None or not entries:
+            return None
+        job = Job(Path(store.read_json(entries[0])["folder"]))
+        if not (job.folder / "job.json").exists():
+            entries[0].unlink()  # its project was deleted
+            return None
+        process = _spawn(job)
+        started = process_started(process.pid) or time.time()
+        job.set_state(status="running", pid=process.pid, process_started=started, started=time.time())
+        store.write_json(home / "card.json", {"folder": str(job.folder), "pid": process.pid, "process_started": started})
+        entries[0].unlink()
+        return job
+
+
+def _spawn(job: Job) -> "subprocess.Popen[bytes]":
+    """A process of its own session: it outlives the page, the studio and the terminal."""
+    path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with open(job.folder / "log.txt", "ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "studio.jobs.worker", str(job.folder)],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "PYTHONPATH": path},
+        )  # fmt: skip

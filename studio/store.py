@@ -1,0 +1,116 @@
+"""The project's folder on disk: where it is, and writing so that a crash leaves the old or the new, never half."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from studio.errors import InputError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def studio_home(home: str | Path | None = None) -> Path:
+    """The folder of all projects: `home`, else STUDIO_HOME, else the platform's user data folder. Made when absent."""
+    import platformdirs
+
+    chosen = Path(home or os.environ.get("STUDIO_HOME") or platformdirs.user_data_dir("fine-tuning-studio", False))
+    chosen = chosen.expanduser().absolute()
+    (chosen / "projects").mkdir(parents=True, exist_ok=True)
+    return chosen
+
+
+def check_name(name: str) -> str:
+    """`name` when it can be a folder's name, so that no name ever leads out of the project. Raises InputError."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise InputError(
+            "This name cannot be used", repr(name)[:80], "Use 1 to 64 letters, digits, - or _, and begin with a letter or digit"
+        )
+    return name
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes beside and renames, on disk before it returns. Raises InputError when the disk is full or read-only."""
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(beside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise InputError(f"{path.name} could not be written", str(error), "Free some space or check the folder's rights") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def append_json_line(path: Path, value: Any) -> None:
+    """One line in one write; a line cut short by a crash is passed over when read."""
+    line = (json.dumps(value, ensure_ascii=False) + "\n").encode()
+    if path.exists() and path.stat().st_size and not _ends_with_newline(path):
+        line = b"\n" + line
+    with open(path, "ab") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def read_json_lines(path: Path) -> list[Any]:
+    if not path.exists():
+        return []
+    values = []
+    for line in path.read_bytes().splitlines():
+        try:
+            values.append(json.loads(line))
+        except ValueError:
+            continue  # the last line of a process that was killed while it wrote
+    return values
+
+
+@contextmanager
+def making_folder(target: Path) -> Iterator[Path]:
+    """A folder beside `target` to fill; renamed to `target` when all went well, removed when not."""
+    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+    beside.mkdir(parents=True)
+    try:
+        yield beside
+        os.replace(beside, target)
+    except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise InputError(f"{target.name} could not be written", str(error), "Free some space or check the folder's rights") from error
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
+
+
+def content_hash(path: Path) -> str:
+    """The first 16 hex digits of the SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
