@@ -1,0 +1,268 @@
+"""Conversations as tokens: the chat template, what is trained on, what is asked, and how long it is.
+
+Trained on are the assistant's words and the token that ends them, nothing else. A template marks them itself with
+`{% generation %}`; for one that does not, the conversation up to the answer is compared with the conversation
+including it.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+DEFAULT_SYSTEM = "You are a helpful assistant."
+IGNORED = -100
+CHARACTERS_PER_TOKEN = 3.5
+SIMPLE_TEMPLATE = (
+    "{% if bos_token %}{{ bos_token }}{% endif %}{% for message in messages %}"
+    "{{ '### ' + message['role']|capitalize + ':\\n' }}"
+    "{% if message['role'] == 'assistant' %}"
+    "{% generation %}{{ message['content'] + eos_token }}{% endgeneration %}{{ '\\n\\n' }}"
+    "{% else %}{{ message['content'] + '\\n\\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '### Assistant:\\n' }}{% endif %}"
+)
+"""Given to a base model that brings no chat template: plain headings, and its own end token after each answer."""
+
+GENERATION_TAG = re.compile(r"\{%-?\s*(end)?generation\s*-?%\}")
+Message = dict[str, str]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids, and for each the label to learn or -100. `truncated` when it was cut at the maximum length."""
+
+    input_ids: list[int]
+    labels: list[int]
+    truncated: bool
+
+    @property
+    def trained_tokens(self) -> int:
+        return sum(label != IGNORED for label in self.labels)
+
+
+def load_tokenizer(model_folder: str | Path, local_files_only: bool = False) -> "PreTrainedTokenizerBase":
+    """The tokenizer of a folder or Hub id: padded on the right; pad = end token and a simple template when absent.
+
+    Raises InputError when it has no end token, for no answer could ever end.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model_folder, trust_remote_code=False, local_files_only=local_files_only)
+    if tokenizer.eos_token is None:
+        raise InputError(
+            "The model's tokenizer has no end token", str(model_folder), "Set eos_token in its tokenizer_config.json"
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = SIMPLE_TEMPLATE
+        logger.warning("%s has no chat template: plain headings (### User:, ### Assistant:) are used", model_folder)
+    tokenizer.padding_side = "right"
+    return tokenizer
+
+
+def uses_simple_template(tokenizer: "PreTrainedTokenizerBase") -> bool:
+    """Whether the studio chose the template because the model had none."""
+    return tokenizer.chat_template == SIMPLE_TEMPLATE
+
+
+def encode(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], max_length: int | None = None) -> Encoded:
+    """The conversation as tokens, with labels on the assistant's words and their end token only."""
+    text, spans = _rendered_with_answers(tokenizer, list(messages))
+    ids, labels = _tokens_with_labels(tokenizer, text, spans)
+    truncated = max_length is not None and len(ids) > max_length
+    return Encoded(ids[:max_length], labels[:max_length], truncated)
+
+
+def prompt_ids(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message]) -> list[int]:
+    """The tokens after which the model is to answer; `messages` end with a question, not with the answer."""
+    text = _render(tokenizer, list(messages), add_generation_prompt=True)
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def end_token_ids(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
+    """The tokens that end an answer: the tokenizer's end token and the one its template puts after an answer."""
+    ends = {int(tokenizer.eos_token_id)}
+    sample = encode(tokenizer, [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}])
+    trained = [label for label in sample.labels if label != IGNORED]
+    if trained and trained[-1] in set(tokenizer.added_tokens_decoder):
+        ends.add(trained[-1])
+    return sorted(ends)
+
+
+def split_answer(messages: Sequence[Message]) -> tuple[list[Message], str]:
+    """The messages before the last answer, and that answer. Raises InputError when the last message is no answer."""
+    if not messages or messages[-1]["role"] != "assistant":
+        found = messages[-1]["role"] if messages else "no message"
+        raise InputError("An example must end with the assistant's answer", f"it ends with {found}")
+    return list(messages[:-1]), messages[-1]["content"]
+
+
+def _rendered_with_answers(
+    tokenizer: "PreTrainedTokenizerBase", messages: list[Message]
+) -> tuple[str, list[tuple[int, int]]]:
+    """The text, and where in it (in characters) the answers with their end tokens are."""
+    template = tokenizer.chat_template
+    if isinstance(template, str) and GENERATION_TAG.search(template):
+        from transformers.utils.chat_template_utils import render_jinja_template
+
+        texts, spans = render_jinja_template(
+            conversations=[messages],
+            chat_template=template,
+            return_assistant_tokens_mask=True,
+            **tokenizer.special_tokens_map,
+        )
+        return texts[0], [tuple(span) for span in spans[0]]
+    text = _render(tokenizer, messages)
+    found: list[tuple[int, int]] = []
+    for number, message in enumerate(messages):
+        if message["role"] == "assistant":
+            found.append(_answer_span(tokenizer, messages, number, text, found[-1][1] if found else 0))
+    return text, found
+
+
+def _answer_span(
+    tokenizer: "PreTrainedTokenizerBase", messages: list[Message], number: int, text: str, after: int
+) -> tuple[int, int]:
+    """Where the answer `number` is, by comparing the renderings before and after it."""
+    before = _render(tokenizer, messages[:number], add_generation_prompt=True) if number else ""
+    including = _render(tokenizer, messages[: number + 1])
+    content = messages[number]["content"].strip()
+    if number and text.startswith(before) and text.startswith(including) and len(including) > len(before):
+        return len(before), len(including.rstrip())
+    # A template that rewrites earlier turns or adds thinking: the words themselves, and the end token that follows.
+    start = text.find(content, after)
+    if start < 0:
+        raise InputError("The model's chat template changes answers", content[:60], "Choose another model")
+    end = start + len(content)
+    for token in sorted({str(token) for token in tokenizer.added_tokens_decoder.values()}, key=len, reverse=True):
+        if token and text.startswith(token, end):
+            return start, end + len(token)
+    return start, end
+
+
+def _tokens_with_labels(
+    tokenizer: "PreTrainedTokenizerBase", text: str, spans: list[tuple[int, int]]
+) -> tuple[list[int], list[int]]:
+    if tokenizer.is_fast:
+        encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ids, labels, position = list(encoded["input_ids"]), [], 0
+        for token, (start, end) in zip(ids, encoded["offset_mapping"], strict=True):
+            while position < len(spans) and spans[position][1] <= start:
+                position += 1
+            inside = position < len(spans) and spans[position][0] <= start and end <= spans[position][1] and end > start
+            labels.append(token if inside else IGNORED)
+        return ids, labels
+    ids, labels, position = [], [], 0
+    for start, end in [*spans, (len(text), len(text))]:
+        asked = tokenizer(text[position:start], add_special_tokens=False)["input_ids"]
+        answered = tokenizer(text[start:end], add_special_tokens=False)["input_ids"]
+        ids += [*asked, *answered]
+        labels += [*[IGNORED] * len(asked), *answered]
+        position = end
+    return ids, labels
+
+
+def _render(tokenizer: "PreTrainedTokenizerBase", messages: list[Message], add_generation_prompt: bool = False) -> str:
+    """The template's text; a system message is put before the first question where a template refuses it."""
+    from jinja2 import TemplateError
+
+    try:
+        return _apply(tokenizer, messages, add_generation_prompt)
+    except TemplateError as error:
+        if len(messages) > 1 and messages[0]["role"] == "system" and messages[1]["role"] == "user":
+            first = {"role": "user", "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
+            return _apply(tokenizer, [first, *messages[2:]], add_generation_prompt)
+        raise InputError(
+            "The model's chat template refuses this conversation", str(error), "Roles alternate: user, then assistant"
+        ) from error
+
+
+def _apply(tokenizer: "PreTrainedTokenizerBase", messages: list[Message], add_generation_prompt: bool) -> str:
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt))
+
+
+class TokenCounter:
+    """Counts tokens without loading the model's library, so that the page may count thousands of rows at once.
+
+    With a model folder the count is exact: its template, then its tokenizer. Without one it is the estimate of
+    characters / 3.5. `name` says which: the folder's name or "estimate".
+    """
+
+    def __init__(self, model_folder: str | Path | None = None) -> None:
+        self._tokenizer: Any = None
+        self._template: Any = None
+        self._special: dict[str, str] = {}
+        self.name = "estimate"
+        file = Path(model_folder) / "tokenizer.json" if model_folder is not None else None
+        if file is not None and file.is_file():
+            from tokenizers import Tokenizer
+
+            self._tokenizer = Tokenizer.from_file(str(file))
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
+            self._template, self._special = _template_of(file.parent)
+            self.name = file.parent.name
+
+    def count(self, messages: Sequence[Message]) -> int:
+        """Tokens of the whole conversation with the template's role and end tokens."""
+        if self._tokenizer is None:
+            return round(sum(len(message["content"]) for message in messages) / CHARACTERS_PER_TOKEN)
+        return len(self._tokenizer.encode(self._text(messages), add_special_tokens=False))
+
+    def count_text(self, text: str) -> int:
+        """Tokens of a plain text, without any template."""
+        if self._tokenizer is None:
+            return round(len(text) / CHARACTERS_PER_TOKEN)
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def _text(self, messages: Sequence[Message]) -> str:
+        from jinja2 import TemplateError
+
+        whole = [*messages]
+        if len(whole) > 1 and whole[0]["role"] == "system" and whole[1]["role"] == "user":
+            folded = [{"role": "user", "content": f"{whole[0]['content']}\n\n{whole[1]['content']}"}, *whole[2:]]
+        else:
+            folded = whole
+        for candidate in (whole, folded):
+            try:
+                return str(self._template.render(messages=candidate, add_generation_prompt=False, **self._special))
+            except TemplateError:
+                continue
+        return "\n\n".join(f"### {message['role']}:\n{message['content']}" for message in whole)
+
+
+def _template_of(model_folder: Path) -> tuple[Any, dict[str, str]]:
+    """The compiled chat template of a folder, and its special tokens by name, as the model's library renders it."""
+    from jinja2 import TemplateError
+    from jinja2.ext import loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    def refuse(message: str) -> None:
+        raise TemplateError(message)
+
+    config_file, template_file = model_folder / "tokenizer_config.json", model_folder / "chat_template.jinja"
+    config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {}
+    source = template_file.read_text(encoding="utf-8") if template_file.is_file() else config.get("chat_template")
+    if isinstance(source, list):
+        source = next((entry["template"] for entry in source if entry.get("name") == "default"), None)
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
+    environment.globals["raise_exception"] = refuse
+    special = {
+        name: value["content"] if isinstance(value, dict) else str(value)
+        for name in ("bos_token", "eos_token", "pad_token", "unk_token")
+        if (value := config.get(name))
+    }
+    # The marks of what is trained on print nothing; the plain engine doesn't know them.
+    template = GENERATION_TAG.sub("", source or SIMPLE_TEMPLATE)
+    return environment.from_string(template), special

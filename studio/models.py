@@ -1,0 +1,171 @@
+"""Models: where one is, and loading it with its quantisation and its adapter. Remote code never runs."""
+
+import os
+import re
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from studio import chat
+from studio.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+STARTER = Path(__file__).resolve().parent.parent / "assets" / "starter"
+BASE = "__base__"
+TUNED = "tuned"
+HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+Quantisation = Literal["4bit", "8bit", "none"]
+
+
+def resolve(model: str | Path) -> Path | str:
+    """Where a model is: "starter" and a local folder give a folder, `owner/name` the same Hub id back.
+
+    Raises NotFoundError, which says what was looked for and what to do. Nothing is downloaded.
+    """
+    if str(model) == "starter":
+        return _checked_folder(STARTER, "starter")
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return _checked_folder(folder.absolute(), str(model))
+    if isinstance(model, str) and HUB_ID.fullmatch(model):
+        return model
+    raise NotFoundError(
+        "There is no such model",
+        f"{str(model)!r}, which is no folder of this machine and no Hub id",
+        'Give "starter", the path of a model folder (with config.json), or a Hub id such as owner/name',
+    )
+
+
+def _checked_folder(folder: Path, asked: str) -> Path:
+    if (folder / "config.json").is_file():
+        return folder
+    if asked == "starter":
+        raise NotFoundError(
+            "The starter model is missing", f"no config.json in {folder}", "Restore assets/starter from the repository"
+        )
+    if (folder / "adapter_config.json").is_file():
+        raise NotFoundError(
+            "This folder holds an adapter, not a model",
+            str(folder),
+            "Choose the base model, or export the run as merged",
+        )
+    raise NotFoundError(
+        "This folder holds no model",
+        f"no config.json in {folder}",
+        "Choose the folder with config.json and model.safetensors",
+    )
+
+
+def load(
+    model: str | Path,
+    quantisation: Quantisation = "none",
+    adapter: Path | None = None,
+    for_training: bool = False,
+) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """The causal language model and its tokenizer, on the GPU where torch can use one, else on the CPU.
+
+    `4bit` is NF4 with double quantisation and bf16 compute; `none` is bf16 on a GPU and float32 on a CPU. `adapter` is
+    loaded under the name "tuned" onto the one copy of the base. For answers the model is in eval mode with padding on
+    the left; for training the cache is off and padding on the right. Raises NotFoundError and InputError.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as library_logging
+
+    library_logging.disable_progress_bar()
+    place = resolve(model)
+    on_gpu = torch.cuda.is_available()
+    offline = isinstance(place, str) and not _hub_answers()
+    half = on_gpu or quantisation != "none"
+    try:
+        tokenizer = chat.load_tokenizer(place, local_files_only=offline)
+        loaded = AutoModelForCausalLM.from_pretrained(
+            place,
+            dtype=torch.bfloat16 if half else torch.float32,
+            quantization_config=_quantisation_config(quantisation),
+            device_map={"": int(os.environ.get("LOCAL_RANK", 0)) if on_gpu else "cpu"},
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=offline,
+        )
+    except (OSError, ValueError) as error:
+        raise _why_not(place, error) from error
+    keep_weights_unpacked(loaded)
+    if adapter is not None:
+        from peft import PeftModel
+
+        if not (adapter / "adapter_config.json").is_file():
+            raise NotFoundError(
+                "The adapter is missing", f"no adapter_config.json in {adapter}", "Has the run finished?"
+            )
+        loaded = PeftModel.from_pretrained(loaded, adapter, adapter_name=TUNED, is_trainable=for_training)
+    tokenizer.padding_side = "right" if for_training else "left"
+    loaded.config.use_cache = not for_training
+    loaded.train(for_training)
+    return loaded, tokenizer
+
+
+def _quantisation_config(quantisation: Quantisation) -> object | None:
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if quantisation == "4bit":
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+    if quantisation == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    if quantisation == "none":
+        return None
+    raise InputError("There is no such quantisation", repr(quantisation), 'Choose "4bit", "8bit" or "none"')
+
+
+def keep_weights_unpacked(model: "torch.nn.Module") -> int:
+    """Stops bitsandbytes from repacking 4-bit weights on the CPU, and returns how many layers there are.
+
+    On a processor with AVX512-BF16 the first forward without gradients packs a layer for inference and never unpacks
+    it; gradients after that are wrong without any error (bitsandbytes 0.50.2, kin of its issue 2078).
+    """
+    layers = [module for module in model.modules() if hasattr(module, "support_avx512bf16_for_cpu")]
+    for layer in layers:
+        layer.support_avx512bf16_for_cpu = False
+    return len(layers)
+
+
+def _hub_answers() -> bool:
+    """Whether the Hub's name can be looked up; without it the library would retry for a minute before it gives up."""
+    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
+        return True
+    host = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname
+    try:
+        socket.getaddrinfo(host, 443)
+    except OSError:
+        return False
+    return True
+
+
+def _why_not(place: Path | str, error: Exception) -> InputError | NotFoundError:
+    """The library's error in words that say what to do."""
+    words = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+    if "trust_remote_code" in str(error) or "custom code" in str(error):
+        return InputError(
+            "This model needs code of its own to run, which the studio does not do", str(place), "Choose another model"
+        )
+    if isinstance(place, Path):
+        if "safetensors" in str(error):
+            return InputError("The model has no safetensors weights", str(place), "Convert it with save_pretrained")
+        return InputError("The model could not be loaded", f"{place}: {words}", "Check that the folder is complete")
+    if isinstance(error, OSError):
+        return NotFoundError(
+            f"The model {place} could not be fetched from the Hub",
+            words,
+            "Check the name and the network (a gated model needs HF_TOKEN), or give a local folder",
+        )
+    return InputError(f"The model {place} could not be loaded", words, "Choose a causal language model")
