@@ -1,0 +1,365 @@
+"""The public verbs. Each is a few lines: it calls one room, and writes a step to the journal."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from studio import hardware, store
+from studio.data import filters, quality, readers, shapes, splitting, writers
+from studio.decision import advice as decision
+from studio.errors import ForbiddenError, InputError, StudioError
+from studio.evaluation import evaluate as evaluations
+from studio.evaluation.evaluate import Evaluation
+from studio.examples import Dataset, list_datasets, open_dataset, write_dataset
+from studio.export import bundle as bundles
+from studio.export import notebook, report
+from studio.export.bundle import Bundle
+from studio.inference import client
+from studio.jobs import queue
+from studio.jobs.job import Job
+from studio.journal import Journal
+from studio.memory import ModelShape, estimate
+from studio.models import resolve
+from studio.training import run as runs
+from studio.training.recipe import Recipe
+from studio.training.run import Run
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+FORMAT = 1
+
+
+class Project:
+    """One folder with everything about one task. Make one with `Project.open`."""
+
+    def __init__(self, folder: Path, home: Path, demo: bool = False) -> None:
+        self.folder, self.home, self.demo = folder, home, demo
+        self.journal = Journal(folder)
+
+    def __repr__(self) -> str:
+        return f"<Project {self.name}>"
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @classmethod
+    def open(cls, name: str, home: str | Path | None = None, demo: bool = False) -> "Project":
+        """The project of that name, made when absent. `demo` refuses what a visitor of a Space may not do."""
+        place = store.studio_home(home)
+        folder = place / "projects" / store.check_name(name)
+        if not (folder / "project.json").exists():
+            store.write_json(folder / "project.json", {"format": FORMAT, "name": name})
+        return cls(folder, place, demo)
+
+    @staticmethod
+    def list(home: str | Path | None = None) -> list[str]:
+        """Names of the projects, in the order of the alphabet."""
+        return sorted(path.parent.name for path in (store.studio_home(home) / "projects").glob("*/project.json"))
+
+    @staticmethod
+    def sample() -> Path:
+        """The sample dataset: support tickets to triage, with planted flaws."""
+        return ASSETS / "samples" / "tickets.jsonl"
+
+    # ---- data
+
+    def load(self, source: str | Path, name: str | None = None) -> Dataset:
+        """Reads JSONL, JSON, CSV or Parquet into a dataset. Rows that cannot be used are in `.problems` with line and
+        reason. Raises InputError when nothing can be read."""
+
+        def make() -> Dataset:
+            path = self._bring(Path(source).expanduser())
+            rows, unread = readers.read(path)
+            counter = self._counter()
+            examples, unshaped = shapes.to_examples(rows, path.name, counter)
+            examples = quality.score_dataset(examples)
+            problems = pd.DataFrame([*unread, *unshaped], columns=["line", "reason", "raw"]).sort_values("line")
+            origin = {"verb": "load", "source": str(path.relative_to(self.folder)), "token_counter": counter.name}
+            return write_dataset(self.folder, name or _name_from(path), examples, problems, made_by=origin)
+
+        arguments: dict[str, Any] = {"source": self._kept(Path(source).expanduser())} | ({"name": name} if name else {})
+        return self._step("load", {}, arguments, ["raw"], make, lambda made: [made.reference])
+
+    def filter(
+        self,
+        dataset: Dataset,
+        min_quality: float = 0.7,
+        preset: str = "guide",
+        max_tokens: int = 4096,
+        exact_duplicates: bool = True,
+        drop_flags: tuple[str, ...] = ("broken JSON", "TODO", "truncated"),
+    ) -> Dataset:
+        """A new dataset without the rows that would teach something wrong; `.dropped` says which and why."""
+        choices = {
+            "min_quality": min_quality,
+            "preset": preset,
+            "max_tokens": max_tokens,
+            "exact_duplicates": exact_duplicates,
+            "drop_flags": tuple(drop_flags),
+        }
+
+        def make() -> Dataset:
+            kept, dropped = filters.apply(dataset.examples, **choices)  # type: ignore[arg-type]
+            if kept.empty:
+                raise InputError("The filter keeps no row", f"0 of {len(dataset)}", "Lower the threshold or drop fewer flags")
+            origin = {"verb": "filter", "from": dataset.reference, "token_counter": dataset.description.get("token_counter")}
+            return write_dataset(self.folder, "clean", kept, dropped=dropped, made_by=origin)
+
+        return self._step("filter", {"dataset": dataset.reference}, choices, ["clean"], make, lambda made: [made.reference])
+
+    def preview_filter(self, dataset: Dataset, **choices: Any) -> dict[str, Any]:
+        """What `filter` would keep: kept, total, reasons (counts). No step."""
+        return dict(filters.preview(dataset.examples, **choices))
+
+    def split(self, dataset: Dataset, test: float = 0.1, seed: int = 0) -> tuple[Dataset, Dataset]:
+        """Two datasets, for training and for testing; the same seed gives the same rows."""
+
+        def make() -> tuple[Dataset, Dataset]:
+            origin = {"verb": "split", "from": dataset.reference, "token_counter": dataset.description.get("token_counter")}
+            train, held_out = splitting.split(dataset.examples, test=test, seed=seed)
+            return (
+                write_dataset(self.folder, "train", train, made_by=origin),
+                write_dataset(self.folder, "test", held_out, made_by=origin),
+            )
+
+        arguments = {"test": test, "seed": seed}
+        return self._step(
+            "split", {"dataset": dataset.reference}, arguments, ["train", "test"], make, lambda made: [part.reference for part in made]
+        )  # fmt: skip
+
+    def save_copy(self, dataset: Dataset) -> Path:
+        """Writes the dataset as OpenAI chat fine-tuning JSONL into the project's exports."""
+
+        def make() -> Path:
+            path = self.folder / "exports" / f"{dataset.name}-v{dataset.version}.jsonl"
+            path.parent.mkdir(exist_ok=True)
+            writers.openai_jsonl(dataset.examples, path)
+            return path
+
+        return self._step("save_copy", {"dataset": dataset.reference}, {}, ["copy"], make, lambda made: [made.name])
+
+    # ---- decide
+
+    def decide(
+        self,
+        dataset: Dataset | None = None,
+        examples: int | None = None,
+        consistency: float = 0.95,
+        specificity: float = 0.8,
+        monthly_calls: int = 50_000,
+        latency_ms: float = 500,
+    ) -> decision.Advice:
+        """Prompting, fine-tuning or a hybrid, by the guide's rule. Give a dataset or a number of examples."""
+        count = len(dataset) if dataset is not None else examples
+        if count is None:
+            raise InputError("Nothing to decide on", "no dataset and no number of examples", "Give one of the two")
+        given = {"consistency": consistency, "specificity": specificity, "monthly_calls": monthly_calls, "latency_ms": latency_ms}
+        inputs = {"dataset": dataset.reference} if dataset is not None else {}
+        arguments = given if dataset is not None else {"examples": examples, **given}
+        return self._step(
+            "decide", inputs, arguments, ["advice"], lambda: decision.decide(count, **given), lambda made: [made.approach]  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    # ---- train
+
+    def train(self, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None) -> Run:
+        """Puts the training in the queue and returns at once; `run.wait()` waits for it."""
+
+        def make() -> Run:
+            if self.demo:
+                raise ForbiddenError("Training is off in this demo", "a shared Space", "Run the studio on your own machine")
+            resolve(recipe.model)
+            return runs.start(self.folder, self.home, dataset, recipe, evaluation)
+
+        inputs = {"dataset": dataset.reference} | ({"evaluation": evaluation.reference} if evaluation is not None else {})
+        return self._step("train", inputs, {"recipe": recipe}, ["run"], make, lambda made: [made.id])
+
+    def memory(self, recipe: Recipe, dataset: Dataset | None = None) -> dict[str, Any]:
+        """needed_low, needed_high and free (bytes), parts, fits, text. No step."""
+        found = estimate(ModelShape.of(recipe.model), recipe, hardware.machine())
+        return {
+            "needed_low": found.low, "needed_high": found.high, "free": found.free, "fits": found.fits, "parts": found.parts,
+            "text": found.sentence(),
+        }  # fmt: skip
+
+    # ---- compare
+
+    def answer(self, run: Run, prompt: str, max_new_tokens: int = 256) -> dict[str, str]:
+        """The whole answers of {"base", "tuned"} to one prompt, from one copy of the weights. No step."""
+        last = {"base": "", "tuned": ""}
+        for part in self.answer_stream(run, prompt, max_new_tokens):
+            last = {"base": part["base"], "tuned": part["tuned"]}
+        return last
+
+    def answer_stream(self, run: Run, prompt: str, max_new_tokens: int = 256) -> Iterator[dict[str, Any]]:
+        """The same as it grows: {"base", "tuned", "done"}. Raises BusyError when a job has the card."""
+        if not prompt.strip():
+            raise InputError("There is nothing to answer", "an empty prompt", "Write one, or take one of the test rows")
+        yield from client.ask(self.home, self.folder, run, prompt, max_new_tokens)
+
+    def start_evaluation(self, run: Run, dataset: Dataset) -> Job:
+        """Begins to measure base, base with three examples in the prompt, and tuned; returns its job at once."""
+
+        def make() -> Job:
+            self._ready(run)
+            folder = self._next(self.folder / "evaluations", "evaluation")
+            request = {
+                "project_folder": str(self.folder), "run_id": run.id, "dataset": dataset.reference, "train_dataset": run.train_dataset,
+                "max_new_tokens": 512,
+            }  # fmt: skip
+            return queue.submit(self.home, folder, "evaluate", request)
+
+        inputs = {"run": run.id, "dataset": dataset.reference}
+        return self._step("evaluate", inputs, {}, ["report"], make, lambda made: [made.id])
+
+    def evaluate(self, run: Run, dataset: Dataset) -> Evaluation:
+        """Measures and waits: `.table` with 95 % intervals, `.answers`."""
+        job = self.start_evaluation(run, dataset)
+        job.wait()
+        return evaluations.open_evaluation(self.folder, job.id)
+
+    # ---- export
+
+    def start_export(self, run: Run, kind: str) -> Job:
+        """Begins a bundle of `kind` (adapter or merged); returns its job at once."""
+
+        def make() -> Job:
+            self._ready(run)
+            if kind not in bundles.KINDS:
+                raise InputError("There is no such kind of bundle", repr(kind), f"Choose {' or '.join(bundles.KINDS)}")
+            folder = self._next(self.folder / "jobs", "export")
+            return queue.submit(
+                self.home, folder, "export", {"project_folder": str(self.folder), "run_id": run.id, "kind": kind}
+            )  # fmt: skip
+
+        return self._step("export", {"run": run.id}, {"kind": kind}, ["bundle"], make, lambda made: [made.id])
+
+    def export(self, run: Run, kind: str = "merged") -> Bundle:
+        """Makes a bundle and waits: `.folder` and `.zip`, ready to use elsewhere."""
+        job = self.start_export(run, kind)
+        job.wait()
+        return next(made for made in bundles.list_bundles(self.folder) if made.id == job.id)
+
+    def report(self, run: Run) -> Path:
+        """One self-contained HTML page: before and after, the measures, the recipe, data, hours and cost. No step."""
+        self._ready(run)
+        measured = [made for made in self.evaluations() if made.run_id == run.id]
+        dataset = self.dataset(run.train_dataset)
+        return Path(report.write_report(self.folder, run, measured[-1] if measured else None, dataset))
+
+    def export_notebook(self, result: str | None = None) -> Path:
+        """The steps that led to `result` (a name of the journal; by default all that were done) as an .ipynb. No step."""
+        path = self.folder / "exports" / f"{self.name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        return Path(notebook.write_notebook(self.journal.steps(), result, path, f"{self.name}-again"))
+
+    # ---- looks
+
+    def datasets(self) -> "list[Dataset]":
+        return list_datasets(self.folder)
+
+    def dataset(self, name: str, version: int | None = None) -> Dataset:
+        return open_dataset(self.folder, name, version)
+
+    def runs(self) -> "list[Run]":
+        queue.start_next(self.home)
+        return runs.list_runs(self.folder)
+
+    def run(self, run_id: str) -> Run:
+        return runs.open_run(self.folder, run_id)
+
+    def evaluations(self) -> "list[Evaluation]":
+        return evaluations.list_evaluations(self.folder)
+
+    def bundles(self) -> "list[Bundle]":
+        return bundles.list_bundles(self.folder)
+
+    def waiting(self) -> "list[Job]":
+        return queue.waiting(self.home)
+
+    def card_holder(self) -> Job | None:
+        """The job that computes on the card now, of whichever project."""
+        queue.start_next(self.home)
+        return queue.holder(self.home)
+
+    # ---- how a verb becomes a step
+
+    def _step(
+        self,
+        verb: str,
+        inputs: dict[str, str],
+        arguments: dict[str, Any],
+        wanted: "list[str]",
+        make: Callable[[], Any],
+        results: Callable[[Any], "list[str]"],
+    ) -> Any:
+        """Calls `make` and writes the call to the journal: `inputs` maps parameters to results of earlier steps."""
+        names = {parameter: self.journal.name_of(result) or result for parameter, result in inputs.items()}
+        outputs = [self.journal.free_name(name) for name in wanted]
+        given = [names[key] if key in names else "" for key in inputs if key != "evaluation"]
+        shown = [*given, *(_literal(key, value) for key, value in arguments.items())]
+        shown += [f"evaluation={names['evaluation']}"] if "evaluation" in names else []
+        code = f"{', '.join(outputs)} = project.{verb}({', '.join(shown)})"
+        plain = {key: value.model_dump() if isinstance(value, Recipe) else value for key, value in arguments.items()}
+        try:
+            made = make()
+        except StudioError as error:
+            self.journal.add(verb, plain, names, [], [], code, error=str(error))
+            raise
+        self.journal.add(verb, plain, names, outputs, results(made), code)
+        return made
+
+    def _bring(self, source: Path) -> Path:
+        """Copies what the user brings into the project, so that a notebook finds it when the upload is gone."""
+        if not source.is_file():
+            raise InputError("There is no such file", str(source), "Check the path")
+        if self.demo and not _is_uploaded(source):
+            raise ForbiddenError("Files of this machine cannot be read here", "a shared Space", "Upload the file or use the sample")
+        kept = self.folder / self._kept_place(source)
+        if not kept.exists():
+            kept.parent.parent.mkdir(exist_ok=True)
+            with store.making_folder(kept.parent) as folder:
+                shutil.copyfile(source, folder / kept.name)
+        return kept
+
+    def _kept_place(self, source: Path) -> Path:
+        return Path("sources") / store.content_hash(source) / source.name
+
+    def _kept(self, source: Path) -> str:
+        """The path that a notebook can use later; the given one where there is no such file."""
+        return str(self.folder / self._kept_place(source)) if source.is_file() else str(source)
+
+    def _counter(self) -> Any:
+        from studio.chat import TokenCounter
+        from studio.models import STARTER
+
+        return TokenCounter(STARTER)
+
+    def _ready(self, run: Run) -> None:
+        if not run.is_ready:
+            raise InputError(f"{run.id} has no adapter yet", run.state, "Wait until it has finished, or resume it")
+
+    @staticmethod
+    def _next(parent: Path, kind: str) -> Path:
+        numbers = [int(path.name.rsplit("-", 1)[1]) for path in parent.glob(f"{kind}-*") if path.name.rsplit("-", 1)[1].isdigit()]
+        return parent / f"{kind}-{max(numbers, default=0) + 1:03d}"
+
+
+def _literal(key: str, value: Any) -> str:
+    if isinstance(value, Recipe):
+        return f"Recipe({', '.join(f'{name}={choice!r}' for name, choice in value.differences().items())})"
+    return repr(value) if key in ("source", "kind") else f"{key}={value!r}"
+
+
+def _name_from(path: Path) -> str:
+    cleaned = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in path.stem).strip("-_")
+    return cleaned[:64] or "data"
+
+
+def _is_uploaded(source: Path) -> bool:
+    inside = (Path(tempfile.gettempdir()).resolve(), ASSETS.resolve())
+    return any(source.resolve().is_relative_to(place) for place in inside)

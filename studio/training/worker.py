@@ -1,0 +1,172 @@
+"""Trains one recipe in its own process, top to bottom: data, model, trainer, resume, adapter, result."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from studio import store
+from studio.errors import InputError
+from studio.examples import Dataset, open_dataset
+from studio.jobs.job import Job
+from studio.training.recipe import Recipe
+from studio.training.run import Run
+
+CHECKPOINTS_KEPT = 2  # the best and the last
+
+
+def work(job: Job) -> None:
+    import torch
+    from peft import LoraConfig
+    from transformers import set_seed
+    from trl import SFTConfig, SFTTrainer
+
+    from studio import models
+    from studio.training.progress import ProgressCallback
+
+    run, project_folder = Run(job.folder), Path(job.request["project_folder"])
+    recipe = run.recipe
+    job.report(0, 1, "loading the model")
+    on_gpu = torch.cuda.is_available()
+    set_seed(recipe.seed)
+    quantisation = "4bit" if recipe.method == "qlora" else "none"
+    model, tokenizer = models.load(recipe.model, quantisation, for_training=True)
+    if recipe.method == "full":
+        model = model.float()
+
+    train_rows, truncated = encode_rows(tokenizer, open_dataset(project_folder, run.train_dataset), recipe)
+    evaluation_rows = None
+    if run.evaluation_dataset:
+        evaluation_rows, _ = encode_rows(tokenizer, open_dataset(project_folder, run.evaluation_dataset), recipe)
+
+    every = 1 / recipe.evaluations
+    steps = recipe.steps_for(len(train_rows))
+    arguments = SFTConfig(
+        output_dir=str(job.folder / "checkpoints"),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.accumulation,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        warmup_steps=int(recipe.warmup_share * steps),
+        lr_scheduler_type=recipe.schedule,
+        max_length=recipe.max_length,
+        packing=recipe.packing,
+        packing_strategy="bfd_split",
+        optim=recipe.optimizer,
+        max_grad_norm=recipe.max_gradient_norm,
+        gradient_checkpointing=recipe.gradient_checkpointing,
+        logging_steps=recipe.logging_steps,
+        eval_strategy="steps" if evaluation_rows else "no",
+        eval_steps=every if evaluation_rows else None,
+        eval_on_start=bool(evaluation_rows),
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=CHECKPOINTS_KEPT,
+        load_best_model_at_end=bool(evaluation_rows),
+        metric_for_best_model="eval_loss" if evaluation_rows else None,
+        greater_is_better=False,
+        use_cpu=not on_gpu,
+        bf16=on_gpu,
+        dataloader_pin_memory=on_gpu,
+        seed=recipe.seed,
+        report_to="none",
+        disable_tqdm=True,
+    )
+    adapter = None
+    if recipe.uses_adapter:
+        adapter = LoraConfig(
+            r=recipe.r, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=recipe.targets, bias="none", task_type="CAUSAL_LM"
+        )  # fmt: skip
+    trainer = SFTTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=train_rows,
+        eval_dataset=evaluation_rows,
+        processing_class=tokenizer,
+        peft_config=adapter,
+        callbacks=[ProgressCallback(job, job.folder / "metrics.jsonl")],
+    )
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    begun = time.monotonic()
+    checkpoint = last_whole_checkpoint(job.folder / "checkpoints")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+    job.report(1, 1, "saving")
+    save_model(trainer, tokenizer, run)
+    state = trainer.state
+    tokens = max((row.get("num_tokens", 0.0) for row in state.log_history), default=0.0)
+    seconds = run.result.get("seconds", 0.0) + time.monotonic() - begun
+    store.write_json(
+        job.folder / "result.json",
+        {
+            "steps": state.global_step,
+            "best_step": state.best_global_step or state.global_step,
+            "best_eval_loss": state.best_metric,
+            "seconds": seconds,
+            "tokens": tokens,
+            "tokens_per_second": tokens / max(time.monotonic() - begun, 1e-9),
+            "truncated": truncated,
+            "trainable_parameters": sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad),
+            "peak_memory": peak_memory(on_gpu),
+        },
+    )
+    if not job.stop_requested():
+        shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
+
+
+def encode_rows(tokenizer: Any, dataset: Dataset, recipe: Recipe) -> tuple[Any, int]:
+    """A datasets.Dataset of input_ids and labels (lists of token ids), and how many examples were cut."""
+    import datasets
+
+    from studio import chat
+
+    encoded = [chat.encode(tokenizer, messages, recipe.max_length) for messages in dataset.examples["messages"]]
+    useful = [row for row in encoded if any(label != -100 for label in row.labels)]
+    if not useful:
+        raise InputError(
+            "No example leaves anything to learn", f"{len(encoded)} examples in {dataset.reference}, max_length {recipe.max_length}",
+            "Use a longer max_length, or examples with an answer",
+        )  # fmt: skip
+    table = {"input_ids": [row.input_ids for row in useful], "labels": [row.labels for row in useful]}
+    return datasets.Dataset.from_dict(table), sum(row.truncated for row in encoded)
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; one that a crash cut short is left out."""
+    needed = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth")
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]), reverse=True)
+    for path in found:
+        if all((path / name).exists() for name in needed):
+            try:
+                store.read_json(path / "trainer_state.json")
+            except ValueError:
+                continue
+            return path
+    return None
+
+
+def save_model(trainer: Any, tokenizer: Any, run: Run) -> None:
+    """The adapter (or, after a full training, the model in bf16), whole or not at all."""
+    import torch
+
+    shutil.rmtree(run.adapter_folder, ignore_errors=True)
+    with store.making_folder(run.adapter_folder) as folder:
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if not run.recipe.uses_adapter:
+            model = model.to(torch.bfloat16)
+        model.save_pretrained(folder, safe_serialization=True)
+        tokenizer.save_pretrained(folder)
+
+
+def peak_memory(on_gpu: bool) -> int:
+    """Bytes: of the GPU, or the resident memory of this process."""
+    if on_gpu:
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
