@@ -38,7 +38,9 @@ class Dataset:
     def description(self) -> dict[str, Any]:
         found = store.read_json(self.folder / "description.json")
         if found["format"] > FORMAT:
-            raise FormatError(f"Dataset {self.name} was written by a newer studio", f"format {found['format']}", "Update the studio")
+            raise FormatError(
+                f"Dataset {self.name} was written by a newer studio", f"format {found['format']}", "Update the studio"
+            )
         return dict(found)
 
     @cached_property
@@ -113,7 +115,9 @@ def open_dataset(project_folder: Path, name: str, version: int | None = None) ->
     parent = project_folder / "datasets" / store.check_name(name)
     versions = _versions(parent)
     if not versions or (version is not None and version not in versions):
-        raise NotFoundError("There is no such dataset", f"{name}" + (f" v{version}" if version else ""), "Load it first")
+        raise NotFoundError(
+            "There is no such dataset", f"{name}" + (f" v{version}" if version else ""), "Load it first"
+        )
     chosen = version or versions[-1]
     return Dataset(parent / f"v{chosen}", name, chosen)
 

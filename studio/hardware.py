@@ -36,7 +36,11 @@ def machine() -> Machine:
     ram = psutil.virtual_memory()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpu = _first_gpu()
-    problem = "torch is a CPU build: pip install --force-reinstall torch from the CUDA index" if gpu and _torch_is_cpu_build() else None
+    problem = (
+        "torch is a CPU build: pip install --force-reinstall torch from the CUDA index"
+        if gpu and _torch_is_cpu_build()
+        else None
+    )
     if gpu and not problem:
         name, total, free = gpu
         return Machine("cuda", name, cores, total, free, ram.total, ram.available, None)

@@ -38,7 +38,12 @@ class Journal:
 
     def name_of(self, result: str) -> str | None:
         """The name that stands for `result` now: later steps may have taken an earlier one's name."""
-        named = {name: value for step in self.steps() if step.state == "done" for name, value in zip(step.outputs, step.results, strict=True)}
+        named = {
+            name: value
+            for step in self.steps()
+            if step.state == "done"
+            for name, value in zip(step.outputs, step.results, strict=True)
+        }
         return next((name for name, value in named.items() if value == result), None)
 
     def free_name(self, wanted: str) -> str:

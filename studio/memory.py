@@ -74,7 +74,9 @@ class ModelShape:
                 head * (config.get("num_key_value_heads") or heads), config["vocab_size"], bool(config.get("tie_word_embeddings", True)),
             )  # fmt: skip
         except KeyError as error:
-            raise InputError("This model's config.json is not that of a language model", f"no {error}", "Choose another model") from None
+            raise InputError(
+                "This model's config.json is not that of a language model", f"no {error}", "Choose another model"
+            ) from None
 
     @classmethod
     def _from_name(cls, name: str) -> "ModelShape":
@@ -88,7 +90,9 @@ class ModelShape:
         parameters = float(found[1]) * (1e9 if found[2].lower() == "b" else 1e6)
         hidden = round((parameters / 7e9) ** (1 / 3) * 4096 / 64) * 64 or 64
         per_layer = hidden * hidden * 4 + 3 * hidden * int(2.7 * hidden)
-        return cls(hidden, int(2.7 * hidden), max(1, round(parameters * 0.96 / per_layer)), hidden, 32_000, False, known=False)
+        return cls(
+            hidden, int(2.7 * hidden), max(1, round(parameters * 0.96 / per_layer)), hidden, 32_000, False, known=False
+        )
 
 
 @dataclass(frozen=True)

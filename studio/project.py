@@ -105,11 +105,19 @@ class Project:
         def make() -> Dataset:
             kept, dropped = filters.apply(dataset.examples, **choices)  # type: ignore[arg-type]
             if kept.empty:
-                raise InputError("The filter keeps no row", f"0 of {len(dataset)}", "Lower the threshold or drop fewer flags")
-            origin = {"verb": "filter", "from": dataset.reference, "token_counter": dataset.description.get("token_counter")}
+                raise InputError(
+                    "The filter keeps no row", f"0 of {len(dataset)}", "Lower the threshold or drop fewer flags"
+                )
+            origin = {
+                "verb": "filter",
+                "from": dataset.reference,
+                "token_counter": dataset.description.get("token_counter"),
+            }
             return write_dataset(self.folder, "clean", kept, dropped=dropped, made_by=origin)
 
-        return self._step("filter", {"dataset": dataset.reference}, choices, ["clean"], make, lambda made: [made.reference])
+        return self._step(
+            "filter", {"dataset": dataset.reference}, choices, ["clean"], make, lambda made: [made.reference]
+        )
 
     def preview_filter(self, dataset: Dataset, **choices: Any) -> dict[str, Any]:
         """What `filter` would keep: kept, total, reasons (counts). No step."""
@@ -119,7 +127,11 @@ class Project:
         """Two datasets, for training and for testing; the same seed gives the same rows."""
 
         def make() -> tuple[Dataset, Dataset]:
-            origin = {"verb": "split", "from": dataset.reference, "token_counter": dataset.description.get("token_counter")}
+            origin = {
+                "verb": "split",
+                "from": dataset.reference,
+                "token_counter": dataset.description.get("token_counter"),
+            }
             train, held_out = splitting.split(dataset.examples, test=test, seed=seed)
             return (
                 write_dataset(self.folder, "train", train, made_by=origin),
@@ -157,7 +169,12 @@ class Project:
         count = len(dataset) if dataset is not None else examples
         if count is None:
             raise InputError("Nothing to decide on", "no dataset and no number of examples", "Give one of the two")
-        given = {"consistency": consistency, "specificity": specificity, "monthly_calls": monthly_calls, "latency_ms": latency_ms}
+        given = {
+            "consistency": consistency,
+            "specificity": specificity,
+            "monthly_calls": monthly_calls,
+            "latency_ms": latency_ms,
+        }
         inputs = {"dataset": dataset.reference} if dataset is not None else {}
         arguments = given if dataset is not None else {"examples": examples, **given}
         return self._step(
@@ -171,11 +188,15 @@ class Project:
 
         def make() -> Run:
             if self.demo:
-                raise ForbiddenError("Training is off in this demo", "a shared Space", "Run the studio on your own machine")
+                raise ForbiddenError(
+                    "Training is off in this demo", "a shared Space", "Run the studio on your own machine"
+                )
             resolve(recipe.model)
             return runs.start(self.folder, self.home, dataset, recipe, evaluation)
 
-        inputs = {"dataset": dataset.reference} | ({"evaluation": evaluation.reference} if evaluation is not None else {})
+        inputs = {"dataset": dataset.reference} | (
+            {"evaluation": evaluation.reference} if evaluation is not None else {}
+        )
         return self._step("train", inputs, {"recipe": recipe}, ["run"], make, lambda made: [made.id])
 
     def memory(self, recipe: Recipe, dataset: Dataset | None = None) -> dict[str, Any]:
@@ -300,7 +321,7 @@ class Project:
         """Calls `make` and writes the call to the journal: `inputs` maps parameters to results of earlier steps."""
         names = {parameter: self.journal.name_of(result) or result for parameter, result in inputs.items()}
         outputs = [self.journal.free_name(name) for name in wanted]
-        given = [names[key] if key in names else "" for key in inputs if key != "evaluation"]
+        given = [names[key] for key in inputs if key != "evaluation"]
         shown = [*given, *(_literal(key, value) for key, value in arguments.items())]
         shown += [f"evaluation={names['evaluation']}"] if "evaluation" in names else []
         code = f"{', '.join(outputs)} = project.{verb}({', '.join(shown)})"
@@ -318,7 +339,9 @@ class Project:
         if not source.is_file():
             raise InputError("There is no such file", str(source), "Check the path")
         if self.demo and not _is_uploaded(source):
-            raise ForbiddenError("Files of this machine cannot be read here", "a shared Space", "Upload the file or use the sample")
+            raise ForbiddenError(
+                "Files of this machine cannot be read here", "a shared Space", "Upload the file or use the sample"
+            )
         kept = self.folder / self._kept_place(source)
         if not kept.exists():
             kept.parent.parent.mkdir(exist_ok=True)
@@ -345,7 +368,11 @@ class Project:
 
     @staticmethod
     def _next(parent: Path, kind: str) -> Path:
-        numbers = [int(path.name.rsplit("-", 1)[1]) for path in parent.glob(f"{kind}-*") if path.name.rsplit("-", 1)[1].isdigit()]
+        numbers = [
+            int(path.name.rsplit("-", 1)[1])
+            for path in parent.glob(f"{kind}-*")
+            if path.name.rsplit("-", 1)[1].isdigit()
+        ]
         return parent / f"{kind}-{max(numbers, default=0) + 1:03d}"
 
 
@@ -356,7 +383,9 @@ def _literal(key: str, value: Any) -> str:
 
 
 def _name_from(path: Path) -> str:
-    cleaned = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in path.stem).strip("-_")
+    cleaned = "".join(
+        letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in path.stem
+    ).strip("-_")
     return cleaned[:64] or "data"
 
 

@@ -30,7 +30,9 @@ def check_name(name: str) -> str:
     """`name` when it can be a folder's name, so that no name ever leads out of the project. Raises InputError."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InputError(
-            "This name cannot be used", repr(name)[:80], "Use 1 to 64 letters, digits, - or _, and begin with a letter or digit"
+            "This name cannot be used",
+            repr(name)[:80],
+            "Use 1 to 64 letters, digits, - or _, and begin with a letter or digit",
         )
     return name
 
@@ -47,7 +49,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         os.replace(beside, path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise InputError(f"{path.name} could not be written", str(error), "Free some space or check the folder's rights") from error
+        raise InputError(
+            f"{path.name} could not be written", str(error), "Free some space or check the folder's rights"
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -101,7 +105,9 @@ def making_folder(target: Path) -> Iterator[Path]:
         os.replace(beside, target)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
-        raise InputError(f"{target.name} could not be written", str(error), "Free some space or check the folder's rights") from error
+        raise InputError(
+            f"{target.name} could not be written", str(error), "Free some space or check the folder's rights"
+        ) from error
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise

@@ -64,7 +64,9 @@ class Job:
     def description(self) -> dict[str, Any]:
         found = dict(store.read_json(self.folder / "job.json"))
         if found["format"] > FORMAT:
-            raise FormatError(f"Job {self.id} was written by a newer studio", f"format {found['format']}", "Update the studio")
+            raise FormatError(
+                f"Job {self.id} was written by a newer studio", f"format {found['format']}", "Update the studio"
+            )
         return found
 
     @property
@@ -89,7 +91,9 @@ class Job:
         if state.status in ACTIVE and not self._alive(state):
             state = State(**store.read_json(path))  # it may have ended between the two looks
             if state.status in ACTIVE:
-                return self.set_state(status="interrupted", message="the process ended without a word", ended=time.time())
+                return self.set_state(
+                    status="interrupted", message="the process ended without a word", ended=time.time()
+                )
         if state.status == "running" and self.stop_requested():
             state = State(**{**asdict(state), "status": "stopping"})
         beat = self.folder / "heartbeat"
@@ -129,7 +133,9 @@ class Job:
     def stop(self) -> None:
         """Asks a running job to save and end. The worker ends itself when the work does not answer in two minutes."""
         if self.state.status in ENDED:
-            raise JobError(f"{self.id} cannot be stopped", f"it is {self.state.status}", "Resume it, or start a new one")
+            raise JobError(
+                f"{self.id} cannot be stopped", f"it is {self.state.status}", "Resume it, or start a new one"
+            )
         (self.folder / "stop").touch()
         if self.state.status == "queued":
             from studio.jobs import queue
@@ -148,7 +154,11 @@ class Job:
                 queue.start_next(self.home)
             time.sleep(0.2)
         if state.status in ("failed", "interrupted"):
-            raise JobError(f"{self.id} {'failed' if state.status == 'failed' else 'was interrupted'}", state.error or state.message, state.fix)
+            raise JobError(
+                f"{self.id} {'failed' if state.status == 'failed' else 'was interrupted'}",
+                state.error or state.message,
+                state.fix,
+            )
         return state.status
 
     def log_tail(self, lines: int = 50) -> str:

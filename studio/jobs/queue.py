@@ -36,7 +36,9 @@ def submit(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
         raise JobError(f"{job.id} cannot be started", f"it is {job.state.status}", "Wait for it, or stop it first")
     store.write_json(folder / "job.json", {"format": FORMAT, "kind": kind, "home": str(home), "request": request})
     (folder / "stop").unlink(missing_ok=True)
-    job.set_state(status="queued", pid=None, process_started=None, message="", error="", fix="", started=None, ended=None)
+    job.set_state(
+        status="queued", pid=None, process_started=None, message="", error="", fix="", started=None, ended=None
+    )
     with queue_lock(home):
         numbers = [int(path.stem) for path in _entries(home)]
         store.write_json(home / "queue" / f"{max(numbers, default=0) + 1:08d}.json", {"folder": str(folder)})
@@ -94,7 +96,9 @@ def start_next(home: Path) -> Job | None:
         process = _spawn(job)
         started = process_started(process.pid) or time.time()
         job.set_state(status="running", pid=process.pid, process_started=started, started=time.time())
-        store.write_json(home / "card.json", {"folder": str(job.folder), "pid": process.pid, "process_started": started})
+        store.write_json(
+            home / "card.json", {"folder": str(job.folder), "pid": process.pid, "process_started": started}
+        )
         entries[0].unlink()
         return job
 

@@ -41,7 +41,10 @@ def explain(error: BaseException) -> tuple[str, str]:
     if isinstance(error, StudioError):
         return error.what + (f" (found: {error.found})" if error.found else ""), error.fix
     if isinstance(error, MemoryError) or "OutOfMemory" in name or "can't allocate memory" in words:
-        return "Out of memory", "Use qlora, a smaller batch with more accumulation, a shorter max_length, or a smaller model"
+        return (
+            "Out of memory",
+            "Use qlora, a smaller batch with more accumulation, a shorter max_length, or a smaller model",
+        )
     if isinstance(error, OSError) and error.errno == 28 or "No space left" in words:
         return "The disk is full", "Free some space, then resume: the last whole checkpoint is kept"
     return f"{name}: {words}"[:500], "See the log for the whole story"

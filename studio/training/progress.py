@@ -28,11 +28,19 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         if "loss" not in logs and "eval_loss" not in logs:
             return  # the trainer's closing summary
         now = time.monotonic()
-        row: dict[str, float] = {"step": state.global_step, "epoch": logs.get("epoch", 0.0), "seconds": now - self.begun}
+        row: dict[str, float] = {
+            "step": state.global_step,
+            "epoch": logs.get("epoch", 0.0),
+            "seconds": now - self.begun,
+        }
         if "eval_loss" in logs:
             row["eval_loss"] = logs["eval_loss"]
         else:
-            row |= {"loss": logs["loss"], "learning_rate": logs["learning_rate"], "gradient_norm": float(logs["grad_norm"])}
+            row |= {
+                "loss": logs["loss"],
+                "learning_rate": logs["learning_rate"],
+                "gradient_norm": float(logs["grad_norm"]),
+            }
             tokens = logs.get("num_tokens", 0.0)
             row["tokens_per_second"] = (tokens - self.tokens) / max(now - self.last, 1e-9)
             self.tokens = tokens

@@ -29,7 +29,9 @@ class Recipe(BaseModel):
     weight_decay: float = Field(0.01, ge=0, lt=1, description="decoupled weight decay")
     warmup_share: float = Field(0.03, ge=0, lt=1, description="share of the steps over which the rate rises")
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="how the rate falls after warm-up")
-    max_length: int = Field(2048, ge=16, le=1_048_576, description="tokens of one example; longer ones are cut and counted")
+    max_length: int = Field(
+        2048, ge=16, le=1_048_576, description="tokens of one example; longer ones are cut and counted"
+    )
     packing: bool = Field(False, description="several examples in one row (bfd_split: nothing is lost)")
     r: int = Field(16, ge=1, le=1024, description="rank of the adapter's matrices")
     alpha: int = Field(32, ge=1, le=4096, description="scale of the adapter: its output is multiplied by alpha / r")
@@ -141,29 +143,50 @@ def _recommend(cls: type[Recipe], dataset: Dataset, model: str, method: Method) 
     rate = next(rate for size, rate in adapter_rates if billions < size)
     if method == "full":
         rate = 5e-4 if billions < 0.1 else 2e-5
-        choose("learning_rate", rate, "all weights move, so each moves less than an adapter's" if billions >= 0.1 else "a very small model")
+        choose(
+            "learning_rate",
+            rate,
+            "all weights move, so each moves less than an adapter's" if billions >= 0.1 else "a very small model",
+        )
     else:
         choose("learning_rate", rate, f"adapters of a model of {_size(billions)} learn well at this rate")
     batch, accumulation = (16, 1) if billions < 0.1 else (4, 4)
     epochs = 3.0
     while math.ceil(rows / (batch * accumulation)) * epochs < FEWEST_STEPS and batch * accumulation > 4:
         batch, accumulation = (batch, accumulation // 2) if accumulation > 1 else (batch // 2, 1)
-    choose("batch_size", batch, "fits a small card" if billions >= 0.1 else "the model is tiny, so many rows go at once")
+    choose(
+        "batch_size", batch, "fits a small card" if billions >= 0.1 else "the model is tiny, so many rows go at once"
+    )
     choose("accumulation", accumulation, f"{batch * accumulation} examples make one step")
     while math.ceil(rows / (batch * accumulation)) * epochs < FEWEST_STEPS and epochs < MOST_EPOCHS:
         epochs += 1
     steps = math.ceil(rows / (batch * accumulation)) * epochs
     few = steps < FEWEST_STEPS
-    choose("epochs", epochs, f"{steps:.0f} optimiser steps" + (f": few, because {rows} examples are few; add more" if few else ", enough to learn from"))
+    choose(
+        "epochs",
+        epochs,
+        f"{steps:.0f} optimiser steps"
+        + (f": few, because {rows} examples are few; add more" if few else ", enough to learn from"),
+    )
     longest = int(tokens.max()) if rows else 0
     length = min(2048, max(64, math.ceil((longest + 16) / 64) * 64))
     cut = int((tokens > length).sum())
-    choose("max_length", length, "the longest example fits" if not cut else f"{cut} longer examples are cut; filter them")
+    choose(
+        "max_length", length, "the longest example fits" if not cut else f"{cut} longer examples are cut; filter them"
+    )
     choose("packing", False, "packing short rows would leave too few steps")
     if billions >= 0.1 and steps > 20 * FEWEST_STEPS:
         choose("packing", True, "there is enough data that packing saves time and leaves steps enough")
-    choose("gradient_checkpointing", billions >= 0.1, "saves memory" if billions >= 0.1 else "memory is no concern at this size")
-    choose("optimizer", "paged_adamw_8bit" if billions >= 0.5 else "adamw_torch", "an optimiser state of 2 bytes a weight" if billions >= 0.5 else "exact, and small here")
+    choose(
+        "gradient_checkpointing",
+        billions >= 0.1,
+        "saves memory" if billions >= 0.1 else "memory is no concern at this size",
+    )
+    choose(
+        "optimizer",
+        "paged_adamw_8bit" if billions >= 0.5 else "adamw_torch",
+        "an optimiser state of 2 bytes a weight" if billions >= 0.5 else "exact, and small here",
+    )
     choose("logging_steps", max(1, int(steps) // 50), "about fifty points on the loss curve")
     choose("evaluations", 6, "often enough to see it turn")
     choose("warmup_share", 0.05, "a gentle start")
@@ -171,7 +194,11 @@ def _recommend(cls: type[Recipe], dataset: Dataset, model: str, method: Method) 
     if method != "full":
         choose("r", 16, "enough for a format or a style")
         choose("alpha", 32, "twice the rank")
-        choose("dropout", 0.05 if billions >= 0.1 else 0.0, "against learning by heart" if billions >= 0.1 else "a tiny adapter needs none")
+        choose(
+            "dropout",
+            0.05 if billions >= 0.1 else 0.0,
+            "against learning by heart" if billions >= 0.1 else "a tiny adapter needs none",
+        )
         choose("targets", "all-linear", "adapters on every linear layer come near a full training (QLoRA, section 4)")
     return cls(**values, reasons=reasons)
 

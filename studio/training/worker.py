@@ -39,7 +39,7 @@ def work(job: Job) -> None:
     if run.evaluation_dataset:
         evaluation_rows, _ = encode_rows(tokenizer, open_dataset(project_folder, run.evaluation_dataset), recipe)
 
-    every = 1 / recipe.evaluations
+    every = min(1 / recipe.evaluations, 0.9999)  # a share of the steps; 1 would mean every step
     steps = recipe.steps_for(len(train_rows))
     arguments = SFTConfig(
         output_dir=str(job.folder / "checkpoints"),
@@ -109,7 +109,9 @@ def work(job: Job) -> None:
             "tokens": tokens,
             "tokens_per_second": tokens / max(time.monotonic() - begun, 1e-9),
             "truncated": truncated,
-            "trainable_parameters": sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad),
+            "trainable_parameters": sum(
+                weight.numel() for weight in trainer.model.parameters() if weight.requires_grad
+            ),
             "peak_memory": peak_memory(on_gpu),
         },
     )

@@ -75,7 +75,9 @@ def test_a_process_that_took_the_same_number_is_not_mistaken(tmp_path: Path) -> 
 
 def test_progress_and_a_line_cut_short(tmp_path: Path) -> None:
     job = Job(tmp_path)
-    job.set_state(status="running", pid=os.getpid(), process_started=psutil.Process().create_time(), started=time.time() - 10)
+    job.set_state(
+        status="running", pid=os.getpid(), process_started=psutil.Process().create_time(), started=time.time() - 10
+    )
     job.report(1, 2, "half")
     assert job.progress.seconds_left == pytest.approx(10, abs=1)
     with open(tmp_path / "progress.jsonl", "ab") as file:

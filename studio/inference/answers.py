@@ -1,0 +1,264 @@
+"""Greedy answers of one model copy: batched, with or without the adapter row by row, and streamed.
+
+`adapter_names` gives each row its adapter ("tuned") or the untouched base ("__base__"): both run in one batch over
+one copy of the weights. Answers are cut from the prompt by token position and end at the first end token.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from studio import chat
+from studio.chat import Message
+from studio.errors import InputError
+from studio.models import BASE, TUNED
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+BATCH_TOKENS = 16_384
+"""Prompt and answer tokens held in one batch: about 2 GiB of cache for a 7B model with grouped-query attention."""
+MAX_NEW_TOKENS = 512
+LEAST_NEW_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """Who answers: the base or the adapter, with `shots`, examples that are put into the prompt."""
+
+    name: str
+    adapter: bool = False
+    shots: list[list[Message]] = field(default_factory=list)
+
+    @property
+    def adapter_name(self) -> str:
+        return TUNED if self.adapter else BASE
+
+    def conversation(self, question: Sequence[Message]) -> list[Message]:
+        """The question with the shots before it; the question's own system message stays the only one."""
+        system = [message for message in question[:1] if message["role"] == "system"]
+        turns = [message for shot in self.shots for message in shot if message["role"] != "system"]
+        return [*system, *turns, *question[len(system) :]]
+
+
+def context_length(model: "PreTrainedModel") -> int | None:
+    """How many tokens the model can see at once, where it says so."""
+    length = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return int(length) if length else None
+
+
+def room_for_answer(model: "PreTrainedModel", prompt_length: int, wanted: int) -> int:
+    """How many of the `wanted` new tokens fit behind the prompt; 0 or less when the prompt itself is too long."""
+    limit = context_length(model)
+    return wanted if limit is None else min(wanted, limit - prompt_length)
+
+
+def generate(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    conversations: Sequence[Sequence[Message]],
+    adapter_names: Sequence[str] | None = None,
+    max_new_tokens: int = MAX_NEW_TOKENS,
+    should_stop: Callable[[], bool] | None = None,
+    on_done: Callable[[int], None] | None = None,
+) -> list[str]:
+    """One greedy answer for each conversation (which ends with a question), in the order given.
+
+    Prompts are sorted by length, so that little of a batch is padding. `on_done` is told how many answers are there;
+    when `should_stop` turns true the answers end where they are and the rest stays empty. Raises InputError for a
+    prompt that fills the model's context.
+    """
+    prompts = [chat.prompt_ids(tokenizer, conversation) for conversation in conversations]
+    answers = [""] * len(prompts)
+    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
+    done = 0
+    for rows in _batches(order, prompts, max_new_tokens):
+        if should_stop is not None and should_stop():
+            break
+        names = None if adapter_names is None else [adapter_names[row] for row in rows]
+        ids = _generate(model, tokenizer, [prompts[row] for row in rows], names, max_new_tokens, should_stop)
+        for row, answer in zip(rows, tokenizer.batch_decode(ids, skip_special_tokens=True), strict=True):
+            answers[row] = answer
+        done += len(rows)
+        if on_done is not None:
+            on_done(done)
+    return answers
+
+
+def _batches(order: list[int], prompts: list[list[int]], max_new_tokens: int) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for row in order:
+        if batch and (len(batch) + 1) * (len(prompts[row]) + max_new_tokens) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _generate(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    prompts: list[list[int]],
+    adapter_names: list[str] | None,
+    max_new_tokens: int,
+    should_stop: Callable[[], bool] | None,
+) -> list[list[int]]:
+    """The new tokens of each prompt; a batch that doesn't fit into memory is halved."""
+    import torch
+
+    def stop_when_asked(_: "torch.Tensor") -> bool:
+        return should_stop is not None and should_stop()
+
+    try:
+        return _generate_batch(model, tokenizer, prompts, adapter_names, max_new_tokens, stop_when_asked)
+    except torch.OutOfMemoryError:
+        if len(prompts) == 1:
+            raise
+    torch.cuda.empty_cache()
+    middle = len(prompts) // 2
+    halves = []
+    for part in (slice(0, middle), slice(middle, None)):
+        names = None if adapter_names is None else adapter_names[part]
+        halves += _generate(model, tokenizer, prompts[part], names, max_new_tokens, should_stop)
+    return halves
+
+
+def _generate_batch(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    prompts: list[list[int]],
+    adapter_names: list[str] | None,
+    max_new_tokens: int,
+    on_step: Callable[["torch.Tensor"], bool],
+) -> list[list[int]]:
+    """`on_step` sees the new tokens of all rows after each step and ends the generation by returning True."""
+    import torch
+    from transformers import StoppingCriteria, StoppingCriteriaList
+
+    width = max(len(prompt) for prompt in prompts)
+    room = room_for_answer(model, width, max_new_tokens)
+    if room < min(max_new_tokens, LEAST_NEW_TOKENS):
+        raise InputError(
+            "The prompt is too long for this model",
+            f"{width} tokens of {context_length(model)}",
+            "Shorten it, or leave out examples",
+        )
+
+    class Watch(StoppingCriteria):
+        def __call__(self, input_ids: "torch.Tensor", scores: Any, **_: Any) -> "torch.Tensor":
+            return torch.full((len(input_ids),), on_step(input_ids[:, width:]), device=input_ids.device)
+
+    ends = chat.end_token_ids(tokenizer)
+    input_ids, mask = left_padded(prompts, int(tokenizer.pad_token_id), model.device)
+    options: dict[str, Any] = {} if adapter_names is None else {"adapter_names": list(adapter_names)}
+    generated = model.generate(
+        input_ids=input_ids,
+        attention_mask=mask,
+        max_new_tokens=room,
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=1.0,
+        temperature=1.0,
+        top_p=1.0,
+        top_k=50,
+        use_cache=True,
+        eos_token_id=ends,
+        pad_token_id=tokenizer.pad_token_id,
+        stopping_criteria=StoppingCriteriaList([Watch()]),
+        **options,
+    )
+    return [_until_end(row, ends) for row in generated[:, width:].tolist()]
+
+
+def left_padded(rows: list[list[int]], pad: int, device: "torch.device | str") -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Token ids and attention mask, rows x longest row, padded on the left."""
+    import torch
+
+    width = max(len(row) for row in rows)
+    ids = [[pad] * (width - len(row)) + row for row in rows]
+    mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+
+def _until_end(ids: list[int], ends: list[int]) -> list[int]:
+    for position, token in enumerate(ids):
+        if token in ends:
+            return ids[:position]
+    return ids
+
+
+def stream_pair(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Sequence[Message],
+    max_new_tokens: int = MAX_NEW_TOKENS,
+) -> Iterator[dict[str, str]]:
+    """{"base": text so far, "tuned": text so far}, growing together from ONE mixed batch over one copy of the weights.
+
+    Closing the iterator ends the generation.
+    """
+    prompt = chat.prompt_ids(tokenizer, messages)
+    for texts in _stream(model, tokenizer, [prompt, prompt], [BASE, TUNED], max_new_tokens):
+        yield {"base": texts[0], "tuned": texts[1]}
+
+
+def stream(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Sequence[Message],
+    max_new_tokens: int = MAX_NEW_TOKENS,
+) -> Iterator[str]:
+    """The text so far of a model that stands alone (after a full training)."""
+    prompt = chat.prompt_ids(tokenizer, messages)
+    for texts in _stream(model, tokenizer, [prompt], None, max_new_tokens):
+        yield texts[0]
+
+
+def _stream(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    prompts: list[list[int]],
+    adapter_names: list[str] | None,
+    max_new_tokens: int,
+) -> Iterator[list[str]]:
+    """Generation in a thread of its own; what it has written so far comes back through a queue of steps."""
+    steps: queue.SimpleQueue[list[list[int]] | BaseException | None] = queue.SimpleQueue()
+    closed = threading.Event()
+    ends = chat.end_token_ids(tokenizer)
+
+    def on_step(new_tokens: "torch.Tensor") -> bool:
+        steps.put(new_tokens.tolist())
+        return closed.is_set()
+
+    def work() -> None:
+        try:
+            steps.put(_generate_batch(model, tokenizer, prompts, adapter_names, max_new_tokens, on_step))
+            steps.put(None)
+        except BaseException as error:  # handed to the reader's thread
+            steps.put(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while (step := steps.get()) is not None:
+            if isinstance(step, BaseException):
+                raise step
+            while not steps.empty():  # a slow reader sees the newest step, not each of them
+                newer = steps.get()
+                if newer is None or isinstance(newer, BaseException):
+                    steps.put(newer)
+                    break
+                step = newer
+            yield [_decode(tokenizer, _until_end(row, ends)) for row in step]
+    finally:
+        closed.set()
+        thread.join()
+
+
+def _decode(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:
+    """The text of the tokens so far, without a character of which only the first bytes are there."""
+    return str(tokenizer.decode(ids, skip_special_tokens=True)).removesuffix("\ufffd")
