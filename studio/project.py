@@ -1,5 +1,6 @@
 """The public verbs. Each is a few lines: it calls one room, and writes a step to the journal."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -220,7 +221,7 @@ class Project:
         """The same as it grows: {"base", "tuned", "done"}. Raises BusyError when a job has the card."""
         if not prompt.strip():
             raise InputError("There is nothing to answer", "an empty prompt", "Write one, or take one of the test rows")
-        yield from client.ask(self.home, self.folder, run, prompt, max_new_tokens)
+        yield from client.ask(self.home, self.folder, run, prompt, max_new_tokens, self._system_prompt(run))
 
     def start_evaluation(self, run: Run, dataset: Dataset) -> Job:
         """Begins to measure base, base with three examples in the prompt, and tuned; returns its job at once."""
@@ -362,6 +363,11 @@ class Project:
 
         return TokenCounter(STARTER)
 
+    def _system_prompt(self, run: Run) -> str | None:
+        """What stood before the questions that the run learned from, so that it is asked as it was taught."""
+        first = self.dataset(run.train_dataset).examples["messages"].iloc[0][0]
+        return str(first["content"]) if first["role"] == "system" else None
+
     def _ready(self, run: Run) -> None:
         if not run.is_ready:
             raise InputError(f"{run.id} has no adapter yet", run.state, "Wait until it has finished, or resume it")
@@ -390,5 +396,6 @@ def _name_from(path: Path) -> str:
 
 
 def _is_uploaded(source: Path) -> bool:
-    inside = (Path(tempfile.gettempdir()).resolve(), ASSETS.resolve())
+    uploads = Path(os.environ.get("GRADIO_TEMP_DIR", Path(tempfile.gettempdir()) / "gradio"))
+    inside = (uploads.resolve(), ASSETS.resolve())
     return any(source.resolve().is_relative_to(place) for place in inside)
