@@ -1,4 +1,4 @@
-"""An evaluation: the answers of base, base with examples in the prompt, and tuned, on one dataset, with their metrics."""
+"""An evaluation: what base, base with examples in the prompt, and tuned answer on one dataset, with their metrics."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,8 @@ from studio.chat import IGNORED, Message
 from studio.errors import FormatError, InputError, JobError, NotFoundError
 from studio.evaluation import metrics
 from studio.evaluation.metrics import Interval
-from studio.examples import Dataset
 from studio.inference.answers import BATCH_TOKENS, Contestant, context_length, left_padded
-from studio.jobs import queue
 from studio.jobs.job import Job
-from studio.training.run import Run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -67,7 +64,9 @@ class Evaluation:
             raise JobError(f"{self.id} has no results", f"it is {self.state}", "Wait for it, or evaluate again")
         found = dict(store.read_json(self.folder / "evaluation.json"))
         if found["format"] > FORMAT:
-            raise FormatError(f"{self.id} was written by a newer studio", f"format {found['format']}", "Update the studio")
+            raise FormatError(
+                f"{self.id} was written by a newer studio", f"format {found['format']}", "Update the studio"
+            )
         return found
 
     @property
@@ -88,37 +87,6 @@ class Evaluation:
 
     def stop(self) -> None:
         self.job.stop()
-
-
-def start(
-    project_folder: Path,
-    home: Path,
-    run: Run,
-    dataset: Dataset,
-    train_dataset: str | None = None,
-    max_new_tokens: int = 512,
-) -> Evaluation:
-    """Puts the evaluation in the queue and returns at once.
-
-    The three examples in the prompt come from `train_dataset` (name@vN), by default what the run was trained on.
-    """
-    if not run.is_ready:
-        raise JobError(f"{run.id} has nothing to evaluate yet", f"it is {run.state}", "Wait until it has finished")
-    if len(dataset) == 0:
-        raise InputError("The dataset to evaluate on is empty", dataset.reference, "Choose one with rows")
-    parent = project_folder / "evaluations"
-    numbers = [int(folder.name[5:]) for folder in parent.glob("eval-*") if folder.name[5:].isdigit()]
-    folder = parent / f"eval-{max(numbers, default=0) + 1:03d}"
-    folder.mkdir(parents=True)
-    request = {
-        "project_folder": str(project_folder),
-        "run_id": run.id,
-        "dataset": dataset.reference,
-        "train_dataset": train_dataset or run.train_dataset,
-        "max_new_tokens": max_new_tokens,
-    }
-    queue.submit(home, folder, "evaluate", request)
-    return Evaluation(folder)
 
 
 def open_evaluation(project_folder: Path, evaluation_id: str) -> Evaluation:
@@ -158,13 +126,18 @@ def questions(examples: pd.DataFrame) -> tuple[list[Question], list[str]]:
     return found, without
 
 
-def choose_shots(train: pd.DataFrame, asked: Sequence[Question], count: int = SHOTS, seed: int = 0) -> list[list[Message]]:
+def choose_shots(
+    train: pd.DataFrame, asked: Sequence[Question], count: int = SHOTS, seed: int = 0
+) -> list[list[Message]]:
     """Training examples for the prompt: drawn from the shorter half with a fixed seed, none of them a test question."""
     test_prompts = {question.prompt for question in asked}
     usable = [
         (int(tokens), messages)
         for tokens, messages in zip(train["tokens"], train["messages"], strict=True)
-        if messages and messages[-1]["role"] == "assistant" and messages[-2:-1] and messages[-2]["content"] not in test_prompts
+        if messages
+        and messages[-1]["role"] == "assistant"
+        and messages[-2:-1]
+        and messages[-2]["content"] not in test_prompts
     ]
     usable.sort(key=lambda row: row[0])
     shorter = usable[: max(count, (len(usable) + 1) // 2)]

@@ -4,14 +4,18 @@ import gc
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from studio import examples, models
+from studio import chat, examples, models
 from studio.errors import InputError
 from studio.evaluation import evaluate
 from studio.inference import answers
 from studio.inference.answers import Contestant
 from studio.jobs.job import Job
 from studio.training.run import open_run
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 LOSS_SHARE = 0.15
 """How much of a contestant's time the perplexity takes, next to its answers; for the time left."""
@@ -52,29 +56,29 @@ def work(job: Job) -> None:
             model, tokenizer = models.load(run.adapter_folder, quantisation)
             contestant = replace(contestant, adapter=False)
 
-        def report(done: float, note: str, before: float = number * each) -> None:
-            job.report(before + done, len(contestants) * each, note)
+        def answered(done: int, name: str = contestant.name, before: float = number * each) -> None:
+            job.report(before + done, len(contestants) * each, f"{name}: {done} of {len(kept)} answers")
 
-        name = contestant.name
-        given[name] = answers.generate(
+        def measured(done: int, name: str = contestant.name, before: float = number * each + len(kept)) -> None:
+            job.report(before + done * LOSS_SHARE, len(contestants) * each, f"{name}: perplexity")
+
+        given[contestant.name] = answers.generate(
             model,
             tokenizer,
             [contestant.conversation(question.messages) for question in kept],
             adapter_names=None if full else [contestant.adapter_name] * len(kept),
             max_new_tokens=max_new_tokens,
             should_stop=job.stop_requested,
-            on_done=lambda done, name=name, report=report: report(done, f"{name}: {done} of {len(kept)} answers"),  # type: ignore[misc]
+            on_done=answered,
         )
-        losses[name] = evaluate.answer_losses(
+        losses[contestant.name] = evaluate.answer_losses(
             model,
             tokenizer,
             contestant,
             kept,
             adapter_names=not full,
             should_stop=job.stop_requested,
-            on_done=lambda done, name=name, report=report: report(  # type: ignore[misc]
-                len(kept) + done * LOSS_SHARE, f"{name}: perplexity"
-            ),
+            on_done=measured,
         )
         if job.stop_requested():
             return
@@ -98,12 +102,10 @@ def work(job: Job) -> None:
     job.report(1, 1, "finished")
 
 
-def _fits(model: object, tokenizer: object, question: evaluate.Question) -> bool:
+def _fits(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", question: evaluate.Question) -> bool:
     """Whether the question and its expected answer fit into the model's context."""
-    from studio import chat
-
-    limit = answers.context_length(model)  # type: ignore[arg-type]
+    limit = answers.context_length(model)
     if limit is None:
         return True
     conversation = [*question.messages, {"role": "assistant", "content": question.expected}]
-    return len(chat.encode(tokenizer, conversation).input_ids) <= limit - answers.LEAST_NEW_TOKENS  # type: ignore[arg-type]
+    return len(chat.encode(tokenizer, conversation).input_ids) <= limit - answers.LEAST_NEW_TOKENS
