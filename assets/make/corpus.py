@@ -21,17 +21,17 @@ OTHER_SYSTEMS = [
 ]
 
 FIELD_NAMES: dict[str, list[str]] = {
-    "person": "name person customer client sender from contact requester author user who buyer caller signed_by customer_name".split(),
-    "code": "order code number reference ref ticket case id order_id invoice booking claim serial order_number case_id".split(),
-    "product": "product item article thing goods subject device object".split(),
-    "amount": "amount price sum total money value cost paid".split(),
-    "date": "date day when time due since".split(),
-    "city": "city place town location where destination".split(),
-    "email": "email mail address contact_email reply_to".split(),
-    "phone": "phone telephone mobile call number_to_call".split(),
-    "topic": "topic category kind type subject_area department reason group class area intent about".split(),
-    "urgency": "urgency priority level severity importance speed rank".split(),
-    "tone": "tone mood sentiment feeling attitude voice".split(),
+    "person": ["name", "person", "customer", "client", "sender", "from", "contact", "requester", "author", "user", "who", "buyer", "caller", "signed_by", "customer_name"],
+    "code": ["order", "code", "number", "reference", "ref", "ticket", "case", "id", "order_id", "invoice", "booking", "claim", "serial", "order_number", "case_id"],
+    "product": ["product", "item", "article", "thing", "goods", "subject", "device", "object"],
+    "amount": ["amount", "price", "sum", "total", "money", "value", "cost", "paid"],
+    "date": ["date", "day", "when", "time", "due", "since"],
+    "city": ["city", "place", "town", "location", "where", "destination"],
+    "email": ["email", "mail", "address", "contact_email", "reply_to"],
+    "phone": ["phone", "telephone", "mobile", "call", "number_to_call"],
+    "topic": ["topic", "category", "kind", "type", "subject_area", "department", "reason", "group", "class", "area", "intent", "about"],
+    "urgency": ["urgency", "priority", "level", "severity", "importance", "speed", "rank"],
+    "tone": ["tone", "mood", "sentiment", "feeling", "attitude", "voice"],
 }
 LABELLED = {"topic": TOPICS, "urgency": URGENCY, "tone": TONE}
 
