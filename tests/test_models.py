@@ -7,7 +7,10 @@ import torch
 from studio import chat, models
 from studio.errors import InputError, NotFoundError
 
-CONVERSATION = [{"role": "user", "content": "Where is my parcel?"}, {"role": "assistant", "content": '{"topic": "parcel"}'}]
+CONVERSATION = [
+    {"role": "user", "content": "Where is my parcel?"},
+    {"role": "assistant", "content": '{"topic": "parcel"}'},
+]
 
 
 def test_where_a_model_is(tmp_path: Path) -> None:

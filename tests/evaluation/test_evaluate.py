@@ -136,7 +136,8 @@ def test_after_a_full_training_the_tuned_model_is_its_own(project: Path) -> None
     job = make_job(project, "run-002", "evaluation-003")
     worker.work(job)
     perplexity = Evaluation(job.folder).table.set_index("metric").loc["perplexity"]
-    assert perplexity["tuned"] == pytest.approx(model.config.vocab_size, rel=1e-3)  # it gives each token the same chance
+    # it gives each token the same chance
+    assert perplexity["tuned"] == pytest.approx(model.config.vocab_size, rel=1e-3)
     assert perplexity["base"] < model.config.vocab_size
 
 
