@@ -1,0 +1,314 @@
+"""The notebook cell, the page that all cells are on, and how a press of Run becomes a call of a verb.
+
+elem_ids, for tests in a browser. TAB-CELL is the cell itself (a fold: its title line tells the state),
+TAB-CELL-message its error, TAB-CELL-code the Python of its step.
+  header   project-name  machine  card  card-stop  notebook-export  notebook-file
+  tabs     tab-data  tab-decide  tab-train  tab-compare  tab-export
+  1 data   data-load: data-load-sample data-load-file data-load-run data-load-name data-load-path data-load-result
+           data-look: data-look-dataset data-look-summary data-look-scores data-look-tokens data-look-show data-look-previous
+             data-look-page data-look-next data-look-table data-look-example data-look-problems data-look-dropped
+           data-filter: data-filter-dataset data-filter-quality data-filter-flags data-filter-duplicates data-filter-preset
+             data-filter-max-tokens data-filter-kept data-filter-chart data-filter-run data-filter-result
+           data-split: data-split-dataset data-split-share data-split-seed data-split-run data-split-result
+           data-copy: data-copy-dataset data-copy-run data-copy-file
+  2 decide decide-case: decide-dataset decide-examples decide-consistency decide-specificity decide-calls decide-latency
+             decide-run decide-verdict;  decide-cost: decide-cost-chart decide-cost-table
+  3 train  train-model: train-dataset train-evaluation train-model-name train-method
+           train-recipe: train-preset train-reasons train-epochs train-batch-size train-accumulation train-learning-rate
+             train-r train-alpha train-max-length train-recipe-json
+           train-memory: train-memory-text;  train-begin: train-start train-queue
+           train-live: train-run train-live-state train-live-loss train-live-rate train-live-speed train-stop train-resume
+             train-live-log;  train-past: train-past-table
+  4 compare compare-both: compare-run compare-prompt compare-row compare-ask compare-ask-stop compare-base compare-tuned
+           compare-measure: compare-dataset compare-measure-run compare-measure-stop compare-measure-state
+             compare-measure-table compare-measure-answers
+  5 export export-bundle: export-run export-kind export-make export-stop export-state
+           export-bundles: export-bundle-table export-bundle-choice export-bundle-file
+           export-report: export-report-run export-report-make export-report-file export-report-view
+           export-notebook: export-notebook-result export-notebook-make export-notebook-file
+"""
+
+import hashlib
+import inspect
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from studio import Project, StudioError
+
+log = logging.getLogger("studio.page")
+Updates = dict[Any, Any]
+ENDED = ("stopped", "finished", "failed", "interrupted")
+DAY = 24 * 3600
+
+
+def duration(seconds: float | None) -> str:
+    """In the reader's words: 40 s, 3 min, 2 h 5 min."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(amount: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def tiles(facts: dict[str, str]) -> str:
+    inner = "".join(f'<div class="tile"><b>{escape(value)}</b><span>{escape(name)}</span></div>' for name, value in facts.items())
+    return f'<div class="tiles">{inner}</div>'
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A small table of text (cells are escaped)."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in headers)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table class="plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def empty(words: str) -> str:
+    return f'<div class="empty">{escape(words)}</div>'
+
+
+def job_line(job: Any) -> tuple[str, str]:
+    """A job in five words for a title, and as a bar with what is left."""
+    state, progress = job.state, job.progress
+    share = min(1.0, progress.done / progress.of) if progress.of else 0.0
+    left = f", {duration(progress.seconds_left)} left" if progress.seconds_left and state.status == "running" else ""
+    if state.status in ("running", "stopping"):
+        words = f"{state.status} {share:.0%}{left}" if progress.of else f"{state.status}, loading"
+    elif state.status in ("failed", "interrupted"):
+        words = f"! {state.status}"
+    else:
+        words = "✓ finished" if state.status == "finished" else ("waits for the card" if state.status == "queued" else state.status)
+    bar = f'<div class="bar" role="progressbar" aria-valuenow="{share * 100:.0f}"><i style="width:{share:.1%}"></i></div>'
+    note = f"<span class='why'>{escape(words)}{' · ' + escape(progress.note) if progress.note else ''}</span>"
+    wrong = " ".join(part for part in (state.error or (state.message if state.status == "interrupted" else ""), state.fix) if part)
+    return words, bar + note + (f'<div class="message">{escape(wrong)}</div>' if wrong else "")
+
+
+def handout(path: Path) -> str:
+    """A copy (a link where the disk allows it) in the temporary folder: the only place the page may serve files from."""
+    folder = Path(tempfile.mkdtemp(prefix="studio-download-"))
+    try:
+        os.link(path, folder / path.name)
+    except OSError:
+        shutil.copyfile(path, folder / path.name)
+    return str(folder / path.name)
+
+
+@dataclass(frozen=True)
+class Refresher:
+    """`function(project) -> updates` of `outputs`: run when the page opens, the project changes, or a step was made."""
+
+    function: Callable[[Project], Updates]
+    outputs: list[Any]
+
+
+@dataclass
+class Page:
+    """Which studio this is: its home, the project it opens with, and whether it is the demo of a Space."""
+
+    home: Path
+    default: str
+    demo: bool
+    name: Any = None  # the header's project box
+    refreshers: list[Refresher] = field(default_factory=list)
+    made: list[Any] = field(default_factory=list)  # events after which the page is refreshed
+    jobs: dict[Path, Any] = field(default_factory=dict)  # started here: so that a failure is shown when it left the queue
+
+    def project(self, name: str | None, request: gr.Request) -> Project:
+        """The project of this press. In the demo it is the visitor's own, whatever name the browser sends."""
+        if self.demo:
+            return Project.open(visit(request.session_hash), home=self.home, demo=True)
+        return Project.open(name or self.default, home=self.home)
+
+    def job(self, project: Project, job_id: str) -> Any:
+        """The job of this project with that id: waiting, computing, or started by this studio."""
+        holder = project.card_holder()
+        known = [*([holder] if holder else []), *project.waiting(), *self.jobs.values()]
+        return next((job for job in known if job.id == job_id and job.folder.is_relative_to(project.folder)), None)
+
+    def follow(self, job: Any) -> Any:
+        self.jobs[job.folder] = job
+        return job
+
+    def refresh_with(self, function: Callable[[Project], Updates], outputs: Sequence[Any]) -> None:
+        self.refreshers.append(Refresher(function, list(outputs)))
+
+    def on(
+        self,
+        trigger: Callable[..., Any],
+        function: Callable[..., Any],
+        inputs: Sequence[Any] = (),
+        outputs: Sequence[Any] = (),
+        cell: "Cell | None" = None,
+        row: bool = False,
+        quiet: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Calls `function(project, *inputs)`, which returns or yields {component: value}; what it leaves out stays.
+
+        An error is shown in the cell in its own words, or briefly where there is no cell. With `row` the first
+        argument is the first value of the table row that was chosen.
+        """
+        targets = list(dict.fromkeys([*outputs, *(cell.outputs if cell else [])]))
+        steps = inspect.isgeneratorfunction(function)
+
+        def call(request: gr.Request, values: Sequence[Any], extra: Sequence[Any] = ()) -> Iterator[Any]:
+            try:
+                project = self.project(values[0], request)
+                if steps:
+                    for updates in function(project, *extra, *values[1:]):
+                        yield _in_order(updates, targets)
+                else:
+                    yield _in_order(function(project, *extra, *values[1:]), targets)
+            except Exception as error:
+                words = _words(error)
+                if cell is not None:
+                    yield _in_order(cell.failed(words), targets)
+                else:
+                    if not quiet:
+                        gr.Warning(words)
+                    yield _in_order({}, targets)
+
+        if steps:
+
+            def handler(request: gr.Request, *values: Any) -> Iterator[Any]:
+                yield from call(request, values)
+        elif row:
+
+            def handler(request: gr.Request, event: gr.SelectData, *values: Any) -> Any:
+                return next(call(request, values, [(event.row_value or [""])[0]]))
+        else:
+
+            def handler(request: gr.Request, *values: Any) -> Any:
+                return next(call(request, values))
+
+        settings = {"show_progress": "minimal", "api_visibility": "private", **options}
+        return trigger(handler, [self.name, *inputs], targets, **settings)
+
+
+def visit(session: str | None) -> str:
+    """The project name of a visit: nobody can guess it from another's."""
+    return "visit-" + hashlib.sha256((session or "none").encode()).hexdigest()[:32]
+
+
+def forget_visit(home: Path, session: str | None) -> None:
+    """A visitor has gone: so does the project, and any that a crash left behind for a day."""
+    places = home / "projects"
+    shutil.rmtree(places / visit(session), ignore_errors=True)
+    for folder in places.glob("visit-*"):
+        if folder.stat().st_mtime < time.time() - DAY:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_order(updates: Updates, targets: list[Any]) -> Any:
+    values = [updates.get(target, gr.skip()) for target in targets]
+    return values[0] if len(values) == 1 else values
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, StudioError):
+        return str(error)
+    log.error("unexpected", exc_info=error)
+    return f"Something unexpected happened ({type(error).__name__}). It is written to the studio's log; try again."
+
+
+class Cell:
+    """Number, title, a sentence on why, inputs, result, and the Python of the last step of `verb`."""
+
+    def __init__(
+        self,
+        page: Page,
+        key: str,
+        number: int,
+        title: str,
+        why: str,
+        verb: str = "",
+        opened: bool = False,
+        describe: Callable[[Project, Any], str] | None = None,
+    ) -> None:
+        """`describe(project, step)` says the result in five words."""
+        self.page, self.key, self.number, self.title, self.why, self.verb, self.opened = page, key, number, title, why, verb, opened
+        self.describe = describe or (lambda project, step: " and ".join(step.results))
+
+    def __enter__(self) -> "Cell":
+        self.box = gr.Accordion(self._label("not run yet" if self.verb else ""), open=self.opened, elem_id=self.key, elem_classes="cell")
+        self.box.__enter__()
+        gr.HTML(f'<p class="why">{escape(self.why)}</p>')
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.message = gr.HTML(visible=False, elem_id=f"{self.key}-message")
+        self.code = None
+        if self.verb:
+            with gr.Accordion("Code", open=False, elem_classes="code"):
+                self.code = gr.Code(
+                    "", language="python", interactive=False, show_label=False, lines=1, wrap_lines=True, elem_id=f"{self.key}-code"
+                )
+        self.box.__exit__(*error)
+        if self.verb:
+            self.page.refresh_with(self.restore, [self.box, self.code])
+
+    def _label(self, state: str) -> str:
+        return f"{self.number}  ·  {self.title}" + (f"  —  {state}" if state else "")
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [self.box, self.message, *([self.code] if self.code is not None else [])]
+
+    def says(self, state: str, **changes: Any) -> Updates:
+        """The title line, and no message."""
+        return {self.box: gr.update(label=self._label(state), **changes), self.message: gr.update(visible=False)}
+
+    def done(self, project: Project) -> Updates:
+        """The title line with ✓ and the code of the step just made."""
+        return {self.message: gr.update(visible=False), **self.restore(project)}
+
+    def failed(self, words: str) -> Updates:
+        message = f'<div class="message" role="alert">{escape(words)}</div>'
+        short = words.split(".")[0][:60]
+        return {self.box: gr.update(label=self._label(f"! {short}"), open=True), self.message: gr.update(value=message, visible=True)}
+
+    def latest(self, project: Project) -> Any:
+        done = [step for step in project.journal.steps() if step.verb == self.verb and step.state == "done"]
+        return done[-1] if done else None
+
+    def restore(self, project: Project) -> Updates:
+        """After a reload: what the journal says."""
+        step = self.latest(project)
+        if step is None:
+            return {self.box: gr.update(label=self._label("not run yet")), self.code: ""}
+        state = "out of date: a cell above was run again" if self.is_out_of_date(project, step) else f"✓ {self.describe(project, step)}"
+        return {self.box: gr.update(label=self._label(state)), self.code: step.code}
+
+    @staticmethod
+    def is_out_of_date(project: Project, step: Any) -> bool:
+        """Whether a verb that made one of its inputs was done again since."""
+        steps = [other for other in project.journal.steps() if other.state == "done"]
+        makers = {other.verb for other in steps if set(other.outputs) & set(step.inputs.values())}
+        return any(other.number > step.number and other.verb in makers for other in steps)
+
+
+@contextmanager
+def more() -> Iterator[None]:
+    """What nobody changes twice a month."""
+    with gr.Accordion("More", open=False, elem_classes="more"):
+        yield

@@ -1,0 +1,110 @@
+"""Pictures. SVG for what moves with a slider (it redraws without a flash), plotly for what stands still."""
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from components.theme import BASE, PROMPTED, TUNED
+
+GREY = "#7d8698"  # readable on light and on dark
+
+
+def _figure(x_title: str, y_title: str, height: int = 260) -> Any:
+    import plotly.graph_objects as graph
+
+    axis = {"gridcolor": "rgba(125,134,152,.22)", "zerolinecolor": "rgba(125,134,152,.4)", "automargin": True}
+    return graph.Figure(
+        layout={
+            "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "height": height, "template": "none",
+            "font": {"color": GREY, "size": 12}, "margin": {"l": 10, "r": 14, "t": 12, "b": 10}, "bargap": 0.06,
+            "xaxis": {"title": {"text": x_title}, **axis}, "yaxis": {"title": {"text": y_title}, **axis}, "showlegend": False,
+        }
+    )  # fmt: skip
+
+
+def token_histogram(tokens: pd.Series) -> Any:
+    figure = _figure("tokens of an example", "examples")
+    counts, edges = np.histogram(tokens.to_numpy(dtype=float), bins=30) if len(tokens) else (np.array([]), np.array([0.0]))
+    middles = (edges[:-1] + edges[1:]) / 2
+    ranges = [f"{low:,.0f} to {high:,.0f} tokens" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    figure.add_bar(x=middles, y=counts, marker_color=TUNED, customdata=ranges, hovertemplate="%{customdata}: %{y:,} examples<extra></extra>")
+    return figure
+
+
+def score_histogram(quality: pd.Series) -> Any:
+    figure = _figure("quality score, 0 to 1", "examples")
+    counts, edges = np.histogram(quality.dropna().to_numpy(dtype=float), bins=np.linspace(0, 1, 41))
+    figure.add_bar(
+        x=(edges[:-1] + edges[1:]) / 2, y=counts, marker_color=TUNED, hovertemplate="score %{x:.2f}: %{y:,} examples<extra></extra>"
+    )
+    figure.update_xaxes(range=[0, 1])
+    return figure
+
+
+def threshold_histogram(quality: pd.Series, threshold: float) -> str:
+    """The score histogram with the threshold drawn over it; what falls below is pale."""
+    counts, edges = np.histogram(quality.dropna().to_numpy(dtype=float), bins=np.linspace(0, 1, 41))
+    width, height, left, bottom = 640, 200, 44, 34
+    tallest = max(int(counts.max(initial=0)), 1)
+    inner_width, inner_height = width - left - 12, height - bottom - 22
+
+    def across(score: float) -> float:
+        return left + score * inner_width
+
+    bars = []
+    for count, low, high in zip(counts, edges[:-1], edges[1:], strict=True):
+        tall = count / tallest * inner_height
+        shade = "var(--tuned)" if high > threshold else "var(--base)"
+        bars.append(
+            f'<rect x="{across(low):.1f}" y="{height - bottom - tall:.1f}" width="{inner_width / 40 - 1.5:.1f}" height="{tall:.1f}" '
+            f'fill="{shade}" opacity="{1 if high > threshold else 0.45}"><title>score {low:.2f} to {high:.2f}: {count:,} examples</title></rect>'
+        )
+    ticks = "".join(f'<text x="{across(at):.1f}" y="{height - 18}" text-anchor="middle">{at:.1f}</text>' for at in (0, 0.2, 0.4, 0.6, 0.8, 1.0))
+    line = across(threshold)
+    side = "end" if threshold > 0.5 else "start"
+    return (
+        f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="Histogram of quality scores with the threshold at {threshold:.2f}">'
+        f'<line class="axis" x1="{left}" y1="{height - bottom}" x2="{width - 12}" y2="{height - bottom}"/>{"".join(bars)}{ticks}'
+        f'<text x="{left - 6}" y="30" text-anchor="end">{tallest:,}</text><text x="{left - 6}" y="{height - bottom}" text-anchor="end">0</text>'
+        f'<text x="{left + inner_width / 2}" y="{height - 2}" text-anchor="middle">quality score (height: examples)</text>'
+        f'<line x1="{line:.1f}" y1="16" x2="{line:.1f}" y2="{height - bottom}" stroke="var(--look)" stroke-width="2"/>'
+        f'<text class="strong" x="{line + (-6 if side == "end" else 6):.1f}" y="14" text-anchor="{side}">keep from {threshold:.2f}</text></svg>'
+    )
+
+
+def cost_lines(curves: dict[str, tuple[list[float], list[float]]], calls: int) -> Any:
+    """Dollars a month against calls a month; each line carries its own name; the user's volume is a vertical line."""
+    figure = _figure("calls a month", "US dollars a month", 320)
+    colours = {"prompting": BASE, "fine-tuning": TUNED}
+    for name, (across, up) in curves.items():
+        colour = colours.get(name, PROMPTED)
+        figure.add_scatter(
+            x=across, y=up, mode="lines", line={"color": colour, "width": 2.5}, name=name,
+            hovertemplate="%{x:,.0f} calls: $%{y:,.2f}<extra>" + escape(name) + "</extra>",
+        )  # fmt: skip
+        figure.add_annotation(
+            x=across[-1], y=up[-1], text=name, showarrow=False, xanchor="right", yanchor="bottom", font={"color": colour, "size": 13}
+        )
+    figure.add_vline(x=calls, line_dash="dot", line_color=GREY, annotation_text=f"your {calls:,} calls", annotation_position="top left")
+    figure.update_yaxes(rangemode="tozero", tickprefix="$")
+    return figure
+
+
+def interval_bars(rows: list[tuple[str, float, float, float]]) -> str:
+    """Horizontal bars of values 0 to 1 with their intervals: (name, value, low, high)."""
+    colours = {"base": "var(--base)", "base, 3 examples in the prompt": "var(--few)", "tuned": "var(--tuned)"}
+    width, tall, left = 640, 34, 200
+    inner = width - left - 60
+    parts = []
+    for number, (name, value, low, high) in enumerate(rows):
+        y = 8 + number * tall
+        parts.append(
+            f'<text x="{left - 10}" y="{y + 16}" text-anchor="end">{escape(name)}</text>'
+            f'<rect x="{left}" y="{y + 3}" width="{max(value * inner, 1):.1f}" height="18" rx="3" fill="{colours.get(name, "var(--base)")}"/>'
+            f'<line x1="{left + low * inner:.1f}" x2="{left + high * inner:.1f}" y1="{y + 12}" y2="{y + 12}" stroke="var(--ink)" stroke-width="1.5"/>'
+            f'<text class="strong" x="{left + max(value, high) * inner + 8:.1f}" y="{y + 17}">{value:.0%}</text>'
+        )
+    height = 12 + tall * len(rows)
+    return f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="Bars with 95 % intervals">{"".join(parts)}</svg>'

@@ -1,0 +1,196 @@
+"""Tab 4: is the tuned model better? Two answers side by side, and the measures on held-out rows."""
+
+import difflib
+import re
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from components.cell import ENDED, Cell, Page, Refresher, Updates, empty, job_line, tiles
+from components.data_tab import opened, references
+from studio import InputError, JobError, Project
+
+NO_RUN = "No run has finished yet. Train one in tab 3; then ask it and its base the same thing here."
+NOT_MEASURED = "Not measured yet. Press “Measure”: it answers every held-out row three ways."
+NAMES = {"base": "base", "base_few_shot": "base, 3 examples in the prompt", "tuned": "tuned"}
+METRICS = {"exact_match": "exact match", "valid_json": "valid JSON", "rouge_l": "ROUGE-L", "perplexity": "perplexity (lower is better)"}
+ROWS = 100
+
+
+def ready_runs(project: Project) -> list[str]:
+    """Runs that can answer, the newest first."""
+    return [run.id for run in reversed(project.runs()) if run.is_ready]
+
+
+def chosen_run(project: Project, run_id: str | None) -> Any:
+    if not run_id:
+        raise InputError("No run is chosen", "", "Train one in tab 3 and wait until it has finished")
+    return project.run(run_id)
+
+
+def build(page: Page) -> Refresher:
+    run = gr.Dropdown([], label="Run to judge, against its base", elem_id="compare-run")
+    rows = _ask(page, run)
+    measure = _measure(page, run, rows)
+
+    def show(project: Project) -> Updates:
+        found = ready_runs(project)
+        return {run: gr.update(choices=found, value=found[0] if found else None), **measure.function(project)}
+
+    page.refresh_with(show, [run, *measure.outputs])
+    return Refresher(show, [run, *measure.outputs])
+
+
+def _ask(page: Page, run: Any) -> Any:
+    why = "The same prompt to the base and to the tuned model, from one copy of the weights. What differs is marked."
+    with Cell(page, "compare-both", 1, "Ask both", why, opened=True) as cell:
+        prompt = gr.Textbox(label="Prompt", lines=4, max_lines=12, elem_id="compare-prompt")
+        with gr.Row(elem_classes="row"):
+            ask = gr.Button("Ask both", variant="primary", elem_id="compare-ask")
+            stop = gr.Button("Stop", elem_id="compare-ask-stop")
+            take = gr.Button("Take a held-out row", elem_id="compare-row")
+        expected = gr.HTML(elem_id="compare-expected")
+        with gr.Row(elem_classes="row"):
+            base = gr.HTML(_pane("Base", "", ""), elem_id="compare-base", min_width=280)
+            tuned = gr.HTML(_pane("Tuned", "", "tuned"), elem_id="compare-tuned", min_width=280)
+    place = gr.State(-1)
+
+    def ask_both(project: Project, run_id: str | None, text: str) -> Iterator[Updates]:
+        chosen = chosen_run(project, run_id)
+        waiting = "waking the answering process, a few seconds …"
+        yield {base: _pane("Base", waiting, ""), tuned: _pane("Tuned", waiting, "tuned"), **cell.says("answering …")}
+        last = {"base": "", "tuned": ""}
+        for part in project.answer_stream(chosen, text):
+            last = part
+            yield {base: _pane("Base", part["base"], ""), tuned: _pane("Tuned", part["tuned"], "tuned")}
+        marked = _differences(last["base"], last["tuned"])
+        yield {
+            base: _pane("Base", last["base"], "", marked[0]),
+            tuned: _pane("Tuned", last["tuned"], "tuned", marked[1]),
+            **cell.says("✓ both answered"),
+        }
+
+    def take_row(project: Project, reference: str | None, at: int) -> Updates:
+        examples = opened(project, reference).examples
+        position = (at + 1) % len(examples)
+        messages = examples["messages"].iloc[position]
+        asked = next((message["content"] for message in reversed(messages) if message["role"] == "user"), "")
+        answer = next((message["content"] for message in reversed(messages) if message["role"] == "assistant"), "")
+        return {prompt: asked, place: position, expected: f'<p class="why">Expected for this row:</p><div class="answer"><pre>{escape(answer)}</pre></div>'}
+
+    settings = {"concurrency_id": "gpu", "concurrency_limit": 1, "show_progress": "hidden"}
+    asking = page.on(ask.click, ask_both, [run, prompt], [base, tuned], cell, **settings)
+    stop.click(None, None, None, cancels=[asking])
+    page.refresh_with(lambda project: {base: _pane("Base", "", ""), tuned: _pane("Tuned", "", "tuned"), expected: "", place: -1}, [base, tuned, expected, place])
+    return lambda dataset: page.on(take.click, take_row, [dataset, place], [prompt, place, expected], cell)
+
+
+def _measure(page: Page, run: Any, rows: Any) -> Refresher:
+    why = "Every held-out row answered by the base, by the base with three examples in the prompt, and by the tuned model."
+    with Cell(page, "compare-measure", 2, "Measure", why, "evaluate") as cell:
+        with gr.Row(elem_classes="row"):
+            dataset = gr.Dropdown([], label="Held-out dataset", scale=2, elem_id="compare-dataset")
+            start = gr.Button("Measure", variant="primary", elem_id="compare-measure-run", min_width=120)
+            stop = gr.Button("Stop", visible=False, elem_id="compare-measure-stop", min_width=90)
+        state = gr.HTML(empty(NOT_MEASURED), elem_id="compare-measure-state")
+        measures = gr.HTML(elem_id="compare-measure-table")
+        answers = gr.Dataframe(
+            headers=["asked", "expected", "base", "base, 3 examples", "tuned"], value=[], interactive=False, wrap=True, visible=False,
+            max_height=420, show_label=False, elem_id="compare-measure-answers",
+        )  # fmt: skip
+    rows(dataset)
+    timer, seen = gr.Timer(1.5, active=False), gr.State("")
+    outputs = [state, measures, answers, stop, timer, seen]
+
+    def follow(project: Project, before: str = "") -> Updates:
+        found = project.evaluations()
+        if not found:
+            nothing = {state: empty(NOT_MEASURED), measures: "", answers: gr.update(visible=False), stop: gr.update(visible=False)}
+            return {**nothing, timer: gr.update(active=False)}
+        newest = found[-1]
+        job, over = newest.job, newest.state in ENDED
+        now = f"{newest.id} {newest.state} {job.progress.done}"
+        if now == before:
+            return {}
+        words, bar = job_line(job)
+        updates: Updates = {
+            state: "" if newest.state == "finished" else bar,
+            stop: gr.update(visible=newest.state in ("running", "queued")),
+            timer: gr.update(active=not over),
+            seen: now,
+        }
+        if not newest.is_ready:
+            return {**updates, **cell.says(words), measures: "", answers: gr.update(visible=False)}
+        facts = tiles({"judged": newest.run_id, "on": newest.dataset, "held-out rows": f"{newest.description['rows']:,}"})
+        exact = next((row for row in newest.table.to_dict("records") if row["metric"] == "exact_match"), None)
+        summary = f"✓ exact match {exact['base']:.0%} before, {exact['tuned']:.0%} after" if exact else f"✓ {newest.id}"
+        part = newest.answers.head(ROWS)[["prompt", "expected", "base", "base_few_shot", "tuned"]]
+        return {
+            **updates,
+            **cell.says(summary),
+            measures: facts + _bars(newest.table) + _table(newest.table),
+            answers: gr.update(value=part.values.tolist(), visible=True),
+        }
+
+    def begin(project: Project, run_id: str | None, reference: str | None) -> Updates:
+        page.follow(project.start_evaluation(chosen_run(project, run_id), opened(project, reference)))
+        return {**cell.done(project), **follow(project), timer: gr.update(active=True)}
+
+    def press_stop(project: Project) -> Updates:
+        found = project.evaluations()
+        if not found:
+            raise JobError("There is nothing to stop")
+        found[-1].job.stop()
+        return {stop: gr.update(visible=False)}
+
+    page.on(timer.tick, follow, [seen], outputs, cell, quiet=True, show_progress="hidden")
+    page.on(start.click, begin, [run, dataset], outputs, cell)
+    page.on(stop.click, press_stop, [], outputs, cell)
+
+    def show(project: Project) -> Updates:
+        found = references(project, "split")
+        tests = [one for one in found if one.startswith("test@")]
+        return {dataset: gr.update(choices=found, value=tests[0] if tests else (found[0] if found else None)), **cell.restore(project), **follow(project)}
+
+    return Refresher(show, [dataset, *outputs, *cell.outputs])
+
+
+def _pane(title: str, text: str, kind: str, inner: str = "") -> str:
+    return f'<div class="answer {kind}"><h4>{title}</h4><pre>{inner or escape(text)}</pre></div>'
+
+
+def _differences(base: str, tuned: str) -> tuple[str, str]:
+    """Both texts with the words that only one of them has marked."""
+    left, right = re.findall(r"\s+|\w+|\W", base), re.findall(r"\s+|\w+|\W", tuned)
+    sides: tuple[list[str], list[str]] = ([], [])
+    for kind, a, b, c, d in difflib.SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        for side, words in ((sides[0], "".join(left[a:b])), (sides[1], "".join(right[c:d]))):
+            if words:
+                side.append(escape(words) if kind == "equal" or not words.strip() else f"<mark>{escape(words)}</mark>")
+    return "".join(sides[0]), "".join(sides[1])
+
+
+def _bars(measured: Any) -> str:
+    from components.charts import interval_bars
+
+    row = next((row for row in measured.to_dict("records") if row["metric"] == "exact_match"), None)
+    if row is None:
+        return ""
+    bars = [(words, row[name], row[f"{name}_low"], row[f"{name}_high"]) for name, words in NAMES.items()]
+    return f'<p class="why">Exact match, with 95 % intervals</p>{interval_bars(bars)}'
+
+
+def _table(measured: Any) -> str:
+    def value(row: dict[str, Any], name: str) -> str:
+        shape = "{:.2f}" if row["metric"] == "perplexity" else "{:.1%}"
+        low, high = shape.format(row[f"{name}_low"]), shape.format(row[f"{name}_high"])
+        return f"{shape.format(row[name])} <small>{low} to {high}</small>"
+
+    head = "".join(f"<th>{escape(words)}</th>" for words in ("measure, 95 % interval", *NAMES.values()))
+    body = "".join(
+        f"<tr><td>{METRICS.get(row['metric'], row['metric'])}</td>" + "".join(f"<td>{value(row, name)}</td>" for name in NAMES) + "</tr>"
+        for row in measured.to_dict("records")
+    )
+    return f'<div class="scroll"><table class="plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

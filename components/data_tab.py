@@ -1,0 +1,200 @@
+"""Tab 1: from a raw file to train and test."""
+
+from typing import Any
+
+import gradio as gr
+
+from components.cell import Cell, Page, Updates, empty, handout, more, table, tiles
+from components.look_cell import build_look
+from studio import InputError, Project
+
+FLAGS = ("broken JSON", "TODO", "truncated")
+SAMPLE_FIRST = "Nothing is loaded yet. Press “Use the sample” in cell 1, or load a file of your own."
+
+
+def build(page: Page) -> None:
+    _load(page)
+    build_look(page)
+    _filter(page)
+    _split(page)
+    _copy(page)
+
+
+def references(project: Project, *first: str) -> list[str]:
+    """Every dataset as name@vN, the newest first; those made by the verbs in `first` come before all others."""
+    datasets = list(reversed(project.datasets()))
+    rank = {verb: position for position, verb in enumerate(first)}
+    datasets.sort(key=lambda dataset: rank.get(str(dataset.description.get("verb")), len(first)))
+    return [dataset.reference for dataset in datasets]
+
+
+def choose(project: Project, *first: str) -> Any:
+    """An update of a dataset box: all datasets, with the likeliest chosen."""
+    found = references(project, *first)
+    return gr.update(choices=found, value=found[0] if found else None)
+
+
+def opened(project: Project, reference: str | None) -> Any:
+    if not reference:
+        raise InputError("No dataset is chosen", "", "Load one in tab 1, or use the sample")
+    return project.dataset(reference)
+
+
+def _rows(project: Project, step: Any) -> str:
+    return " and ".join(f"{len(project.dataset(result)):,} rows in {result}" for result in step.results)
+
+
+def _load(page: Page) -> None:
+    why = "Bring your examples: JSONL, JSON, CSV or Parquet with instruction and output, prompt and completion, or messages."
+    with Cell(page, "data-load", 1, "Load", why, "load", opened=True, describe=_rows) as cell:
+        with gr.Row(elem_classes="row"):
+            file = gr.File(
+                label="A file of examples", file_types=[".jsonl", ".json", ".csv", ".parquet", ".txt"], height=130, scale=3,
+                elem_id="data-load-file",
+            )  # fmt: skip
+            with gr.Column(scale=1, min_width=180):
+                run = gr.Button("Load the file", variant="primary", elem_id="data-load-run")
+                sample = gr.Button("Use the sample", elem_id="data-load-sample")
+        with more():
+            with gr.Row(elem_classes="row"):
+                name = gr.Textbox(label="Name of the dataset", placeholder="the file's name", elem_id="data-load-name")
+                path = gr.Textbox(
+                    label="Or a file on this machine", placeholder="/home/me/tickets.jsonl", visible=not page.demo, elem_id="data-load-path"
+                )
+        result = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-load-result")
+
+    def load(project: Project, uploaded: str | None, typed: str, called: str) -> Updates:
+        place = uploaded or (typed.strip() if not page.demo else "")
+        if not place:
+            raise InputError("There is no file to load", "no upload", "Choose a file, or press “Use the sample”")
+        project.load(place, name=called.strip() or None)
+        return cell.done(project)
+
+    def load_sample(project: Project) -> Updates:
+        project.load(project.sample())
+        return cell.done(project)
+
+    def show(project: Project) -> Updates:
+        step = cell.latest(project)
+        if step is None:
+            return {result: empty(SAMPLE_FIRST)}
+        summary = project.dataset(step.results[0]).summary()
+        facts = {
+            "examples": f"{summary['count']:,}",
+            "rows set aside": f"{summary['problems']:,}",
+            f"tokens on average ({summary['token_counter']} count)": f"{summary['mean_tokens']:,.0f}",
+            "sources": f"{len(summary['sources']):,}",
+        }
+        return {result: tiles(facts)}
+
+    page.made.append(page.on(run.click, load, [file, path, name], [], cell))
+    page.made.append(page.on(sample.click, load_sample, [], [], cell))
+    page.refresh_with(show, [result])
+
+
+def _kept(project: Project, step: Any) -> str:
+    made = project.dataset(step.results[0])
+    return f"{len(made):,} of {len(made) + len(made.dropped):,} kept"
+
+
+def _filter(page: Page) -> None:
+    with Cell(page, "data-filter", 3, "Filter", "Drop what would teach the model something wrong.", "filter", describe=_kept) as cell:
+        dataset = gr.Dropdown([], label="Dataset", elem_id="data-filter-dataset")
+        with gr.Row(elem_classes="row"):
+            with gr.Column(scale=3, min_width=280):
+                chart = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-filter-chart")
+                quality = gr.Slider(0, 1, 0.7, step=0.01, label="Keep examples that score at least", elem_id="data-filter-quality")
+            with gr.Column(scale=2, min_width=260):
+                kept = gr.HTML("", elem_id="data-filter-kept")
+                flags = gr.CheckboxGroup(list(FLAGS), value=list(FLAGS), label="Also drop answers with", elem_id="data-filter-flags")
+                duplicates = gr.Checkbox(True, label="Drop exact duplicates", elem_id="data-filter-duplicates")
+        with more():
+            with gr.Row(elem_classes="row"):
+                preset = gr.Dropdown(["guide"], value="guide", label="Scorer", elem_id="data-filter-preset")
+                tokens = gr.Number(4096, label="Longest example, in tokens", precision=0, minimum=1, elem_id="data-filter-max-tokens")
+        run = gr.Button("Run filter", variant="primary", elem_id="data-filter-run")
+        result = gr.HTML(visible=False, elem_id="data-filter-result")
+    choices = [dataset, quality, flags, duplicates, preset, tokens]
+
+    def arguments(quality: float, flags: list[str], duplicates: bool, preset: str, tokens: float | None) -> dict[str, Any]:
+        return {
+            "min_quality": round(float(quality), 2),
+            "preset": preset,
+            "max_tokens": int(tokens or 4096),
+            "exact_duplicates": bool(duplicates),
+            "drop_flags": tuple(flags),
+        }
+
+    def preview(project: Project, reference: str | None, *values: Any) -> Updates:
+        from components.charts import threshold_histogram
+
+        if not reference:
+            return {chart: empty(SAMPLE_FIRST), kept: ""}
+        chosen = project.dataset(reference)
+        found = project.preview_filter(chosen, **arguments(*values))
+        left_out = {reason: f"{count:,}" for reason, count in found["reasons"].items()}
+        words = tiles({"kept": f"{found['kept']:,} of {found['total']:,}"}) + (
+            table(["left out because", "examples"], list(left_out.items())) if left_out else '<p class="why">Nothing is left out.</p>'
+        )
+        return {chart: threshold_histogram(chosen.examples["quality"], float(values[0])), kept: words}
+
+    def run_filter(project: Project, reference: str | None, *values: Any) -> Updates:
+        project.filter(opened(project, reference), **arguments(*values))
+        return cell.done(project)
+
+    def show(project: Project) -> Updates:
+        step = cell.latest(project)
+        updates: Updates = {dataset: choose(project, "load")}
+        if step is None:
+            return {**updates, result: gr.update(visible=False)}
+        made = project.dataset(step.results[0])
+        reasons = [(str(reason), f"{count:,}") for reason, count in made.dropped["reason"].value_counts().items()]
+        words = f'<p class="why"><b class="good">{made.reference}</b> holds {len(made):,} examples.</p>' + table(["dropped because", "examples"], reasons)
+        return {**updates, result: gr.update(value=words, visible=True)}
+
+    for moved in (quality.change, dataset.change, flags.change, duplicates.change, preset.change, tokens.change):
+        page.on(moved, preview, choices, [chart, kept], quiet=True, show_progress="hidden", trigger_mode="always_last")
+    page.made.append(page.on(run.click, run_filter, choices, [], cell))
+    page.refresh_with(show, [dataset, result])
+
+
+def _split(page: Page) -> None:
+    why = "Hold some rows back: a model is judged on what it has never seen."
+    with Cell(page, "data-split", 4, "Split", why, "split", describe=_rows) as cell:
+        with gr.Row(elem_classes="row"):
+            dataset = gr.Dropdown([], label="Dataset", elem_id="data-split-dataset")
+            share = gr.Slider(0.01, 0.5, 0.1, step=0.01, label="Share for the test", elem_id="data-split-share")
+        with more():
+            seed = gr.Number(0, label="Seed: the same gives the same rows", precision=0, minimum=0, elem_id="data-split-seed")
+        run = gr.Button("Run split", variant="primary", elem_id="data-split-run")
+        result = gr.HTML(visible=False, elem_id="data-split-result")
+
+    def split(project: Project, reference: str | None, part: float, number: float | None) -> Updates:
+        project.split(opened(project, reference), test=round(float(part), 2), seed=int(number or 0))
+        return cell.done(project)
+
+    def show(project: Project) -> Updates:
+        updates: Updates = {dataset: choose(project, "filter", "load")}
+        step = cell.latest(project)
+        if step is None:
+            return {**updates, result: gr.update(visible=False)}
+        facts = {f"in {name}, to {aim}": f"{len(project.dataset(name)):,}" for name, aim in zip(step.results, ("learn", "judge"), strict=True)}
+        return {**updates, result: gr.update(value=tiles(facts), visible=True)}
+
+    page.made.append(page.on(run.click, split, [dataset, share, seed], [], cell))
+    page.refresh_with(show, [dataset, result])
+
+
+def _copy(page: Page) -> None:
+    why = "Take the examples elsewhere, as JSONL for chat fine-tuning in OpenAI's form."
+    with Cell(page, "data-copy", 5, "Save a copy", why, "save_copy") as cell, gr.Row(elem_classes="row"):
+        dataset = gr.Dropdown([], label="Dataset", scale=2, elem_id="data-copy-dataset")
+        run = gr.Button("Save", variant="primary", elem_id="data-copy-run", min_width=120)
+        file = gr.DownloadButton("Download", visible=False, elem_id="data-copy-file", min_width=120)
+
+    def save(project: Project, reference: str | None) -> Updates:
+        path = project.save_copy(opened(project, reference))
+        return {**cell.done(project), file: gr.update(value=handout(path), label=f"Download {path.name}", visible=True)}
+
+    page.on(run.click, save, [dataset], [file], cell)
+    page.refresh_with(lambda project: {dataset: choose(project, "split", "filter", "load")}, [dataset])

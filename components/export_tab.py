@@ -1,0 +1,145 @@
+"""Tab 5: leave with the model, the report and the notebook. Downloads are looked up by id inside the project."""
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from components.cell import ENDED, Cell, Page, Refresher, Updates, empty, handout, job_line, size, table
+from components.compare_tab import chosen_run, ready_runs
+from studio import JobError, NotFoundError, Project
+
+KINDS = [("Adapter: small, needs its base", "adapter"), ("Merged: a whole model", "merged")]
+NO_BUNDLE = "No bundle yet. Choose a run above and press “Make the bundle”."
+EVERYTHING = "everything that was done"
+LARGE = 2_000_000_000
+
+
+def build(page: Page) -> Refresher:
+    why = "A folder and a zip that work elsewhere: safetensors with a model card that says how it was made."
+    with Cell(page, "export-bundle", 1, "What and from which run", why, "export", opened=True) as cell:
+        with gr.Row(elem_classes="row"):
+            run = gr.Dropdown([], label="Run", elem_id="export-run")
+            kind = gr.Dropdown(KINDS, value="merged", label="Kind", elem_id="export-kind")
+        with gr.Row(elem_classes="row"):
+            make = gr.Button("Make the bundle", variant="primary", elem_id="export-make")
+            stop = gr.Button("Stop", visible=False, elem_id="export-stop")
+        state = gr.HTML(elem_id="export-state")
+    with Cell(page, "export-bundles", 2, "Bundles", "Everything that was exported from this project.", opened=True) as bundles_cell:
+        listed = gr.HTML(empty(NO_BUNDLE), elem_id="export-bundle-table")
+        with gr.Row(elem_classes="row"):
+            choice = gr.Dropdown([], label="Bundle to download", visible=False, elem_id="export-bundle-choice")
+            file = gr.DownloadButton("Download", visible=False, variant="primary", elem_id="export-bundle-file")
+    timer, seen = gr.Timer(1.5, active=False), gr.State("")
+    follow_outputs = [state, stop, timer, seen, listed, choice, *bundles_cell.outputs]
+
+    def show_bundles(project: Project) -> Updates:
+        found = list(reversed(project.bundles()))
+        ids = [bundle.id for bundle in found]
+        rows = [[bundle.id, bundle.kind, size(bundle.size), bundle.zip.name] for bundle in found]
+        return {
+            listed: table(["bundle", "kind", "size", "file"], rows) if rows else empty(NO_BUNDLE),
+            choice: gr.update(choices=ids, value=ids[0] if ids else None, visible=bool(ids)),
+            **bundles_cell.says(f"{len(ids):,} ready" if ids else ""),
+        }
+
+    def follow(project: Project, before: str = "") -> Updates:
+        step = cell.latest(project)
+        job = page.job(project, step.results[0]) if step else None
+        if job is None:
+            return {state: "", stop: gr.update(visible=False), timer: gr.update(active=False), seen: "", **show_bundles(project)}
+        status = job.state.status
+        now = f"{job.id} {status} {job.progress.done}"
+        if now == before:
+            return {}
+        words, bar = job_line(job)
+        updates: Updates = {
+            state: bar,
+            stop: gr.update(visible=status in ("running", "queued")),
+            timer: gr.update(active=status not in ENDED),
+            seen: now,
+            **cell.says(words),
+        }
+        return {**updates, **show_bundles(project)} if status in ENDED else updates
+
+    def begin(project: Project, run_id: str | None, what: str) -> Updates:
+        page.follow(project.start_export(chosen_run(project, run_id), what))
+        return {**cell.done(project), **follow(project), timer: gr.update(active=True)}
+
+    def press_stop(project: Project) -> Updates:
+        step = cell.latest(project)
+        job = page.job(project, step.results[0]) if step else None
+        if job is None:
+            raise JobError("There is nothing to stop")
+        job.stop()
+        return {stop: gr.update(visible=False)}
+
+    def offer(project: Project, bundle_id: str | None) -> Updates:
+        if not bundle_id:
+            return {file: gr.update(visible=False)}
+        bundle = next((one for one in project.bundles() if one.id == bundle_id), None)
+        if bundle is None:
+            raise NotFoundError("There is no such bundle", bundle_id, "Make it again")
+        if bundle.zip.stat().st_size > LARGE and not page.demo:
+            words = f'<div class="note">{escape(bundle_id)} is large; take it from {escape(str(bundle.zip))}</div>'
+            return {file: gr.update(visible=False), bundles_cell.message: gr.update(value=words, visible=True)}
+        return {file: gr.update(value=handout(bundle.zip), label=f"Download {bundle.zip.name}", visible=True)}
+
+    page.on(timer.tick, follow, [seen], follow_outputs, cell, quiet=True, show_progress="hidden")
+    page.on(make.click, begin, [run, kind], follow_outputs, cell)
+    page.on(stop.click, press_stop, [], follow_outputs, cell)
+    page.on(choice.change, offer, [choice], [file], bundles_cell, show_progress="hidden")
+    reporting = _report(page)
+    _notebook(page)
+
+    def show(project: Project) -> Updates:
+        found = ready_runs(project)
+        chosen = gr.update(choices=found, value=found[0] if found else None)
+        return {run: chosen, reporting: chosen, **show_bundles(project), **follow(project)}
+
+    outputs = [run, reporting, *follow_outputs, *cell.outputs]
+    page.refresh_with(show, outputs)
+    return Refresher(show, outputs)
+
+
+def _report(page: Page) -> Any:
+    why = "One page for whoever must be convinced: before and after, the measures, the recipe, the data, hours and cost."
+    with Cell(page, "export-report", 3, "Report", why) as cell:
+        with gr.Row(elem_classes="row"):
+            run = gr.Dropdown([], label="Run", scale=2, elem_id="export-report-run")
+            make = gr.Button("Write the report", variant="primary", elem_id="export-report-make", min_width=140)
+            file = gr.DownloadButton("Download", visible=False, elem_id="export-report-file", min_width=140)
+        view = gr.HTML(visible=False, elem_id="export-report-view")
+
+    def write(project: Project, run_id: str | None) -> Updates:
+        path = project.report(chosen_run(project, run_id))
+        inner = escape(path.read_text(encoding="utf-8"), quote=True)
+        return {
+            **cell.says(f"✓ {path.name}"),
+            file: gr.update(value=handout(path), label=f"Download {path.name}", visible=True),
+            view: gr.update(value=f'<iframe class="preview" title="Report" sandbox="" srcdoc="{inner}"></iframe>', visible=True),
+        }
+
+    page.on(make.click, write, [run], [file, view], cell)
+    page.refresh_with(lambda project: {file: gr.update(visible=False), view: gr.update(visible=False)}, [file, view])
+    return run
+
+
+def _notebook(page: Page) -> None:
+    why = "The Python that led to a result, as a notebook that runs from top to bottom and gets the same again."
+    with Cell(page, "export-notebook", 4, "Notebook", why) as cell:
+        with gr.Row(elem_classes="row"):
+            result = gr.Dropdown([EVERYTHING], value=EVERYTHING, label="What led to", scale=2, elem_id="export-notebook-result")
+            make = gr.Button("Export notebook", variant="primary", elem_id="export-notebook-make", min_width=140)
+            file = gr.DownloadButton("Download", visible=False, elem_id="export-notebook-file", min_width=140)
+
+    def write(project: Project, wanted: str) -> Updates:
+        path = project.export_notebook(None if wanted == EVERYTHING else wanted)
+        return {**cell.says(f"✓ {path.name}"), file: gr.update(value=handout(path), label=f"Download {path.name}", visible=True)}
+
+    def show(project: Project) -> Updates:
+        names = [name for step in project.journal.steps() if step.state == "done" for name in step.outputs]
+        return {result: gr.update(choices=[EVERYTHING, *reversed(list(dict.fromkeys(names)))], value=EVERYTHING), file: gr.update(visible=False)}
+
+    page.on(make.click, write, [result], [file], cell)
+    page.refresh_with(show, [result, file])

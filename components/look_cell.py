@@ -1,0 +1,144 @@
+"""The Look cell of tab 1: statistics, histograms, and the rows with their scores and reasons, a page at a time."""
+
+import math
+from html import escape
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from components.cell import Cell, Page, Updates, empty, table, tiles
+from studio import Project
+
+ROWS = 100
+LONGEST = 160
+EVERY, FLAGGED, LOWEST = "in file order", "with a reason only", "lowest score first"
+NONE = "No dataset yet: use the sample in cell 1."
+
+
+def build_look(page: Page) -> None:
+    why = "See what is there before you change it. Press a row to read the whole example."
+    with Cell(page, "data-look", 2, "Look", why) as cell:
+        dataset = gr.Dropdown([], label="Dataset", elem_id="data-look-dataset")
+        summary = gr.HTML(empty(NONE), elem_id="data-look-summary")
+        with gr.Row(elem_classes="row"):
+            scores = gr.Plot(label="Scores", elem_id="data-look-scores", visible=False)
+            tokens = gr.Plot(label="Tokens", elem_id="data-look-tokens", visible=False)
+        with gr.Row(elem_classes="row"):
+            show = gr.Dropdown([EVERY, FLAGGED, LOWEST], value=EVERY, label="Rows", elem_id="data-look-show", min_width=160)
+            previous = gr.Button("Previous", size="sm", elem_id="data-look-previous", min_width=90)
+            number = gr.Number(1, label=f"Page of {ROWS} rows", precision=0, minimum=1, elem_id="data-look-page", min_width=120)
+            following = gr.Button("Next", size="sm", elem_id="data-look-next", min_width=90)
+        rows = gr.Dataframe(
+            headers=["id", "request", "answer", "tokens", "score", "reasons"], datatype=["str", "str", "str", "number", "number", "str"],
+            value=[], interactive=False, wrap=True, max_height=420, elem_id="data-look-table", show_label=False,
+            column_widths=["90px", "32%", "32%", "80px", "80px", "18%"],
+        )  # fmt: skip
+        example = gr.HTML(elem_id="data-look-example")
+        with gr.Accordion("Rows set aside while loading", open=False, elem_classes="more", visible=False) as problems_box:
+            problems = gr.HTML(elem_id="data-look-problems")
+        with gr.Accordion("Rows dropped by the filter", open=False, elem_classes="more", visible=False) as dropped_box:
+            dropped = gr.HTML(elem_id="data-look-dropped")
+
+    def look(project: Project, reference: str | None, order: str) -> Updates:
+        from components.charts import score_histogram, token_histogram
+
+        if not reference:
+            hidden = {part: gr.update(visible=False) for part in (scores, tokens, problems_box, dropped_box)}
+            return {**hidden, summary: empty(NONE), rows: [], example: "", number: 1, **cell.says("")}
+        chosen = project.dataset(reference)
+        facts = chosen.summary()
+        words = {
+            "examples": f"{facts['count']:,}",
+            "tokens: mean": f"{facts['mean_tokens']:,.0f}",
+            "tokens: shortest to longest": f"{facts['min_tokens']:,} to {facts['max_tokens']:,}",
+            "mean score": "none" if facts["mean_quality"] is None else f"{facts['mean_quality']:.2f}",
+            "set aside": f"{facts['problems']:,}",
+        }
+        flags = [(str(reason), f"{count:,}") for reason, count in sorted(facts["flags"].items(), key=lambda item: -item[1])]
+        sources = ", ".join(f"{name} ({count:,})" for name, count in list(facts["sources"].items())[:6])
+        below = f'<p class="why">Sources: {escape(sources)}</p>' + (table(["reason on the row", "examples"], flags) if flags else "")
+        return {
+            **cell.says(f"{facts['count']:,} examples, {sum(bool(found) for found in chosen.examples['flags']):,} with a reason to look"),
+            summary: tiles(words) + below,
+            scores: gr.update(value=score_histogram(chosen.examples["quality"]), visible=True),
+            tokens: gr.update(value=token_histogram(chosen.examples["tokens"]), visible=True),
+            rows: _page(chosen.examples, order, 1),
+            number: gr.update(value=1, maximum=_pages(_ordered(chosen.examples, order))),
+            example: "",
+            problems_box: gr.update(visible=len(chosen.problems) > 0, label=f"{len(chosen.problems):,} rows set aside while loading"),
+            problems: _first(chosen.problems, ["line", "reason", "raw"]),
+            dropped_box: gr.update(visible=len(chosen.dropped) > 0, label=f"{len(chosen.dropped):,} rows dropped by the filter"),
+            dropped: _first(chosen.dropped, ["id", "reason"]),
+        }
+
+    def turn(project: Project, reference: str | None, order: str, at: float | None, by: int = 0) -> Updates:
+        if not reference:
+            return {}
+        examples = project.dataset(reference).examples
+        page_number = min(max(1, int(at or 1) + by), _pages(_ordered(examples, order)))
+        return {rows: _page(examples, order, page_number), number: page_number}
+
+    def read(project: Project, row_id: str, reference: str | None) -> Updates:
+        examples = project.dataset(reference).examples if reference else pd.DataFrame({"id": []})
+        found = examples[examples["id"] == row_id]
+        return {example: _whole(found.iloc[0]) if len(found) else ""}
+
+    outputs = [summary, scores, tokens, rows, number, example, problems_box, problems, dropped_box, dropped]
+    page.on(dataset.change, look, [dataset, show], outputs, cell)
+    page.on(show.input, look, [dataset, show], outputs, cell)
+    place = [dataset, show, number]
+    page.on(previous.click, lambda project, *at: turn(project, *at, by=-1), place, [rows, number])
+    page.on(following.click, lambda project, *at: turn(project, *at, by=1), place, [rows, number])
+    page.on(number.submit, turn, place, [rows, number])
+    page.on(rows.select, read, [dataset], [example], row=True)
+
+    def newest(project: Project) -> Updates:
+        found = [one.reference for one in reversed(project.datasets())]
+        wanted = next((one.reference for one in reversed(project.datasets()) if one.description.get("verb") in ("load", "filter")), None)
+        return {dataset: gr.update(choices=found, value=wanted)}
+
+    page.refresh_with(newest, [dataset])
+
+
+def _ordered(examples: pd.DataFrame, order: str) -> pd.DataFrame:
+    if order == FLAGGED:
+        return examples[[bool(flags) for flags in examples["flags"]]]
+    return examples.sort_values("quality", kind="stable") if order == LOWEST else examples
+
+
+def _pages(examples: pd.DataFrame) -> int:
+    return max(1, math.ceil(len(examples) / ROWS))
+
+
+def _page(examples: pd.DataFrame, order: str, number: int) -> list[list[Any]]:
+    part = _ordered(examples, order).iloc[(number - 1) * ROWS : number * ROWS]
+    return [
+        [
+            row.id, _short(_said(row.messages, "user")), _short(_said(row.messages, "assistant")), int(row.tokens),
+            None if pd.isna(row.quality) else round(float(row.quality), 3), ", ".join(row.flags),
+        ]
+        for row in part.itertuples()
+    ]  # fmt: skip
+
+
+def _said(messages: list[dict[str, str]], role: str) -> str:
+    return next((message["content"] for message in reversed(messages) if message["role"] == role), "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _whole(row: pd.Series) -> str:
+    turns = "".join(
+        f'<div class="turn"><b>{escape(message["role"])}</b><pre>{escape(message["content"])}</pre></div>' for message in row["messages"]
+    )
+    reasons = f" · {escape(', '.join(row['flags']))}" if row["flags"] else ""
+    return f'<p class="why">{escape(row["id"])} · {row["tokens"]:,} tokens · score {row["quality"]:.3f}{reasons}</p>{turns}'
+
+
+def _first(frame: pd.DataFrame, columns: list[str]) -> str:
+    rows = [[_short(str(row[name])) for name in columns] for _, row in frame.head(ROWS).iterrows()]
+    note = f'<p class="why">The first {ROWS} of {len(frame):,}.</p>' if len(frame) > ROWS else ""
+    return note + table(columns, rows)

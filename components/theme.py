@@ -1,0 +1,108 @@
+"""One theme, light and dark: a calm page with one accent for the thing to press, green for done, amber for look."""
+
+from typing import Any
+
+import gradio as gr
+
+BASE, TUNED, PROMPTED = "#8b93a5", "#3f66d4", "#b7791f"  # the same in every tab
+FONT = ("ui-sans-serif", "system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+
+CSS = """
+:root { --done:#23824a; --look:#a35f00; --loss:#c0343f; --base:#8b93a5; --tuned:#3f66d4; --few:#b7791f;
+  --card:#ffffff; --page:#f5f6f8; --line:#dfe3ea; --ink:#1d2330; --soft:#5b6475; --wash:#f0f3f9; }
+.dark { --done:#5fc48a; --look:#e2a64a; --loss:#f07a83; --base:#99a2b5; --tuned:#86a5ff; --few:#e0b45c;
+  --card:#1a1f29; --page:#11151c; --line:#2c3442; --ink:#e6e9f0; --soft:#a3acbd; --wash:#222937; }
+body, gradio-app, .gradio-container { background: var(--page) !important; }
+.gradio-container { max-width: 1240px !important; margin: 0 auto !important; padding: 0 16px 64px !important; }
+.gradio-container.gradio-container-6-31-0 { color: var(--ink); }
+#header { position: sticky; top: 0; z-index: 30; background: var(--page); border-bottom: 1px solid var(--line);
+  padding: 10px 0; align-items: center; gap: 14px; }
+#header .title { font-weight: 650; font-size: 17px; white-space: nowrap; }
+#header .facts { color: var(--soft); font-size: 13px; line-height: 1.5; }
+#header .facts b { color: var(--ink); font-weight: 600; }
+#header .problem { color: var(--look); }
+.cell { background: var(--card) !important; border: 1px solid var(--line) !important; border-radius: 10px !important;
+  padding: 0 !important; margin-bottom: 4px; box-shadow: none !important; }
+.cell > button, .cell > .label-wrap { padding: 14px 18px; }
+.cell > button.label-wrap > span:first-child, .cell > .label-wrap > span:first-child { font-weight: 600; font-size: 15px; }
+.cell > div:not(.label-wrap) { padding: 0 18px 14px; }
+.cell .more, .cell .code { background: transparent !important; border: 0 !important; box-shadow: none !important;
+  border-top: 1px solid var(--line) !important; border-radius: 0 !important; padding: 4px 0 0 !important; }
+.cell .more > button, .cell .code > button { color: var(--soft); font-size: 13px; padding: 6px 0; }
+.why { color: var(--soft); font-size: 14px; margin: 0; max-width: 76ch; }
+.prose { max-width: none !important; }
+.message { border-left: 3px solid var(--loss); background: var(--wash); padding: 10px 14px; border-radius: 0 6px 6px 0; }
+.note { border-left: 3px solid var(--look); background: var(--wash); padding: 10px 14px; border-radius: 0 6px 6px 0; font-size: 14px; }
+.empty { color: var(--soft); border: 1px dashed var(--line); border-radius: 8px; padding: 18px; text-align: center; font-size: 14px; }
+.tiles { display: flex; flex-wrap: wrap; gap: 10px 26px; padding: 6px 0; }
+.tile b { display: block; font-size: 22px; font-weight: 620; font-variant-numeric: tabular-nums; line-height: 1.25; }
+.tile span { color: var(--soft); font-size: 13px; }
+.bar { height: 8px; border-radius: 4px; background: var(--wash); overflow: hidden; margin: 8px 0 4px; border: 1px solid var(--line); }
+.bar i { display: block; height: 100%; background: var(--tuned); transition: width .4s; }
+.good { color: var(--done); } .look { color: var(--look); } .bad { color: var(--loss); }
+.verdict { font-size: 22px; font-weight: 640; margin: 2px 0 6px; }
+.plain { width: 100%; border-collapse: collapse; font-size: 14px; }
+.plain th { text-align: left; color: var(--soft); font-weight: 550; border-bottom: 1px solid var(--line); padding: 6px 10px 6px 0; }
+.plain td { border-bottom: 1px solid var(--line); padding: 7px 10px 7px 0; vertical-align: top; font-variant-numeric: tabular-nums; }
+.plain small { color: var(--soft); white-space: nowrap; }
+.scroll { overflow-x: auto; }
+.answer { border: 1px solid var(--line); border-top: 3px solid var(--base); border-radius: 8px; padding: 10px 14px; min-height: 130px; background: var(--card); }
+.answer.tuned { border-top-color: var(--tuned); }
+.answer h4 { margin: 0 0 6px; font-size: 13px; color: var(--soft); font-weight: 600; }
+.answer pre, .turn pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13.5px; margin: 0; background: transparent; font-family: inherit; }
+.answer mark { background: color-mix(in srgb, var(--tuned) 22%, transparent); color: inherit; border-radius: 3px; }
+.turn { border-left: 3px solid var(--line); padding: 2px 0 2px 12px; margin: 8px 0; } .turn b { color: var(--soft); font-size: 12px; }
+.chart { width: 100%; height: auto; display: block; } .chart text { fill: var(--soft); font-size: 12px; }
+.chart .axis { stroke: var(--line); } .chart .strong { fill: var(--ink); font-weight: 600; }
+.preview { width: 100%; height: 560px; border: 1px solid var(--line); border-radius: 8px; background: #fff; }
+footer { display: none !important; }
+@media (max-width: 640px) {
+  .gradio-container { padding: 0 8px 48px !important; }
+  .cell > button, .cell > .label-wrap { padding: 12px; } .cell > div:not(.label-wrap) { padding: 0 12px 12px; }
+  #header { position: static; } .tile b { font-size: 18px; }
+  .row { flex-wrap: wrap !important; } .row > * { min-width: min(100%, 240px) !important; flex: 1 1 240px !important; }
+  .row > button { min-width: 120px !important; flex: 1 1 120px !important; }
+}
+"""
+
+
+def theme() -> gr.themes.Base:
+    """System fonts only: the page works without a network."""
+    accent, neutral = gr.themes.colors.indigo, gr.themes.colors.slate
+    made = gr.themes.Base(primary_hue=accent, secondary_hue=accent, neutral_hue=neutral, font=FONT, font_mono=MONO)
+    return made.set(
+        body_background_fill="#f5f6f8", body_background_fill_dark="#11151c",
+        body_text_color="#1d2330", body_text_color_dark="#e6e9f0",
+        body_text_color_subdued="#5b6475", body_text_color_subdued_dark="#a3acbd",
+        background_fill_primary="#ffffff", background_fill_primary_dark="#1a1f29",
+        background_fill_secondary="#f7f8fb", background_fill_secondary_dark="#161b24",
+        block_background_fill="#ffffff", block_background_fill_dark="#1a1f29",
+        block_border_width="0px", block_shadow="none", block_padding="8px",
+        block_label_background_fill="transparent", block_label_background_fill_dark="transparent",
+        block_label_border_width="0px", block_label_text_color="#5b6475", block_label_text_color_dark="#a3acbd",
+        block_title_text_color="#5b6475", block_title_text_color_dark="#a3acbd", block_title_text_weight="500",
+        border_color_primary="#dfe3ea", border_color_primary_dark="#2c3442",
+        input_background_fill="#ffffff", input_background_fill_dark="#141922",
+        input_border_color="#cfd5df", input_border_color_dark="#38414f",
+        button_primary_background_fill="#3f5fc9", button_primary_background_fill_dark="#4d6fe0",
+        button_primary_background_fill_hover="#3350b0", button_primary_background_fill_hover_dark="#6283ea",
+        button_primary_text_color="#ffffff", button_primary_text_color_dark="#ffffff",
+        button_secondary_background_fill="#eef1f6", button_secondary_background_fill_dark="#29303d",
+        layout_gap="12px",
+    )  # fmt: skip
+
+
+def launch_options(shared: bool) -> dict[str, Any]:
+    """What belongs to `launch()`. A shared studio shows no tracebacks and takes smaller files."""
+    return {
+        "theme": theme(),
+        "css": CSS,
+        "footer_links": [],
+        "run_history": False,
+        "strict_cors": True,
+        "ssr_mode": False,
+        "show_error": False,
+        "enable_monitoring": False,
+        "max_file_size": "200mb" if shared else "2gb",
+    }

@@ -1,0 +1,139 @@
+"""Tab 3: choose a model and a recipe, see whether it fits, and start."""
+
+from typing import Any
+
+import gradio as gr
+
+from components.cell import Cell, Page, Refresher, Updates, duration, empty, job_line, more, size, table
+from components.data_tab import opened, references
+from components.live_cell import build_live
+from studio import Project, Recipe, RecipeError
+
+RECOMMENDED = "recommended"
+PRESETS = [RECOMMENDED, "guide-lora", "guide-qlora", "guide-7B", "guide-13B", "guide-70B"]
+METHODS = [("QLoRA: 4-bit base, small adapter", "qlora"), ("LoRA: 16-bit base, small adapter", "lora"), ("Full: all weights", "full")]
+FIELDS = ("epochs", "batch_size", "accumulation", "learning_rate", "r", "alpha", "max_length")
+WHOLE = ("batch_size", "accumulation", "r", "alpha", "max_length")
+DEMO = "Training is off in this demo: everybody shares its two cores. Run the studio on your own machine to train."
+FIRST = "Split a dataset in tab 1 first; then the recipe is made for it."
+
+
+def build(page: Page) -> Refresher:
+    with Cell(page, "train-model", 1, "Model", "What learns, from which rows, and by which method.", opened=True) as model_cell:
+        with gr.Row(elem_classes="row"):
+            dataset = gr.Dropdown([], label="Learn from", elem_id="train-dataset")
+            evaluation = gr.Dropdown([], label="Watch the loss on (evaluation)", elem_id="train-evaluation")
+        with gr.Row(elem_classes="row"):
+            model = gr.Dropdown(
+                ["starter"], value="starter", label="Model" if page.demo else "Model: starter, a local folder, or a Hub id",
+                allow_custom_value=not page.demo, elem_id="train-model-name",
+            )  # fmt: skip
+            method = gr.Dropdown(METHODS, value="qlora", label="Method", elem_id="train-method")
+    with Cell(page, "train-recipe", 2, "Recipe", "Every choice of the training, each with its reason.", opened=True) as recipe_cell:
+        preset = gr.Dropdown(PRESETS, value=RECOMMENDED, label="Start from", elem_id="train-preset")
+        reasons = gr.HTML(empty(FIRST), elem_id="train-reasons")
+        with more():
+            with gr.Row(elem_classes="row"):
+                epochs = gr.Number(label="Epochs", elem_id="train-epochs", min_width=120)
+                batch = gr.Number(label="Batch size", precision=0, elem_id="train-batch-size", min_width=120)
+                accumulation = gr.Number(label="Accumulation", precision=0, elem_id="train-accumulation", min_width=120)
+                rate = gr.Number(label="Learning rate", elem_id="train-learning-rate", min_width=120)
+            with gr.Row(elem_classes="row"):
+                rank = gr.Number(label="Adapter rank r", precision=0, elem_id="train-r", min_width=120)
+                alpha = gr.Number(label="Adapter alpha", precision=0, elem_id="train-alpha", min_width=120)
+                length = gr.Number(label="Longest example, in tokens", precision=0, elem_id="train-max-length", min_width=120)
+            whole = gr.Code("", language="json", interactive=False, label="The whole recipe", elem_id="train-recipe-json")
+    with Cell(page, "train-memory", 3, "Will it fit", "Memory that the training needs, against what is free now.") as memory_cell:
+        memory = gr.HTML(empty(FIRST), elem_id="train-memory-text")
+    with Cell(page, "train-begin", 4, "Start and queue", DEMO if page.demo else "Training goes on when you close this page.", "train", opened=True) as cell:
+        start = gr.Button("Start training", variant="primary", elem_id="train-start", interactive=not page.demo)
+        queue = gr.HTML(elem_id="train-queue")
+    live = build_live(page)
+    where = [dataset, model, method, preset]
+    fields = [epochs, batch, accumulation, rate, rank, alpha, length]
+
+    def base_recipe(project: Project, reference: str | None, wanted: str, how: str, name: str) -> Recipe:
+        if name == RECOMMENDED:
+            return Recipe.recommended(opened(project, reference), model=wanted, method=how)  # type: ignore[arg-type]
+        made = Recipe.preset(name)
+        return Recipe(**{**made.model_dump(), "model": wanted, "method": how, "reasons": made.reasons})
+
+    def whole_recipe(project: Project, at: tuple[Any, ...], values: tuple[Any, ...]) -> Recipe:
+        given = {key: int(value) if key in WHOLE else value for key, value in zip(FIELDS, values, strict=True) if value is not None}
+        return Recipe(**{**base_recipe(project, *at).model_dump(), **given})
+
+    def propose(project: Project, *at: Any) -> Updates:
+        if not at[0]:
+            return {reasons: empty(FIRST), memory: empty(FIRST)}
+        recipe = base_recipe(project, *at)
+        values = recipe.model_dump()
+        why = [(name.replace("_", " "), str(values.get(name, "")), reason) for name, reason in recipe.reasons.items()]
+        if at[3] != RECOMMENDED:
+            why += [(name.replace("_", " "), str(value), "") for name, value in values.items() if name not in ("model", "method")]
+        steps = recipe.steps_for(len(project.dataset(at[0])))
+        return {
+            **recipe_cell.says(f"{at[3]}, {steps:,} steps"),
+            **model_cell.says(f"{recipe.model}, {recipe.method}"),
+            reasons: table(["choice", "value", "why"], why),
+            **{part: values[name] for part, name in zip(fields, FIELDS, strict=True)},
+        }
+
+    def look(project: Project, *values: Any) -> Updates:
+        if not values[0]:
+            return {}
+        recipe = whole_recipe(project, values[:4], values[4:])
+        found = project.memory(recipe, project.dataset(values[0]))
+        share = min(1.0, found["needed_high"] / max(found["free"], 1))
+        state = "it fits" if found["fits"] else "! it may not fit"
+        picture = f'<div class="bar"><i style="width:{share:.0%}"></i></div>'
+        parts = table(["part", "memory"], [(name, size(amount)) for name, amount in found["parts"].items()])
+        words = f'<p class="{"good" if found["fits"] else "look"}">{"✓" if found["fits"] else "!"} {found["text"]}</p>'
+        return {memory: words + picture + parts, whole: recipe.to_json(), **memory_cell.says(state)}
+
+    def begin(project: Project, watch: str | None, *values: Any) -> Updates:
+        recipe = whole_recipe(project, values[:4], values[4:])
+        learn = opened(project, values[0])
+        if watch == values[0]:
+            raise RecipeError(["the evaluation is the dataset that it learns from; choose the test part"])
+        page.follow(project.train(learn, recipe, evaluation=project.dataset(watch) if watch else None).job)
+        return cell.done(project)
+
+    for changed in (dataset.change, model.change, method.change, preset.change):
+        page.on(changed, propose, where, [reasons, memory, *fields, *model_cell.outputs], recipe_cell, show_progress="hidden")
+    for changed in (part.change for part in (dataset, model, method, *fields)):
+        page.on(
+            changed, look, [*where, *fields], [memory, whole], memory_cell, quiet=True, show_progress="hidden", trigger_mode="always_last"
+        )
+    page.made.append(page.on(start.click, begin, [evaluation, *where, *fields], [], cell))
+
+    def show(project: Project) -> Updates:
+        waiting = [[job.id, job.kind, job_line(job)[0]] for job in project.waiting() if job.folder.is_relative_to(project.folder)]
+        tests = references(project, "split")
+        found = [one for one in tests if one.startswith("train@")] + [one for one in tests if not one.startswith("train@")]
+        held_out = [one for one in tests if one.startswith("test@")]
+        return {
+            dataset: gr.update(choices=found, value=found[0] if found and found[0].startswith("train@") else None),
+            evaluation: gr.update(choices=[("none", ""), *((one, one) for one in tests)], value=held_out[0] if held_out else ""),
+            queue: table(["in the queue", "kind", "state"], waiting) if waiting else "",
+        }
+
+    page.refresh_with(show, [dataset, evaluation, queue])
+    with Cell(page, "train-past", 6, "Past runs", "What was tried, with its best loss and its time.") as past_cell:
+        past = gr.HTML(empty("No run yet."), elem_id="train-past-table")
+
+    def show_past(project: Project) -> Updates:
+        runs = list(reversed(project.runs()))
+        rows = []
+        for run in runs:
+            recipe, result = run.recipe, run.result
+            best = result.get("best_eval_loss")
+            rows.append(
+                [run.id, run.state, f"{recipe.model}, {recipe.method}", run.train_dataset, "" if best is None else f"{best:.4f}", duration(result.get("seconds"))]
+            )
+        heads = ["run", "state", "model", "learnt from", "best evaluation loss", "time"]
+        return {past: table(heads, rows) if rows else empty("No run yet: start one above."), **past_cell.says(f"{len(runs):,} runs" if runs else "")}
+
+    outputs = [past, past_cell.box, past_cell.message]
+    page.refresh_with(show_past, outputs)
+    page.on(live.ended.change, show_past, [], outputs, show_progress="hidden")
+    return Refresher(lambda project: {**live.function(project), **show_past(project)}, [*live.outputs, *outputs])
