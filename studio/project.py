@@ -269,7 +269,7 @@ class Project:
     def report(self, run: Run) -> Path:
         """One self-contained HTML page: before and after, the measures, the recipe, data, hours and cost. No step."""
         self._ready(run)
-        measured = [made for made in self.evaluations() if made.run_id == run.id]
+        measured = [made for made in self.evaluations() if made.run_id == run.id and made.is_ready]
         dataset = self.dataset(run.train_dataset)
         return Path(report.write_report(self.folder, run, measured[-1] if measured else None, dataset))
 
