@@ -1,0 +1,19 @@
+"""The adapter alone: its weights, its configuration, the tokenizer and a model card."""
+
+import json
+import shutil
+from pathlib import Path
+
+from studio import store
+from studio.export import card
+from studio.training.run import Run
+
+
+def write(run: Run, folder: Path) -> None:
+    shutil.copytree(run.adapter_folder, folder, dirs_exist_ok=True)
+    (folder / "training_args.bin").unlink(missing_ok=True)
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = run.recipe.model  # the name, not this machine's path
+    store.write_json(path, config)
+    store.write_text(folder / "README.md", card.write(run, "adapter", None))

@@ -1,0 +1,72 @@
+"""The adapter merged into the original base in bf16: one model that plain transformers loads.
+
+The run was trained on a 4-bit base, so the merged model is not bit for bit the same; how far its logits are from the
+run's is measured on held-out prompts, with the files just written, and stands in the card.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from studio import chat, models, store
+from studio.chat import Message
+from studio.export import card
+from studio.jobs.job import Job
+from studio.training.run import Run
+
+NEW_TOKENS = 96
+
+
+def write(run: Run, folder: Path, prompts: list[list[Message]], job: Job) -> dict[str, Any]:
+    """Writes the model and its card; returns the parity: maximum and mean logit gap, and share of equal answers."""
+    import torch
+
+    recipe = run.recipe
+    if recipe.uses_adapter:
+        base, tokenizer = models.load(recipe.model, "none", adapter=run.adapter_folder)
+        whole = base.merge_and_unload()
+    else:
+        whole, tokenizer = models.load(str(run.adapter_folder), "none")
+    whole.config.use_cache = True
+    tokenizer.padding_side = "right"
+    whole.to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    del whole
+    job.report(1, 3, "measuring against the run")
+    parity = compare(run, folder, prompts)
+    store.write_text(folder / "README.md", card.write(run, "merged", parity))
+    return parity
+
+
+def compare(run: Run, folder: Path, prompts: list[list[Message]]) -> dict[str, Any]:
+    """The run as trained against the files in `folder` as plain transformers loads them, on each token of the run's
+    own greedy answers. Gaps are in logits (natural log units)."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    recipe = run.recipe
+    if recipe.uses_adapter:
+        trained, tokenizer = models.load(recipe.model, "4bit" if recipe.method == "qlora" else "none", adapter=run.adapter_folder)
+    else:
+        trained, tokenizer = models.load(str(run.adapter_folder), "none")
+    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, device_map={"": trained.device}).eval()
+    gaps, equal = [], 0
+    with torch.inference_mode():
+        for prompt in prompts:
+            ids = torch.tensor([chat.prompt_ids(tokenizer, prompt)], device=trained.device)
+            answers = [
+                model.generate(
+                    input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, do_sample=False,
+                    pad_token_id=tokenizer.pad_token_id,
+                )
+                for model in (trained, plain)
+            ]  # fmt: skip
+            equal += answers[0].shape == answers[1].shape and bool((answers[0] == answers[1]).all())
+            logits = [model(input_ids=answers[0]).logits[0, ids.shape[1] - 1 : -1].float() for model in (trained, plain)]
+            gaps.append((logits[0] - logits[1]).abs())
+    joined = torch.cat(gaps)
+    return {
+        "prompts": len(prompts),
+        "largest_logit_gap": round(joined.max().item(), 4),
+        "mean_logit_gap": round(joined.mean().item(), 5),
+        "equal_answers": equal / len(prompts),
+    }
