@@ -85,9 +85,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="launch.py", description="Fine-Tuning Studio")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; beyond loopback needs a password")
     parser.add_argument("--port", type=int, default=7860, help="the next free one is taken when it is busy")
-    parser.add_argument("--home", type=Path, help="folder of all projects (default: STUDIO_HOME or the user's data folder)")
+    parser.add_argument(
+        "--home", type=Path, help="folder of all projects (default: STUDIO_HOME or the user's data folder)"
+    )
     parser.add_argument("--project", default="my-first-model", help="project to open; made when absent")
-    parser.add_argument("--share", nargs="?", const="rating-room", choices=["studio", "rating-room"], help="studio: a temporary link")
+    parser.add_argument(
+        "--share", nargs="?", const="rating-room", choices=["studio", "rating-room"], help="studio: a temporary link"
+    )
     parser.add_argument("--password", default=os.environ.get("STUDIO_PASSWORD"), help="for --share studio and --host")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     return parser.parse_args(arguments)
@@ -113,7 +117,13 @@ def access(options: argparse.Namespace) -> tuple[str, str] | None:
 
 def settle_environment() -> None:
     """Gradio's own variables could open the studio behind our back: what this file decides is what happens."""
-    for name in ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_SHARE", "GRADIO_ROOT_PATH", "GRADIO_ALLOWED_PATHS"):
+    for name in (
+        "GRADIO_SERVER_NAME",
+        "GRADIO_SERVER_PORT",
+        "GRADIO_SHARE",
+        "GRADIO_ROOT_PATH",
+        "GRADIO_ALLOWED_PATHS",
+    ):
         if os.environ.pop(name, None) is not None:
             print(f"{name} is ignored: use launch.py's own options.", flush=True)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -131,10 +141,14 @@ def start(options: argparse.Namespace) -> None:
         print(f"Port {options.port} is busy; using {port}.", flush=True)
 
     from components import app
+    from studio import store
 
-    page = app.build(options.home, options.project, demo)
+    page = app.build(store.studio_home(options.home), options.project, demo)
     if not demo:
-        print(f"Fine-Tuning Studio: http://{'127.0.0.1' if host in LOOPBACK else host}:{port}  (Ctrl+C ends it; jobs go on)", flush=True)
+        print(
+            f"Fine-Tuning Studio: http://{'127.0.0.1' if host in LOOPBACK else host}:{port}  (Ctrl+C ends it; jobs go on)",
+            flush=True,
+        )
         if not options.no_browser:
             webbrowser.open(f"http://127.0.0.1:{port}")
     page.launch(
@@ -154,8 +168,20 @@ def start(options: argparse.Namespace) -> None:
 
 def test(arguments: list[str]) -> int:
     """Lint, format, types, floors and the suite; the suite runs last, and any failure fails the whole."""
-    extra = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]["test"]
-    tools = ["pytest", "pytest_timeout", "hypothesis", "ruff", "mypy", "importlinter", "playwright", "nbclient", "ipykernel"]
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"][
+        "test"
+    ]
+    tools = [
+        "pytest",
+        "pytest_timeout",
+        "hypothesis",
+        "ruff",
+        "mypy",
+        "importlinter",
+        "playwright",
+        "nbclient",
+        "ipykernel",
+    ]
     set_up([*NEEDED, *tools], "-r", str(ROOT / "requirements.txt"), *extra)
     failed = []
     for name, command in {

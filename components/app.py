@@ -17,9 +17,11 @@ SWITCH = "(name) => { const at = new URL(location); at.searchParams.set('project
 def build(home: str | Path, project_name: str, demo: bool) -> gr.Blocks:
     """The page of the studio in `home`. In a `demo` every visitor gets a project of their own and training is off."""
     page = Page(Path(home), project_name, demo)
-    with gr.Blocks(title="Fine-Tuning Studio", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True) as blocks:
+    with gr.Blocks(
+        title="Fine-Tuning Studio", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True
+    ) as blocks:
         header.build(page)
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with gr.Tab("1 Data", id="data", elem_id="tab-data"):
                 data_tab.build(page)
             with gr.Tab("2 Decide", id="decide", elem_id="tab-decide"):
@@ -66,5 +68,3 @@ def _wire(page: Page, blocks: gr.Blocks, looks: list[tuple[Any, Any]]) -> None:
             forget_visit(page.home, request.session_hash)
 
         blocks.unload(leave)
-
-

@@ -71,7 +71,9 @@ def size(amount: float) -> str:
 
 
 def tiles(facts: dict[str, str]) -> str:
-    inner = "".join(f'<div class="tile"><b>{escape(value)}</b><span>{escape(name)}</span></div>' for name, value in facts.items())
+    inner = "".join(
+        f'<div class="tile"><b>{escape(value)}</b><span>{escape(name)}</span></div>' for name, value in facts.items()
+    )
     return f'<div class="tiles">{inner}</div>'
 
 
@@ -96,10 +98,18 @@ def job_line(job: Any) -> tuple[str, str]:
     elif state.status in ("failed", "interrupted"):
         words = f"! {state.status}"
     else:
-        words = "✓ finished" if state.status == "finished" else ("waits for the card" if state.status == "queued" else state.status)
-    bar = f'<div class="bar" role="progressbar" aria-valuenow="{share * 100:.0f}"><i style="width:{share:.1%}"></i></div>'
+        words = (
+            "✓ finished"
+            if state.status == "finished"
+            else ("waits for the card" if state.status == "queued" else state.status)
+        )
+    bar = (
+        f'<div class="bar" role="progressbar" aria-valuenow="{share * 100:.0f}"><i style="width:{share:.1%}"></i></div>'
+    )
     note = f"<span class='why'>{escape(words)}{' · ' + escape(progress.note) if progress.note else ''}</span>"
-    wrong = " ".join(part for part in (state.error or (state.message if state.status == "interrupted" else ""), state.fix) if part)
+    wrong = " ".join(
+        part for part in (state.error or (state.message if state.status == "interrupted" else ""), state.fix) if part
+    )
     return words, bar + note + (f'<div class="message">{escape(wrong)}</div>' if wrong else "")
 
 
@@ -131,7 +141,9 @@ class Page:
     name: Any = None  # the header's project box
     refreshers: list[Refresher] = field(default_factory=list)
     made: list[Any] = field(default_factory=list)  # events after which the page is refreshed
-    jobs: dict[Path, Any] = field(default_factory=dict)  # started here: so that a failure is shown when it left the queue
+    jobs: dict[Path, Any] = field(
+        default_factory=dict
+    )  # started here: so that a failure is shown when it left the queue
 
     def project(self, name: str | None, request: gr.Request) -> Project:
         """The project of this press. In the demo it is the visitor's own, whatever name the browser sends."""
@@ -246,11 +258,21 @@ class Cell:
         describe: Callable[[Project, Any], str] | None = None,
     ) -> None:
         """`describe(project, step)` says the result in five words."""
-        self.page, self.key, self.number, self.title, self.why, self.verb, self.opened = page, key, number, title, why, verb, opened
+        self.page, self.key, self.number, self.title, self.why, self.verb, self.opened = (
+            page,
+            key,
+            number,
+            title,
+            why,
+            verb,
+            opened,
+        )
         self.describe = describe or (lambda project, step: " and ".join(step.results))
 
     def __enter__(self) -> "Cell":
-        self.box = gr.Accordion(self._label("not run yet" if self.verb else ""), open=self.opened, elem_id=self.key, elem_classes="cell")
+        self.box = gr.Accordion(
+            self._label("not run yet" if self.verb else ""), open=self.opened, elem_id=self.key, elem_classes="cell"
+        )
         self.box.__enter__()
         gr.HTML(f'<p class="why">{escape(self.why)}</p>')
         return self
@@ -261,7 +283,13 @@ class Cell:
         if self.verb:
             with gr.Accordion("Code", open=False, elem_classes="code"):
                 self.code = gr.Code(
-                    "", language="python", interactive=False, show_label=False, lines=1, wrap_lines=True, elem_id=f"{self.key}-code"
+                    "",
+                    language="python",
+                    interactive=False,
+                    show_label=False,
+                    lines=1,
+                    wrap_lines=True,
+                    elem_id=f"{self.key}-code",
                 )
         self.box.__exit__(*error)
         if self.verb:
@@ -285,7 +313,10 @@ class Cell:
     def failed(self, words: str) -> Updates:
         message = f'<div class="message" role="alert">{escape(words)}</div>'
         short = words.split(".")[0][:60]
-        return {self.box: gr.update(label=self._label(f"! {short}"), open=True), self.message: gr.update(value=message, visible=True)}
+        return {
+            self.box: gr.update(label=self._label(f"! {short}"), open=True),
+            self.message: gr.update(value=message, visible=True),
+        }
 
     def latest(self, project: Project) -> Any:
         done = [step for step in project.journal.steps() if step.verb == self.verb and step.state == "done"]
@@ -296,7 +327,11 @@ class Cell:
         step = self.latest(project)
         if step is None:
             return {self.box: gr.update(label=self._label("not run yet")), self.code: ""}
-        state = "out of date: a cell above was run again" if self.is_out_of_date(project, step) else f"✓ {self.describe(project, step)}"
+        state = (
+            "out of date: a cell above was run again"
+            if self.is_out_of_date(project, step)
+            else f"✓ {self.describe(project, step)}"
+        )
         return {self.box: gr.update(label=self._label(state)), self.code: step.code}
 
     @staticmethod

@@ -26,10 +26,18 @@ def _figure(x_title: str, y_title: str, height: int = 260) -> Any:
 
 def token_histogram(tokens: pd.Series) -> Any:
     figure = _figure("tokens of an example", "examples")
-    counts, edges = np.histogram(tokens.to_numpy(dtype=float), bins=30) if len(tokens) else (np.array([]), np.array([0.0]))
+    counts, edges = (
+        np.histogram(tokens.to_numpy(dtype=float), bins=30) if len(tokens) else (np.array([]), np.array([0.0]))
+    )
     middles = (edges[:-1] + edges[1:]) / 2
     ranges = [f"{low:,.0f} to {high:,.0f} tokens" for low, high in zip(edges[:-1], edges[1:], strict=True)]
-    figure.add_bar(x=middles, y=counts, marker_color=TUNED, customdata=ranges, hovertemplate="%{customdata}: %{y:,} examples<extra></extra>")
+    figure.add_bar(
+        x=middles,
+        y=counts,
+        marker_color=TUNED,
+        customdata=ranges,
+        hovertemplate="%{customdata}: %{y:,} examples<extra></extra>",
+    )
     return figure
 
 
@@ -37,7 +45,10 @@ def score_histogram(quality: pd.Series) -> Any:
     figure = _figure("quality score, 0 to 1", "examples")
     counts, edges = np.histogram(quality.dropna().to_numpy(dtype=float), bins=np.linspace(0, 1, 41))
     figure.add_bar(
-        x=(edges[:-1] + edges[1:]) / 2, y=counts, marker_color=TUNED, hovertemplate="score %{x:.2f}: %{y:,} examples<extra></extra>"
+        x=(edges[:-1] + edges[1:]) / 2,
+        y=counts,
+        marker_color=TUNED,
+        hovertemplate="score %{x:.2f}: %{y:,} examples<extra></extra>",
     )
     figure.update_xaxes(range=[0, 1])
     return figure
@@ -61,7 +72,10 @@ def threshold_histogram(quality: pd.Series, threshold: float) -> str:
             f'<rect x="{across(low):.1f}" y="{height - bottom - tall:.1f}" width="{inner_width / 40 - 1.5:.1f}" height="{tall:.1f}" '
             f'fill="{shade}" opacity="{1 if high > threshold else 0.45}"><title>score {low:.2f} to {high:.2f}: {count:,} examples</title></rect>'
         )
-    ticks = "".join(f'<text x="{across(at):.1f}" y="{height - 18}" text-anchor="middle">{at:.1f}</text>' for at in (0, 0.2, 0.4, 0.6, 0.8, 1.0))
+    ticks = "".join(
+        f'<text x="{across(at):.1f}" y="{height - 18}" text-anchor="middle">{at:.1f}</text>'
+        for at in (0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    )
     line = across(threshold)
     side = "end" if threshold > 0.5 else "start"
     return (
@@ -78,6 +92,7 @@ def cost_lines(curves: dict[str, tuple[list[float], list[float]]], calls: int) -
     """Dollars a month against calls a month; each line carries its own name; the user's volume is a vertical line."""
     figure = _figure("calls a month", "US dollars a month", 320)
     colours = {"prompting": BASE, "fine-tuning": TUNED}
+    dearest = max(curves, key=lambda name: curves[name][1][-1], default="")
     for name, (across, up) in curves.items():
         colour = colours.get(name, PROMPTED)
         figure.add_scatter(
@@ -85,9 +100,21 @@ def cost_lines(curves: dict[str, tuple[list[float], list[float]]], calls: int) -
             hovertemplate="%{x:,.0f} calls: $%{y:,.2f}<extra>" + escape(name) + "</extra>",
         )  # fmt: skip
         figure.add_annotation(
-            x=across[-1], y=up[-1], text=name, showarrow=False, xanchor="right", yanchor="bottom", font={"color": colour, "size": 13}
+            x=across[-1],
+            y=up[-1],
+            text=name,
+            showarrow=False,
+            xanchor="right",
+            yanchor="bottom" if name == dearest else "top",
+            font={"color": colour, "size": 13},
         )
-    figure.add_vline(x=calls, line_dash="dot", line_color=GREY, annotation_text=f"your {calls:,} calls", annotation_position="top left")
+    figure.add_vline(
+        x=calls,
+        line_dash="dot",
+        line_color=GREY,
+        annotation_text=f"your {calls:,} calls",
+        annotation_position="top left",
+    )
     figure.update_yaxes(rangemode="tozero", tickprefix="$")
     return figure
 

@@ -15,7 +15,12 @@ from studio import InputError, JobError, Project
 NO_RUN = "No run has finished yet. Train one in tab 3; then ask it and its base the same thing here."
 NOT_MEASURED = "Not measured yet. Press “Measure”: it answers every held-out row three ways."
 NAMES = {"base": "base", "base_few_shot": "base, 3 examples in the prompt", "tuned": "tuned"}
-METRICS = {"exact_match": "exact match", "valid_json": "valid JSON", "rouge_l": "ROUGE-L", "perplexity": "perplexity (lower is better)"}
+METRICS = {
+    "exact_match": "exact match",
+    "valid_json": "valid JSON",
+    "rouge_l": "ROUGE-L",
+    "perplexity": "perplexity (lower is better)",
+}
 ROWS = 100
 
 
@@ -78,12 +83,19 @@ def _ask(page: Page, run: Any) -> Any:
         messages = examples["messages"].iloc[position]
         asked = next((message["content"] for message in reversed(messages) if message["role"] == "user"), "")
         answer = next((message["content"] for message in reversed(messages) if message["role"] == "assistant"), "")
-        return {prompt: asked, place: position, expected: f'<p class="why">Expected for this row:</p><div class="answer"><pre>{escape(answer)}</pre></div>'}
+        return {
+            prompt: asked,
+            place: position,
+            expected: f'<p class="why">Expected for this row:</p><div class="answer"><pre>{escape(answer)}</pre></div>',
+        }
 
     settings = {"concurrency_id": "gpu", "concurrency_limit": 1, "show_progress": "hidden"}
     asking = page.on(ask.click, ask_both, [run, prompt], [base, tuned], cell, **settings)
     stop.click(None, None, None, cancels=[asking])
-    page.refresh_with(lambda project: {base: _pane("Base", "", ""), tuned: _pane("Tuned", "", "tuned"), expected: "", place: -1}, [base, tuned, expected, place])
+    page.refresh_with(
+        lambda project: {base: _pane("Base", "", ""), tuned: _pane("Tuned", "", "tuned"), expected: "", place: -1},
+        [base, tuned, expected, place],
+    )
     return lambda dataset: page.on(take.click, take_row, [dataset, place], [prompt, place, expected], cell)
 
 
@@ -107,7 +119,12 @@ def _measure(page: Page, run: Any, rows: Any) -> Refresher:
     def follow(project: Project, before: str = "") -> Updates:
         found = project.evaluations()
         if not found:
-            nothing = {state: empty(NOT_MEASURED), measures: "", answers: gr.update(visible=False), stop: gr.update(visible=False)}
+            nothing = {
+                state: empty(NOT_MEASURED),
+                measures: "",
+                answers: gr.update(visible=False),
+                stop: gr.update(visible=False),
+            }
             return {**nothing, timer: gr.update(active=False)}
         newest = found[-1]
         job, over = newest.job, newest.state in ENDED
@@ -123,7 +140,9 @@ def _measure(page: Page, run: Any, rows: Any) -> Refresher:
         }
         if not newest.is_ready:
             return {**updates, **cell.says(words), measures: "", answers: gr.update(visible=False)}
-        facts = tiles({"judged": newest.run_id, "on": newest.dataset, "held-out rows": f"{newest.description['rows']:,}"})
+        facts = tiles(
+            {"judged": newest.run_id, "on": newest.dataset, "held-out rows": f"{newest.description['rows']:,}"}
+        )
         exact = next((row for row in newest.table.to_dict("records") if row["metric"] == "exact_match"), None)
         summary = f"✓ exact match {exact['base']:.0%} before, {exact['tuned']:.0%} after" if exact else f"✓ {newest.id}"
         part = newest.answers.head(ROWS)[["prompt", "expected", "base", "base_few_shot", "tuned"]]
@@ -152,7 +171,11 @@ def _measure(page: Page, run: Any, rows: Any) -> Refresher:
     def show(project: Project) -> Updates:
         found = references(project, "split")
         tests = [one for one in found if one.startswith("test@")]
-        return {dataset: gr.update(choices=found, value=tests[0] if tests else (found[0] if found else None)), **cell.restore(project), **follow(project)}
+        return {
+            dataset: gr.update(choices=found, value=tests[0] if tests else (found[0] if found else None)),
+            **cell.restore(project),
+            **follow(project),
+        }
 
     return Refresher(show, [dataset, *outputs, *cell.outputs])
 
@@ -190,7 +213,9 @@ def _table(measured: Any) -> str:
 
     head = "".join(f"<th>{escape(words)}</th>" for words in ("measure, 95 % interval", *NAMES.values()))
     body = "".join(
-        f"<tr><td>{METRICS.get(row['metric'], row['metric'])}</td>" + "".join(f"<td>{value(row, name)}</td>" for name in NAMES) + "</tr>"
+        f"<tr><td>{METRICS.get(row['metric'], row['metric'])}</td>"
+        + "".join(f"<td>{value(row, name)}</td>" for name in NAMES)
+        + "</tr>"
         for row in measured.to_dict("records")
     )
     return f'<div class="scroll"><table class="plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

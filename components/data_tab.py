@@ -55,12 +55,14 @@ def _load(page: Page) -> None:
             with gr.Column(scale=1, min_width=180):
                 run = gr.Button("Load the file", variant="primary", elem_id="data-load-run")
                 sample = gr.Button("Use the sample", elem_id="data-load-sample")
-        with more():
-            with gr.Row(elem_classes="row"):
-                name = gr.Textbox(label="Name of the dataset", placeholder="the file's name", elem_id="data-load-name")
-                path = gr.Textbox(
-                    label="Or a file on this machine", placeholder="/home/me/tickets.jsonl", visible=not page.demo, elem_id="data-load-path"
-                )
+        with more(), gr.Row(elem_classes="row"):
+            name = gr.Textbox(label="Name of the dataset", placeholder="the file's name", elem_id="data-load-name")
+            path = gr.Textbox(
+                label="Or a file on this machine",
+                placeholder="/home/me/tickets.jsonl",
+                visible=not page.demo,
+                elem_id="data-load-path",
+            )
         result = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-load-result")
 
     def load(project: Project, uploaded: str | None, typed: str, called: str) -> Updates:
@@ -98,25 +100,34 @@ def _kept(project: Project, step: Any) -> str:
 
 
 def _filter(page: Page) -> None:
-    with Cell(page, "data-filter", 3, "Filter", "Drop what would teach the model something wrong.", "filter", describe=_kept) as cell:
+    with Cell(
+        page, "data-filter", 3, "Filter", "Drop what would teach the model something wrong.", "filter", describe=_kept
+    ) as cell:
         dataset = gr.Dropdown([], label="Dataset", elem_id="data-filter-dataset")
         with gr.Row(elem_classes="row"):
             with gr.Column(scale=3, min_width=280):
                 chart = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-filter-chart")
-                quality = gr.Slider(0, 1, 0.7, step=0.01, label="Keep examples that score at least", elem_id="data-filter-quality")
+                quality = gr.Slider(
+                    0, 1, 0.7, step=0.01, label="Keep examples that score at least", elem_id="data-filter-quality"
+                )
             with gr.Column(scale=2, min_width=260):
                 kept = gr.HTML("", elem_id="data-filter-kept")
-                flags = gr.CheckboxGroup(list(FLAGS), value=list(FLAGS), label="Also drop answers with", elem_id="data-filter-flags")
+                flags = gr.CheckboxGroup(
+                    list(FLAGS), value=list(FLAGS), label="Also drop answers with", elem_id="data-filter-flags"
+                )
                 duplicates = gr.Checkbox(True, label="Drop exact duplicates", elem_id="data-filter-duplicates")
-        with more():
-            with gr.Row(elem_classes="row"):
-                preset = gr.Dropdown(["guide"], value="guide", label="Scorer", elem_id="data-filter-preset")
-                tokens = gr.Number(4096, label="Longest example, in tokens", precision=0, minimum=1, elem_id="data-filter-max-tokens")
+        with more(), gr.Row(elem_classes="row"):
+            preset = gr.Dropdown(["guide"], value="guide", label="Scorer", elem_id="data-filter-preset")
+            tokens = gr.Number(
+                4096, label="Longest example, in tokens", precision=0, minimum=1, elem_id="data-filter-max-tokens"
+            )
         run = gr.Button("Run filter", variant="primary", elem_id="data-filter-run")
         result = gr.HTML(visible=False, elem_id="data-filter-result")
     choices = [dataset, quality, flags, duplicates, preset, tokens]
 
-    def arguments(quality: float, flags: list[str], duplicates: bool, preset: str, tokens: float | None) -> dict[str, Any]:
+    def arguments(
+        quality: float, flags: list[str], duplicates: bool, preset: str, tokens: float | None
+    ) -> dict[str, Any]:
         return {
             "min_quality": round(float(quality), 2),
             "preset": preset,
@@ -134,7 +145,9 @@ def _filter(page: Page) -> None:
         found = project.preview_filter(chosen, **arguments(*values))
         left_out = {reason: f"{count:,}" for reason, count in found["reasons"].items()}
         words = tiles({"kept": f"{found['kept']:,} of {found['total']:,}"}) + (
-            table(["left out because", "examples"], list(left_out.items())) if left_out else '<p class="why">Nothing is left out.</p>'
+            table(["left out because", "examples"], list(left_out.items()))
+            if left_out
+            else '<p class="why">Nothing is left out.</p>'
         )
         return {chart: threshold_histogram(chosen.examples["quality"], float(values[0])), kept: words}
 
@@ -149,7 +162,9 @@ def _filter(page: Page) -> None:
             return {**updates, result: gr.update(visible=False)}
         made = project.dataset(step.results[0])
         reasons = [(str(reason), f"{count:,}") for reason, count in made.dropped["reason"].value_counts().items()]
-        words = f'<p class="why"><b class="good">{made.reference}</b> holds {len(made):,} examples.</p>' + table(["dropped because", "examples"], reasons)
+        words = f'<p class="why"><b class="good">{made.reference}</b> holds {len(made):,} examples.</p>' + table(
+            ["dropped because", "examples"], reasons
+        )
         return {**updates, result: gr.update(value=words, visible=True)}
 
     for moved in (quality.change, dataset.change, flags.change, duplicates.change, preset.change, tokens.change):
@@ -165,7 +180,9 @@ def _split(page: Page) -> None:
             dataset = gr.Dropdown([], label="Dataset", elem_id="data-split-dataset")
             share = gr.Slider(0.01, 0.5, 0.1, step=0.01, label="Share for the test", elem_id="data-split-share")
         with more():
-            seed = gr.Number(0, label="Seed: the same gives the same rows", precision=0, minimum=0, elem_id="data-split-seed")
+            seed = gr.Number(
+                0, label="Seed: the same gives the same rows", precision=0, minimum=0, elem_id="data-split-seed"
+            )
         run = gr.Button("Run split", variant="primary", elem_id="data-split-run")
         result = gr.HTML(visible=False, elem_id="data-split-result")
 
@@ -178,7 +195,10 @@ def _split(page: Page) -> None:
         step = cell.latest(project)
         if step is None:
             return {**updates, result: gr.update(visible=False)}
-        facts = {f"in {name}, to {aim}": f"{len(project.dataset(name)):,}" for name, aim in zip(step.results, ("learn", "judge"), strict=True)}
+        facts = {
+            f"in {name}, to {aim}": f"{len(project.dataset(name)):,}"
+            for name, aim in zip(step.results, ("learn", "judge"), strict=True)
+        }
         return {**updates, result: gr.update(value=tiles(facts), visible=True)}
 
     page.made.append(page.on(run.click, split, [dataset, share, seed], [], cell))

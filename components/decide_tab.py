@@ -15,22 +15,46 @@ WORDS = {"fine-tuning": "Fine-tune", "prompting": "Prompt", "hybrid": "Both: pro
 
 def build(page: Page) -> None:
     why = "What you have, what you need, and how often it will be called."
-    with Cell(page, "decide-case", 1, "Your case and the verdict", why, "decide", opened=True, describe=lambda _, step: _words(step.results[0])) as cell:
+    with Cell(
+        page,
+        "decide-case",
+        1,
+        "Your case and the verdict",
+        why,
+        "decide",
+        opened=True,
+        describe=lambda _, step: _words(step.results[0]),
+    ) as cell:
         with gr.Row(elem_classes="row"):
             dataset = gr.Dropdown([], label="Dataset", elem_id="decide-dataset")
-            examples = gr.Number(None, label="Or: number of examples", precision=0, minimum=0, elem_id="decide-examples")
+            examples = gr.Number(
+                None, label="Or a number of examples", precision=0, minimum=0, elem_id="decide-examples"
+            )
             calls = gr.Number(50_000, label="Calls a month", precision=0, minimum=0, elem_id="decide-calls")
             latency = gr.Number(500, label="Answer needed within, in ms", minimum=0, elem_id="decide-latency")
         with gr.Row(elem_classes="row"):
-            consistency = gr.Slider(0, 1, 0.95, step=0.01, label="How alike must answers look?", elem_id="decide-consistency")
-            specificity = gr.Slider(0, 1, 0.8, step=0.01, label="How special is the domain?", elem_id="decide-specificity")
+            consistency = gr.Slider(
+                0, 1, 0.95, step=0.01, label="How alike must answers look?", elem_id="decide-consistency"
+            )
+            specificity = gr.Slider(
+                0, 1, 0.8, step=0.01, label="How special is the domain?", elem_id="decide-specificity"
+            )
         run = gr.Button("Decide", variant="primary", elem_id="decide-run")
         verdict = gr.HTML(empty(NONE), elem_id="decide-verdict")
-    with Cell(page, "decide-cost", 2, "Cost", "Dollars a month against calls a month, with your volume marked.", opened=True) as cost_cell:
+    with Cell(
+        page, "decide-cost", 2, "Cost", "Dollars a month against calls a month, with your volume marked.", opened=True
+    ) as cost_cell:
         chart = gr.Plot(visible=False, show_label=False, elem_id="decide-cost-chart")
         costs = gr.HTML(empty("The verdict above fills this."), elem_id="decide-cost-table")
 
-    def decide(project: Project, reference: str | None, count: float | None, number: float | None, wait: float | None, *needs: float) -> Updates:
+    def decide(
+        project: Project,
+        reference: str | None,
+        count: float | None,
+        number: float | None,
+        wait: float | None,
+        *needs: float,
+    ) -> Updates:
         if number is None or wait is None:
             raise InputError("The case is not complete", "an empty number", "Fill in calls a month and milliseconds")
         given: dict[str, Any] = {
@@ -39,7 +63,7 @@ def build(page: Page) -> None:
             "monthly_calls": int(number),
             "latency_ms": float(wait),
         }
-        if count is not None:
+        if count:
             given["examples"] = int(count)
         elif reference:
             given["dataset"] = project.dataset(reference)
@@ -47,25 +71,32 @@ def build(page: Page) -> None:
         reasons = "".join(f"<li>{escape(str(reason))}</li>" for reason in advice.reasons)
         return {
             **cell.done(project),
-            verdict: f'<div class="verdict">{escape(_words(advice.approach))}</div><ul>{reasons}</ul>',
+            verdict: f'<div class="verdict">{escape(_words(advice.approach))}</div><ul>{reasons}</ul>{_weak(advice)}',
             **_cost(advice, int(number)),
         }
 
     def _cost(advice: Any, number: int) -> Updates:
         from components.charts import cost_lines
 
-        rows = [(_words(name), f"${dollars:,.2f}", f"${dollars / number:,.5f}" if number else "") for name, dollars in advice.monthly_cost.items()]
+        rows = [
+            (_words(name), f"${dollars:,.2f}", f"${dollars / number:,.5f}" if number else "")
+            for name, dollars in advice.monthly_cost.items()
+        ]
         return {
-            chart: gr.update(value=cost_lines(_curves(advice, number), number), visible=True),
+            chart: gr.update(value=cost_lines(_curves(advice), number), visible=True),
             costs: table(["way", "a month", "a call"], rows),
-            **cost_cell.says(f"at {number:,} calls a month"),
+            **cost_cell.says(f"even at {advice.break_even_calls:,.0f} calls a month"),
         }
 
     def show(project: Project) -> Updates:
         updates: Updates = {dataset: choose(project, "filter", "load")}
         step = cell.latest(project)
         if step is None:
-            nothing = {verdict: empty(NONE), chart: gr.update(visible=False), costs: empty("The verdict above fills this.")}
+            nothing = {
+                verdict: empty(NONE),
+                chart: gr.update(visible=False),
+                costs: empty("The verdict above fills this."),
+            }
             return {**updates, **nothing, **cost_cell.says("")}
         words = f'<div class="verdict">{escape(_words(step.results[0]))}</div><p class="why">Decided earlier; press “Decide” for the reasons.</p>'
         given = {calls: step.arguments["monthly_calls"], latency: step.arguments["latency_ms"]}
@@ -74,14 +105,25 @@ def build(page: Page) -> None:
 
     inputs = [dataset, examples, calls, latency, consistency, specificity]
     page.on(run.click, decide, inputs, [verdict, chart, costs, *cost_cell.outputs], cell)
-    page.refresh_with(show, [dataset, verdict, chart, costs, calls, latency, consistency, specificity, *cost_cell.outputs])
+    page.refresh_with(
+        show, [dataset, verdict, chart, costs, calls, latency, consistency, specificity, *cost_cell.outputs]
+    )
 
 
 def _words(approach: str) -> str:
     return WORDS.get(approach, approach.replace("_", " ").capitalize())
 
 
-def _curves(advice: Any, calls: int) -> dict[str, tuple[list[float], list[float]]]:
-    """What each way costs from no call to twice the user's calls."""
-    volumes = [position * max(calls, 1000) / 20 for position in range(41)]
-    return {name: (volumes, [advice.cost_at(name, volume) for volume in volumes]) for name in advice.monthly_cost}
+def _weak(advice: Any) -> str:
+    points = "".join(f"<li>{escape(str(point))}</li>" for point in advice.weaknesses)
+    return (
+        f'<details class="why"><summary>What this rule cannot see</summary><ul>{points}</ul></details>'
+        if points
+        else ""
+    )
+
+
+def _curves(advice: Any) -> dict[str, tuple[list[float], list[float]]]:
+    """Dollars a month of each way, by calls a month."""
+    calls = [row["calls"] for row in advice.curve]
+    return {name: (calls, [row[name.replace("-", "_")] for row in advice.curve]) for name in advice.monthly_cost}

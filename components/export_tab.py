@@ -25,7 +25,9 @@ def build(page: Page) -> Refresher:
             make = gr.Button("Make the bundle", variant="primary", elem_id="export-make")
             stop = gr.Button("Stop", visible=False, elem_id="export-stop")
         state = gr.HTML(elem_id="export-state")
-    with Cell(page, "export-bundles", 2, "Bundles", "Everything that was exported from this project.", opened=True) as bundles_cell:
+    with Cell(
+        page, "export-bundles", 2, "Bundles", "Everything that was exported from this project.", opened=True
+    ) as bundles_cell:
         listed = gr.HTML(empty(NO_BUNDLE), elem_id="export-bundle-table")
         with gr.Row(elem_classes="row"):
             choice = gr.Dropdown([], label="Bundle to download", visible=False, elem_id="export-bundle-choice")
@@ -47,7 +49,13 @@ def build(page: Page) -> Refresher:
         step = cell.latest(project)
         job = page.job(project, step.results[0]) if step else None
         if job is None:
-            return {state: "", stop: gr.update(visible=False), timer: gr.update(active=False), seen: "", **show_bundles(project)}
+            return {
+                state: "",
+                stop: gr.update(visible=False),
+                timer: gr.update(active=False),
+                seen: "",
+                **show_bundles(project),
+            }
         status = job.state.status
         now = f"{job.id} {status} {job.progress.done}"
         if now == before:
@@ -103,7 +111,9 @@ def build(page: Page) -> Refresher:
 
 
 def _report(page: Page) -> Any:
-    why = "One page for whoever must be convinced: before and after, the measures, the recipe, the data, hours and cost."
+    why = (
+        "One page for whoever must be convinced: before and after, the measures, the recipe, the data, hours and cost."
+    )
     with Cell(page, "export-report", 3, "Report", why) as cell:
         with gr.Row(elem_classes="row"):
             run = gr.Dropdown([], label="Run", scale=2, elem_id="export-report-run")
@@ -117,7 +127,9 @@ def _report(page: Page) -> Any:
         return {
             **cell.says(f"✓ {path.name}"),
             file: gr.update(value=handout(path), label=f"Download {path.name}", visible=True),
-            view: gr.update(value=f'<iframe class="preview" title="Report" sandbox="" srcdoc="{inner}"></iframe>', visible=True),
+            view: gr.update(
+                value=f'<iframe class="preview" title="Report" sandbox="" srcdoc="{inner}"></iframe>', visible=True
+            ),
         }
 
     page.on(make.click, write, [run], [file, view], cell)
@@ -127,19 +139,26 @@ def _report(page: Page) -> Any:
 
 def _notebook(page: Page) -> None:
     why = "The Python that led to a result, as a notebook that runs from top to bottom and gets the same again."
-    with Cell(page, "export-notebook", 4, "Notebook", why) as cell:
-        with gr.Row(elem_classes="row"):
-            result = gr.Dropdown([EVERYTHING], value=EVERYTHING, label="What led to", scale=2, elem_id="export-notebook-result")
-            make = gr.Button("Export notebook", variant="primary", elem_id="export-notebook-make", min_width=140)
-            file = gr.DownloadButton("Download", visible=False, elem_id="export-notebook-file", min_width=140)
+    with Cell(page, "export-notebook", 4, "Notebook", why) as cell, gr.Row(elem_classes="row"):
+        result = gr.Dropdown(
+            [EVERYTHING], value=EVERYTHING, label="What led to", scale=2, elem_id="export-notebook-result"
+        )
+        make = gr.Button("Export notebook", variant="primary", elem_id="export-notebook-make", min_width=140)
+        file = gr.DownloadButton("Download", visible=False, elem_id="export-notebook-file", min_width=140)
 
     def write(project: Project, wanted: str) -> Updates:
         path = project.export_notebook(None if wanted == EVERYTHING else wanted)
-        return {**cell.says(f"✓ {path.name}"), file: gr.update(value=handout(path), label=f"Download {path.name}", visible=True)}
+        return {
+            **cell.says(f"✓ {path.name}"),
+            file: gr.update(value=handout(path), label=f"Download {path.name}", visible=True),
+        }
 
     def show(project: Project) -> Updates:
         names = [name for step in project.journal.steps() if step.state == "done" for name in step.outputs]
-        return {result: gr.update(choices=[EVERYTHING, *reversed(list(dict.fromkeys(names)))], value=EVERYTHING), file: gr.update(visible=False)}
+        return {
+            result: gr.update(choices=[EVERYTHING, *reversed(list(dict.fromkeys(names)))], value=EVERYTHING),
+            file: gr.update(visible=False),
+        }
 
     page.on(make.click, write, [result], [file], cell)
     page.refresh_with(show, [result, file])

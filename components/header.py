@@ -22,7 +22,11 @@ class _Machine:
         if time.monotonic() - self.asked > MACHINE_SECONDS or not self.words:
             found = machine()
             problem = f'<br><span class="problem">{escape(found.gpu_problem)}</span>' if found.gpu_problem else ""
-            slow = "" if found.device == "cuda" else '<br><span title="The starter model is small enough">training large models is slow here</span>'
+            slow = (
+                ""
+                if found.device == "cuda"
+                else '<br><span title="The starter model is small enough">training large models is slow here</span>'
+            )
             self.words = f"<b>{escape(found.sentence())}</b>{problem or slow}"
             self.asked = time.monotonic()
         return f'<div class="facts">{self.words}</div>'
@@ -34,7 +38,7 @@ def build(page: Page) -> dict[str, Any]:
     with gr.Row(elem_id="header", elem_classes="row"):
         gr.HTML('<div class="title">Fine-Tuning Studio</div>', min_width=150, scale=0)
         page.name = gr.Dropdown(
-            [page.default], value=page.default, label="Project (pick, or type a new name)", allow_custom_value=True, filterable=True,
+            [page.default], value=page.default, label="Project, or a new name", allow_custom_value=True, filterable=True,
             elem_id="project-name", visible=not page.demo, min_width=180, scale=1,
         )  # fmt: skip
         if page.demo:
@@ -43,7 +47,9 @@ def build(page: Page) -> dict[str, Any]:
         card = gr.HTML(_card(None), elem_id="card", min_width=200, scale=2)
         stop = gr.Button("Stop job", size="sm", visible=False, elem_id="card-stop", min_width=90, scale=0)
         export = gr.Button("Export notebook", size="sm", elem_id="notebook-export", min_width=130, scale=0)
-        file = gr.DownloadButton("Download notebook", size="sm", visible=False, elem_id="notebook-file", min_width=130, scale=0)
+        file = gr.DownloadButton(
+            "Download notebook", size="sm", visible=False, elem_id="notebook-file", min_width=130, scale=0
+        )
     timer = gr.Timer(3.0)
     last = gr.State("")
 
@@ -91,7 +97,9 @@ def _card(job: Any, waiting: int = 0, private: bool = False) -> str:
         return f'<div class="facts">Nobody has the card{queue}</div>'
     if private:
         return f'<div class="facts">Another visitor has the card{queue}</div>'
-    words = {"train": "Training", "evaluate": "Measuring", "export": "Exporting", "serve": "Answering"}.get(job.kind, job.kind)
+    words = {"train": "Training", "evaluate": "Measuring", "export": "Exporting", "serve": "Answering"}.get(
+        job.kind, job.kind
+    )
     project = job.folder.parts[-3] if len(job.folder.parts) > 3 else ""
     if job.kind == "serve":
         since = f", idle ones leave after 10 min{queue}"

@@ -27,29 +27,32 @@ def build_live(page: Page) -> Live:
         state = gr.HTML(empty(NONE), elem_id="train-live-state")
         loss = gr.LinePlot(
             _series(pd.DataFrame()), x="step", y="loss", color="measured on", color_map={"training": BASE, "evaluation": TUNED},
-            x_title="optimiser step", y_title="loss (nats a token)", height=280, show_label=False, elem_id="train-live-loss",
+            x_title="optimiser step", y_title="loss (nats a token)", height=280, show_label=False, visible=False, elem_id="train-live-loss",
         )  # fmt: skip
         with gr.Row(elem_classes="row"):
             rate = gr.LinePlot(
                 pd.DataFrame({"step": [], "learning_rate": []}), x="step", y="learning_rate", x_title="optimiser step", height=180,
-                y_title="learning rate", show_label=False, elem_id="train-live-rate",
+                y_title="learning rate", show_label=False, visible=False, elem_id="train-live-rate",
             )  # fmt: skip
             speed = gr.LinePlot(
                 pd.DataFrame({"step": [], "tokens_per_second": []}), x="step", y="tokens_per_second", x_title="optimiser step", height=180,
-                y_title="tokens a second", show_label=False, elem_id="train-live-speed",
+                y_title="tokens a second", show_label=False, visible=False, elem_id="train-live-speed",
             )  # fmt: skip
         with gr.Row(elem_classes="row"):
             stop = gr.Button("Stop (saves first)", visible=False, elem_id="train-stop")
             resume = gr.Button("Resume", visible=False, variant="primary", elem_id="train-resume")
         with gr.Accordion("Log", open=False, elem_classes="more"):
-            log = gr.Code("", language=None, interactive=False, show_label=False, max_lines=20, elem_id="train-live-log")
+            log = gr.Code(
+                "", language=None, interactive=False, show_label=False, max_lines=20, elem_id="train-live-log"
+            )
     timer = gr.Timer(1.5, active=False)
     seen, ended = gr.State(""), gr.State("")
     outputs = [state, loss, rate, speed, stop, resume, log, timer, seen, ended]
 
     def follow(project: Project, run_id: str | None, before: str = "") -> Updates:
         if not run_id:
-            return {state: empty(NONE), timer: gr.update(active=False), **cell.says("")}
+            hidden = {part: gr.update(visible=False) for part in (loss, rate, speed, stop, resume)}
+            return {state: empty(NONE), timer: gr.update(active=False), **hidden, **cell.says("")}
         chosen = project.run(run_id)
         job, metrics = chosen.job, chosen.metrics()
         now = f"{run_id} {chosen.state} {len(metrics)} {job.progress.done}"
@@ -60,9 +63,9 @@ def build_live(page: Page) -> Live:
         words, bar = job_line(job)
         updates: Updates = {
             state: bar + tiles(_facts(chosen, metrics)),
-            loss: _series(metrics),
-            rate: metrics[["step", "learning_rate"]].dropna(),
-            speed: metrics[["step", "tokens_per_second"]].dropna(),
+            loss: gr.update(value=_series(metrics), visible=len(metrics) > 0),
+            rate: gr.update(value=metrics[["step", "learning_rate"]].dropna(), visible=len(metrics) > 0),
+            speed: gr.update(value=metrics[["step", "tokens_per_second"]].dropna(), visible=len(metrics) > 0),
             stop: gr.update(visible=status in ("running", "queued")),
             resume: gr.update(visible=status in ("stopped", "failed", "interrupted")),
             log: job.log_tail(40),
@@ -80,7 +83,11 @@ def build_live(page: Page) -> Live:
 
     def press_resume(project: Project, run_id: str | None) -> Updates:
         if not run_id or page.demo:
-            raise JobError("This run cannot be resumed here", "training is off in the demo" if page.demo else "no run", "Start a new one")
+            raise JobError(
+                "This run cannot be resumed here",
+                "training is off in the demo" if page.demo else "no run",
+                "Start a new one",
+            )
         page.follow(project.run(run_id).resume().job)
         return {**follow(project, run_id), timer: gr.update(active=True)}
 
@@ -91,7 +98,11 @@ def build_live(page: Page) -> Live:
 
     def newest(project: Project) -> Updates:
         found = [one.id for one in reversed(project.runs())]
-        return {run: gr.update(choices=found, value=found[0] if found else None), timer: gr.update(active=bool(found)), seen: ""}
+        return {
+            run: gr.update(choices=found, value=found[0] if found else None),
+            timer: gr.update(active=bool(found)),
+            seen: "",
+        }
 
     page.refresh_with(newest, [run, timer, seen])
     return Live(lambda project: {timer: gr.update(active=bool(project.runs())), seen: ""}, [timer, seen], ended)
@@ -119,7 +130,12 @@ def _facts(run: Any, metrics: pd.DataFrame) -> dict[str, str]:
         "learning rate": last("learning_rate"),
         "tokens a second": last("tokens_per_second"),
     }
-    shapes = {"training loss": "{:.4f}", "evaluation loss": "{:.4f}", "learning rate": "{:.2e}", "tokens a second": "{:,.0f}"}
+    shapes = {
+        "training loss": "{:.4f}",
+        "evaluation loss": "{:.4f}",
+        "learning rate": "{:.2e}",
+        "tokens a second": "{:,.0f}",
+    }
     words = {name: shapes[name].format(value) for name, value in facts.items() if value is not None}
     if run.state == "running" and progress.seconds_left is not None:
         words["time left"] = duration(progress.seconds_left)

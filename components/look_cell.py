@@ -24,10 +24,14 @@ def build_look(page: Page) -> None:
         with gr.Row(elem_classes="row"):
             scores = gr.Plot(label="Scores", elem_id="data-look-scores", visible=False)
             tokens = gr.Plot(label="Tokens", elem_id="data-look-tokens", visible=False)
-        with gr.Row(elem_classes="row"):
-            show = gr.Dropdown([EVERY, FLAGGED, LOWEST], value=EVERY, label="Rows", elem_id="data-look-show", min_width=160)
+        with gr.Row(elem_classes=["row", "turnpage"]):
+            show = gr.Dropdown(
+                [EVERY, FLAGGED, LOWEST], value=EVERY, label="Rows", elem_id="data-look-show", min_width=160
+            )
             previous = gr.Button("Previous", size="sm", elem_id="data-look-previous", min_width=90)
-            number = gr.Number(1, label=f"Page of {ROWS} rows", precision=0, minimum=1, elem_id="data-look-page", min_width=120)
+            number = gr.Number(
+                1, label=f"Page of {ROWS} rows", precision=0, minimum=1, elem_id="data-look-page", min_width=120
+            )
             following = gr.Button("Next", size="sm", elem_id="data-look-next", min_width=90)
         rows = gr.Dataframe(
             headers=["id", "request", "answer", "tokens", "score", "reasons"], datatype=["str", "str", "str", "number", "number", "str"],
@@ -35,7 +39,9 @@ def build_look(page: Page) -> None:
             column_widths=["90px", "32%", "32%", "80px", "80px", "18%"],
         )  # fmt: skip
         example = gr.HTML(elem_id="data-look-example")
-        with gr.Accordion("Rows set aside while loading", open=False, elem_classes="more", visible=False) as problems_box:
+        with gr.Accordion(
+            "Rows set aside while loading", open=False, elem_classes="more", visible=False
+        ) as problems_box:
             problems = gr.HTML(elem_id="data-look-problems")
         with gr.Accordion("Rows dropped by the filter", open=False, elem_classes="more", visible=False) as dropped_box:
             dropped = gr.HTML(elem_id="data-look-dropped")
@@ -55,20 +61,30 @@ def build_look(page: Page) -> None:
             "mean score": "none" if facts["mean_quality"] is None else f"{facts['mean_quality']:.2f}",
             "set aside": f"{facts['problems']:,}",
         }
-        flags = [(str(reason), f"{count:,}") for reason, count in sorted(facts["flags"].items(), key=lambda item: -item[1])]
+        flags = [
+            (str(reason), f"{count:,}") for reason, count in sorted(facts["flags"].items(), key=lambda item: -item[1])
+        ]
         sources = ", ".join(f"{name} ({count:,})" for name, count in list(facts["sources"].items())[:6])
-        below = f'<p class="why">Sources: {escape(sources)}</p>' + (table(["reason on the row", "examples"], flags) if flags else "")
+        below = f'<p class="why">Sources: {escape(sources)}</p>' + (
+            table(["reason on the row", "examples"], flags) if flags else ""
+        )
         return {
-            **cell.says(f"{facts['count']:,} examples, {sum(bool(found) for found in chosen.examples['flags']):,} with a reason to look"),
+            **cell.says(
+                f"{facts['count']:,} examples, {sum(bool(found) for found in chosen.examples['flags']):,} with a reason to look"
+            ),
             summary: tiles(words) + below,
             scores: gr.update(value=score_histogram(chosen.examples["quality"]), visible=True),
             tokens: gr.update(value=token_histogram(chosen.examples["tokens"]), visible=True),
             rows: _page(chosen.examples, order, 1),
             number: gr.update(value=1, maximum=_pages(_ordered(chosen.examples, order))),
             example: "",
-            problems_box: gr.update(visible=len(chosen.problems) > 0, label=f"{len(chosen.problems):,} rows set aside while loading"),
+            problems_box: gr.update(
+                visible=len(chosen.problems) > 0, label=f"{len(chosen.problems):,} rows set aside while loading"
+            ),
             problems: _first(chosen.problems, ["line", "reason", "raw"]),
-            dropped_box: gr.update(visible=len(chosen.dropped) > 0, label=f"{len(chosen.dropped):,} rows dropped by the filter"),
+            dropped_box: gr.update(
+                visible=len(chosen.dropped) > 0, label=f"{len(chosen.dropped):,} rows dropped by the filter"
+            ),
             dropped: _first(chosen.dropped, ["id", "reason"]),
         }
 
@@ -95,7 +111,14 @@ def build_look(page: Page) -> None:
 
     def newest(project: Project) -> Updates:
         found = [one.reference for one in reversed(project.datasets())]
-        wanted = next((one.reference for one in reversed(project.datasets()) if one.description.get("verb") in ("load", "filter")), None)
+        wanted = next(
+            (
+                one.reference
+                for one in reversed(project.datasets())
+                if one.description.get("verb") in ("load", "filter")
+            ),
+            None,
+        )
         return {dataset: gr.update(choices=found, value=wanted)}
 
     page.refresh_with(newest, [dataset])
@@ -132,7 +155,8 @@ def _short(text: str) -> str:
 
 def _whole(row: pd.Series) -> str:
     turns = "".join(
-        f'<div class="turn"><b>{escape(message["role"])}</b><pre>{escape(message["content"])}</pre></div>' for message in row["messages"]
+        f'<div class="turn"><b>{escape(message["role"])}</b><pre>{escape(message["content"])}</pre></div>'
+        for message in row["messages"]
     )
     reasons = f" · {escape(', '.join(row['flags']))}" if row["flags"] else ""
     return f'<p class="why">{escape(row["id"])} · {row["tokens"]:,} tokens · score {row["quality"]:.3f}{reasons}</p>{turns}'

@@ -29,6 +29,7 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .cell > div:not(.label-wrap) { padding: 0 18px 14px; }
 .cell .more, .cell .code { background: transparent !important; border: 0 !important; box-shadow: none !important;
   border-top: 1px solid var(--line) !important; border-radius: 0 !important; padding: 4px 0 0 !important; }
+.cell .more, .cell .code { margin-top: 4px; }
 .cell .more > button, .cell .code > button { color: var(--soft); font-size: 13px; padding: 6px 0; }
 .why { color: var(--soft); font-size: 14px; margin: 0; max-width: 76ch; }
 .prose { max-width: none !important; }
@@ -46,7 +47,12 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .plain th { text-align: left; color: var(--soft); font-weight: 550; border-bottom: 1px solid var(--line); padding: 6px 10px 6px 0; }
 .plain td { border-bottom: 1px solid var(--line); padding: 7px 10px 7px 0; vertical-align: top; font-variant-numeric: tabular-nums; }
 .plain small { color: var(--soft); white-space: nowrap; }
+.plain, .plain tr, .plain th, .plain td { border-left: 0 !important; border-right: 0 !important; border-top: 0 !important; }
 .scroll { overflow-x: auto; }
+.cell button.primary { max-width: 340px; }
+.cell button.label-wrap { text-align: left; justify-content: space-between; }
+.cell button.label-wrap > span:first-child { text-align: left; }
+.turnpage { align-items: flex-end !important; } .turnpage > button { max-width: 140px; margin-bottom: 12px; }
 .answer { border: 1px solid var(--line); border-top: 3px solid var(--base); border-radius: 8px; padding: 10px 14px; min-height: 130px; background: var(--card); }
 .answer.tuned { border-top-color: var(--tuned); }
 .answer h4 { margin: 0 0 6px; font-size: 13px; color: var(--soft); font-weight: 600; }
@@ -58,13 +64,20 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .preview { width: 100%; height: 560px; border: 1px solid var(--line); border-radius: 8px; background: #fff; }
 footer { display: none !important; }
 @media (max-width: 640px) {
-  .gradio-container { padding: 0 8px 48px !important; }
   .cell > button, .cell > .label-wrap { padding: 12px; } .cell > div:not(.label-wrap) { padding: 0 12px 12px; }
+  .cell button.primary { max-width: none; }
   #header { position: static; } .tile b { font-size: 18px; }
   .row { flex-wrap: wrap !important; } .row > * { min-width: min(100%, 240px) !important; flex: 1 1 240px !important; }
   .row > button { min-width: 120px !important; flex: 1 1 120px !important; }
 }
 """
+
+# Gradio narrows `css` to the inside of the page; what is around it needs a style of its own.
+HEAD = """<style>@media (max-width: 640px) {
+  .gradio-container { padding: 0 6px 48px !important; max-width: 100vw !important; }
+  .gradio-container > .main { padding: 8px 6px !important; max-width: 100vw !important; min-width: 0 !important; }
+  .gradio-container .tab-container button { padding: 6px 8px !important; font-size: 13px !important; }
+}</style>"""
 
 
 def theme() -> gr.themes.Base:
@@ -84,7 +97,7 @@ def theme() -> gr.themes.Base:
         block_title_text_color="#5b6475", block_title_text_color_dark="#a3acbd", block_title_text_weight="500",
         border_color_primary="#dfe3ea", border_color_primary_dark="#2c3442",
         input_background_fill="#ffffff", input_background_fill_dark="#141922",
-        input_border_color="#cfd5df", input_border_color_dark="#38414f",
+        input_border_width="1px", input_border_color="#cfd5df", input_border_color_dark="#38414f",
         button_primary_background_fill="#3f5fc9", button_primary_background_fill_dark="#4d6fe0",
         button_primary_background_fill_hover="#3350b0", button_primary_background_fill_hover_dark="#6283ea",
         button_primary_text_color="#ffffff", button_primary_text_color_dark="#ffffff",
@@ -98,6 +111,7 @@ def launch_options(shared: bool) -> dict[str, Any]:
     return {
         "theme": theme(),
         "css": CSS,
+        "head": HEAD,
         "footer_links": [],
         "run_history": False,
         "strict_cors": True,

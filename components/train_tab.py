@@ -11,7 +11,11 @@ from studio import Project, Recipe, RecipeError
 
 RECOMMENDED = "recommended"
 PRESETS = [RECOMMENDED, "guide-lora", "guide-qlora", "guide-7B", "guide-13B", "guide-70B"]
-METHODS = [("QLoRA: 4-bit base, small adapter", "qlora"), ("LoRA: 16-bit base, small adapter", "lora"), ("Full: all weights", "full")]
+METHODS = [
+    ("QLoRA: 4-bit base, small adapter", "qlora"),
+    ("LoRA: 16-bit base, small adapter", "lora"),
+    ("Full: all weights", "full"),
+]
 FIELDS = ("epochs", "batch_size", "accumulation", "learning_rate", "r", "alpha", "max_length")
 WHOLE = ("batch_size", "accumulation", "r", "alpha", "max_length")
 DEMO = "Training is off in this demo: everybody shares its two cores. Run the studio on your own machine to train."
@@ -19,7 +23,9 @@ FIRST = "Split a dataset in tab 1 first; then the recipe is made for it."
 
 
 def build(page: Page) -> Refresher:
-    with Cell(page, "train-model", 1, "Model", "What learns, from which rows, and by which method.", opened=True) as model_cell:
+    with Cell(
+        page, "train-model", 1, "Model", "What learns, from which rows, and by which method.", opened=True
+    ) as model_cell:
         with gr.Row(elem_classes="row"):
             dataset = gr.Dropdown([], label="Learn from", elem_id="train-dataset")
             evaluation = gr.Dropdown([], label="Watch the loss on (evaluation)", elem_id="train-evaluation")
@@ -29,7 +35,9 @@ def build(page: Page) -> Refresher:
                 allow_custom_value=not page.demo, elem_id="train-model-name",
             )  # fmt: skip
             method = gr.Dropdown(METHODS, value="qlora", label="Method", elem_id="train-method")
-    with Cell(page, "train-recipe", 2, "Recipe", "Every choice of the training, each with its reason.", opened=True) as recipe_cell:
+    with Cell(
+        page, "train-recipe", 2, "Recipe", "Every choice of the training, each with its reason.", opened=True
+    ) as recipe_cell:
         preset = gr.Dropdown(PRESETS, value=RECOMMENDED, label="Start from", elem_id="train-preset")
         reasons = gr.HTML(empty(FIRST), elem_id="train-reasons")
         with more():
@@ -41,11 +49,25 @@ def build(page: Page) -> Refresher:
             with gr.Row(elem_classes="row"):
                 rank = gr.Number(label="Adapter rank r", precision=0, elem_id="train-r", min_width=120)
                 alpha = gr.Number(label="Adapter alpha", precision=0, elem_id="train-alpha", min_width=120)
-                length = gr.Number(label="Longest example, in tokens", precision=0, elem_id="train-max-length", min_width=120)
-            whole = gr.Code("", language="json", interactive=False, label="The whole recipe", elem_id="train-recipe-json")
-    with Cell(page, "train-memory", 3, "Will it fit", "Memory that the training needs, against what is free now.") as memory_cell:
+                length = gr.Number(
+                    label="Longest example, in tokens", precision=0, elem_id="train-max-length", min_width=120
+                )
+            whole = gr.Code(
+                "", language="json", interactive=False, label="The whole recipe", elem_id="train-recipe-json"
+            )
+    with Cell(
+        page, "train-memory", 3, "Will it fit", "Memory that the training needs, against what is free now."
+    ) as memory_cell:
         memory = gr.HTML(empty(FIRST), elem_id="train-memory-text")
-    with Cell(page, "train-begin", 4, "Start and queue", DEMO if page.demo else "Training goes on when you close this page.", "train", opened=True) as cell:
+    with Cell(
+        page,
+        "train-begin",
+        4,
+        "Start and queue",
+        DEMO if page.demo else "Training goes on when you close this page.",
+        "train",
+        opened=True,
+    ) as cell:
         start = gr.Button("Start training", variant="primary", elem_id="train-start", interactive=not page.demo)
         queue = gr.HTML(elem_id="train-queue")
     live = build_live(page)
@@ -59,7 +81,11 @@ def build(page: Page) -> Refresher:
         return Recipe(**{**made.model_dump(), "model": wanted, "method": how, "reasons": made.reasons})
 
     def whole_recipe(project: Project, at: tuple[Any, ...], values: tuple[Any, ...]) -> Recipe:
-        given = {key: int(value) if key in WHOLE else value for key, value in zip(FIELDS, values, strict=True) if value is not None}
+        given = {
+            key: int(value) if key in WHOLE else value
+            for key, value in zip(FIELDS, values, strict=True)
+            if value is not None
+        }
         return Recipe(**{**base_recipe(project, *at).model_dump(), **given})
 
     def propose(project: Project, *at: Any) -> Updates:
@@ -69,7 +95,11 @@ def build(page: Page) -> Refresher:
         values = recipe.model_dump()
         why = [(name.replace("_", " "), str(values.get(name, "")), reason) for name, reason in recipe.reasons.items()]
         if at[3] != RECOMMENDED:
-            why += [(name.replace("_", " "), str(value), "") for name, value in values.items() if name not in ("model", "method")]
+            why += [
+                (name.replace("_", " "), str(value), "")
+                for name, value in values.items()
+                if name not in ("model", "method")
+            ]
         steps = recipe.steps_for(len(project.dataset(at[0])))
         return {
             **recipe_cell.says(f"{at[3]}, {steps:,} steps"),
@@ -99,21 +129,43 @@ def build(page: Page) -> Refresher:
         return cell.done(project)
 
     for changed in (dataset.change, model.change, method.change, preset.change):
-        page.on(changed, propose, where, [reasons, memory, *fields, *model_cell.outputs], recipe_cell, show_progress="hidden")
+        page.on(
+            changed,
+            propose,
+            where,
+            [reasons, memory, *fields, *model_cell.outputs],
+            recipe_cell,
+            show_progress="hidden",
+        )
     for changed in (part.change for part in (dataset, model, method, *fields)):
         page.on(
-            changed, look, [*where, *fields], [memory, whole], memory_cell, quiet=True, show_progress="hidden", trigger_mode="always_last"
+            changed,
+            look,
+            [*where, *fields],
+            [memory, whole],
+            memory_cell,
+            quiet=True,
+            show_progress="hidden",
+            trigger_mode="always_last",
         )
     page.made.append(page.on(start.click, begin, [evaluation, *where, *fields], [], cell))
 
     def show(project: Project) -> Updates:
-        waiting = [[job.id, job.kind, job_line(job)[0]] for job in project.waiting() if job.folder.is_relative_to(project.folder)]
+        waiting = [
+            [job.id, job.kind, job_line(job)[0]]
+            for job in project.waiting()
+            if job.folder.is_relative_to(project.folder)
+        ]
         tests = references(project, "split")
-        found = [one for one in tests if one.startswith("train@")] + [one for one in tests if not one.startswith("train@")]
+        found = [one for one in tests if one.startswith("train@")] + [
+            one for one in tests if not one.startswith("train@")
+        ]
         held_out = [one for one in tests if one.startswith("test@")]
         return {
             dataset: gr.update(choices=found, value=found[0] if found and found[0].startswith("train@") else None),
-            evaluation: gr.update(choices=[("none", ""), *((one, one) for one in tests)], value=held_out[0] if held_out else ""),
+            evaluation: gr.update(
+                choices=[("none", ""), *((one, one) for one in tests)], value=held_out[0] if held_out else ""
+            ),
             queue: table(["in the queue", "kind", "state"], waiting) if waiting else "",
         }
 
@@ -128,10 +180,20 @@ def build(page: Page) -> Refresher:
             recipe, result = run.recipe, run.result
             best = result.get("best_eval_loss")
             rows.append(
-                [run.id, run.state, f"{recipe.model}, {recipe.method}", run.train_dataset, "" if best is None else f"{best:.4f}", duration(result.get("seconds"))]
+                [
+                    run.id,
+                    run.state,
+                    f"{recipe.model}, {recipe.method}",
+                    run.train_dataset,
+                    "" if best is None else f"{best:.4f}",
+                    duration(result.get("seconds")),
+                ]
             )
         heads = ["run", "state", "model", "learnt from", "best evaluation loss", "time"]
-        return {past: table(heads, rows) if rows else empty("No run yet: start one above."), **past_cell.says(f"{len(runs):,} runs" if runs else "")}
+        return {
+            past: table(heads, rows) if rows else empty("No run yet: start one above."),
+            **past_cell.says(f"{len(runs):,} run{'s' if len(runs) > 1 else ''}" if runs else ""),
+        }
 
     outputs = [past, past_cell.box, past_cell.message]
     page.refresh_with(show_past, outputs)

@@ -46,8 +46,9 @@ class Dataset:
     @cached_property
     def examples(self) -> pd.DataFrame:
         table = pd.read_parquet(self.folder / "examples.parquet")
-        table["messages"] = [[dict(message) for message in messages] for messages in table["messages"]]
-        table["flags"] = [list(flags) for flags in table["flags"]]
+        conversations = [[dict(message) for message in messages] for messages in table["messages"]]
+        table["messages"] = pd.Series(conversations, table.index, object)
+        table["flags"] = pd.Series([list(flags) for flags in table["flags"]], table.index, object)
         return table
 
     @cached_property

@@ -1,5 +1,6 @@
 """The public verbs. Each is a few lines: it calls one room, and writes a step to the journal."""
 
+import builtins
 import os
 import shutil
 import tempfile
@@ -281,26 +282,26 @@ class Project:
 
     # ---- looks
 
-    def datasets(self) -> "list[Dataset]":
+    def datasets(self) -> builtins.list[Dataset]:
         return list_datasets(self.folder)
 
     def dataset(self, name: str, version: int | None = None) -> Dataset:
         return open_dataset(self.folder, name, version)
 
-    def runs(self) -> "list[Run]":
+    def runs(self) -> builtins.list[Run]:
         queue.start_next(self.home)
         return runs.list_runs(self.folder)
 
     def run(self, run_id: str) -> Run:
         return runs.open_run(self.folder, run_id)
 
-    def evaluations(self) -> "list[Evaluation]":
+    def evaluations(self) -> builtins.list[Evaluation]:
         return evaluations.list_evaluations(self.folder)
 
-    def bundles(self) -> "list[Bundle]":
+    def bundles(self) -> builtins.list[Bundle]:
         return bundles.list_bundles(self.folder)
 
-    def waiting(self) -> "list[Job]":
+    def waiting(self) -> builtins.list[Job]:
         return queue.waiting(self.home)
 
     def card_holder(self) -> Job | None:
@@ -315,9 +316,9 @@ class Project:
         verb: str,
         inputs: dict[str, str],
         arguments: dict[str, Any],
-        wanted: "list[str]",
+        wanted: builtins.list[str],
         make: Callable[[], Any],
-        results: Callable[[Any], "list[str]"],
+        results: Callable[[Any], builtins.list[str]],
     ) -> Any:
         """Calls `make` and writes the call to the journal: `inputs` maps parameters to results of earlier steps."""
         names = {parameter: self.journal.name_of(result) or result for parameter, result in inputs.items()}

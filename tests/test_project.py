@@ -11,7 +11,10 @@ from studio import ForbiddenError, InputError, NotFoundError, Project, Recipe
 def rows(folder: Path, count: int = 30) -> Path:
     path = folder / "rows.jsonl"
     answer = "This is an answer with enough words in it to be judged as whole by the guide, number {}."
-    lines = [json.dumps({"instruction": f"Question {row}?", "input": "", "output": answer.format(row)}) for row in range(count)]
+    lines = [
+        json.dumps({"instruction": f"Question {row}?", "input": "", "output": answer.format(row)})
+        for row in range(count)
+    ]
     path.write_text("\n".join([*lines, "{broken"]) + "\n")
     return path
 

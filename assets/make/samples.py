@@ -52,7 +52,13 @@ URGENCIES = {
 OPENINGS = ["Hello,", "Good evening,", "Dear house,", "Hi there,", "Good day,", ""]
 NAMES = ["my name is {n}.", "{n} writing.", "here is {n}.", "I am {n}."]
 ENDINGS = ["Greetings, {n}", "{n}", "Many thanks, {n}", "Bye, {n}"]
-ORDERS = ["The order is {o}.", "Order {o}.", "You find it as order {o}.", "I have order {o} in front of me.", "It belongs to order {o}."]
+ORDERS = [
+    "The order is {o}.",
+    "Order {o}.",
+    "You find it as order {o}.",
+    "I have order {o} in front of me.",
+    "It belongs to order {o}.",
+]
 EXTRAS = [
     "I ordered it on {d}.", "It stands in our flat in {t}.", "My father uses it too.", "I have two more of them.", "We liked it until now.",
     "A friend in {t} told me to write.", "I am on holiday from {d}.", "I paid with my card.", "It was on sale.", "My old one was better.", "", "", "",
@@ -67,10 +73,24 @@ def order_number(random: Random) -> str:
 def ticket(random: Random) -> tuple[str, dict[str, str]]:
     """The text and its triage."""
     team, urgency = random.choice(list(TEAMS)), random.choice(list(URGENCIES))
-    name, order = f"{vocabulary.syllables(random, 1, 2).capitalize()} {vocabulary.syllables(random, 1, 3).capitalize()}", order_number(random)
-    values = {"p": vocabulary.product(random), "d": vocabulary.date(random), "t": vocabulary.city(random), "n": name, "o": order}
+    name, order = (
+        f"{vocabulary.syllables(random, 1, 2).capitalize()} {vocabulary.syllables(random, 1, 3).capitalize()}",
+        order_number(random),
+    )
+    values = {
+        "p": vocabulary.product(random),
+        "d": vocabulary.date(random),
+        "t": vocabulary.city(random),
+        "n": name,
+        "o": order,
+    }
     opening, named = random.choice(OPENINGS), random.random() < 0.5
-    middle = [random.choice(TEAMS[team]), random.choice(ORDERS), random.choice(URGENCIES[urgency]), random.choice(EXTRAS)]
+    middle = [
+        random.choice(TEAMS[team]),
+        random.choice(ORDERS),
+        random.choice(URGENCIES[urgency]),
+        random.choice(EXTRAS),
+    ]
     random.shuffle(middle)
     start = random.choice(NAMES) if named else ""
     if start and not opening:
@@ -103,7 +123,9 @@ def row(text: str, output: str) -> dict[str, str]:
     return {"instruction": INSTRUCTION, "input": text, "output": output, "source": "tickets"}
 
 
-def planted(random: Random, flaw: str, of: dict[str, str], fresh: Iterator[tuple[str, dict[str, str]]]) -> dict[str, str]:
+def planted(
+    random: Random, flaw: str, of: dict[str, str], fresh: Iterator[tuple[str, dict[str, str]]]
+) -> dict[str, str]:
     """A row with one flaw; for duplicates of the row `of`, else of a fresh ticket."""
     if flaw == "exact duplicate":
         return dict(of)
@@ -116,11 +138,23 @@ def planted(random: Random, flaw: str, of: dict[str, str], fresh: Iterator[tuple
     if flaw == "TODO":
         return row(text, random.choice(["TODO", "TODO: fill in the triage", "TBD", "[placeholder]"]))
     if flaw == "broken JSON":
-        return row(text, random.choice([answer.replace('": "', '" "', 1), answer.replace('", "', '" "', 1), answer.replace('"team"', "team\"", 1)]))
+        return row(
+            text,
+            random.choice(
+                [
+                    answer.replace('": "', '" "', 1),
+                    answer.replace('", "', '" "', 1),
+                    answer.replace('"team"', 'team"', 1),
+                ]
+            ),
+        )
     if flaw == "e-mail address":
         return row(f"{text} Write to {vocabulary.email(random)}.", answer)
     if flaw == "phone number":
-        return row(f"{text} Call +49 {random.randint(100, 999)} {random.randint(100, 999)} {random.randint(1000, 9999)}.", answer)
+        return row(
+            f"{text} Call +49 {random.randint(100, 999)} {random.randint(100, 999)} {random.randint(1000, 9999)}.",
+            answer,
+        )
     log = " ".join(f"{number:04d} {vocabulary.syllables(random)} {vocabulary.code(random)}" for number in range(700))
     return row(f"{text} This is the log: {log}", answer)
 

@@ -96,7 +96,9 @@ def score_dataset(examples: pd.DataFrame, preset: str = "guide") -> pd.DataFrame
     if preset not in PRESETS:
         raise InputError("There is no such quality preset", repr(preset), f"Choose {' or '.join(PRESETS)}")
     scored = examples.copy()
-    computed = pd.Series([score(messages[-1]["content"]).overall for messages in examples["messages"]], examples.index, float)
+    computed = pd.Series(
+        [score(messages[-1]["content"]).overall for messages in examples["messages"]], examples.index, float
+    )
     scored["quality"] = examples["quality"].astype(float).fillna(computed)
     scored["flags"] = [flags(messages) for messages in examples["messages"]]
     return scored

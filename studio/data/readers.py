@@ -27,7 +27,9 @@ def read(path: Path) -> tuple[list[Row], list[Problem]]:
     if size == 0:
         raise InputError("The file is empty", path.name, "Choose a file with examples")
     if size > LARGEST:
-        raise InputError("The file is too large", f"{path.name}, {size / 1024**2:,.0f} MB", "Split it into parts under 512 MB")
+        raise InputError(
+            "The file is too large", f"{path.name}, {size / 1024**2:,.0f} MB", "Split it into parts under 512 MB"
+        )
     if suffix == ".parquet":
         rows, problems = _parquet(path)
     else:
@@ -45,7 +47,9 @@ def _text(path: Path) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace")
     if b"\x00" in content[:65536]:
-        raise InputError("This is a binary file", f"{path.name} holds zero bytes", "Save it as text (UTF-8), or as Parquet")
+        raise InputError(
+            "This is a binary file", f"{path.name} holds zero bytes", "Save it as text (UTF-8), or as Parquet"
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -53,7 +57,9 @@ def _text(path: Path) -> str:
 
         best = from_bytes(content[: 1 << 20]).best()
         if best is None:
-            raise InputError("The file's encoding is not known", f"{path.name}, byte {error.start}", "Save it as UTF-8") from None
+            raise InputError(
+                "The file's encoding is not known", f"{path.name}, byte {error.start}", "Save it as UTF-8"
+            ) from None
         return content.decode(best.encoding, errors="replace")
 
 
@@ -86,12 +92,16 @@ def _json(text: str, name: str) -> tuple[list[Row], list[Problem]]:
     except (ValueError, RecursionError) as error:
         if "\n{" in text.strip():
             return _jsonl(text, name)  # lines of JSON under the wrong name
-        raise InputError("The file is not JSON", f"{name}: {error}", "Correct it, or save one object a line as .jsonl") from None
+        raise InputError(
+            "The file is not JSON", f"{name}: {error}", "Correct it, or save one object a line as .jsonl"
+        ) from None
     if isinstance(value, dict):
         arrays = [content for content in value.values() if isinstance(content, list) and content]
         value = arrays[0] if len(arrays) == 1 and "messages" not in value else [value]
     if not isinstance(value, list):
-        raise InputError("The file holds no list of examples", f"{name}: a JSON {type(value).__name__}", "Give an array of objects")
+        raise InputError(
+            "The file holds no list of examples", f"{name}: a JSON {type(value).__name__}", "Give an array of objects"
+        )
     rows: list[Row] = []
     problems: list[Problem] = []
     for number, item in enumerate(value, start=1):
@@ -129,5 +139,7 @@ def _parquet(path: Path) -> tuple[list[Row], list[Problem]]:
     try:
         table = pyarrow.parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as error:
-        raise InputError("This is no Parquet file", f"{path.name}: {str(error)[:100]}", "Write it again, or use JSONL") from None
+        raise InputError(
+            "This is no Parquet file", f"{path.name}: {str(error)[:100]}", "Write it again, or use JSONL"
+        ) from None
     return [(number, row) for number, row in enumerate(table.to_pylist(), start=1)], []

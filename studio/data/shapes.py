@@ -46,7 +46,9 @@ def to_examples(
             problems.append((number, str(error), json.dumps(row, ensure_ascii=False, default=str)[:RAW_SHOWN]))
     if rows and not known:
         columns = ", ".join(map(str, rows[0][1]))[:200]
-        raise InputError("No known shape of examples", f"{source} with the fields {columns}", f"Rename them to {ACCEPTED}")
+        raise InputError(
+            "No known shape of examples", f"{source} with the fields {columns}", f"Rename them to {ACCEPTED}"
+        )
     return pd.DataFrame(examples, columns=COLUMNS), problems
 
 
@@ -86,7 +88,11 @@ def _turns(system: str, user: str, answer: str) -> list[Message]:
 
 def _from_alpaca(row: dict[str, Any], system: str) -> list[Message]:
     instruction, given, output = _field(row, "instruction"), _field(row, "input", False), _field(row, "output")
-    return _turns(_field(row, "system", False) or system, f"{instruction}\n\nInput: {given}" if given.strip() else instruction, output)
+    return _turns(
+        _field(row, "system", False) or system,
+        f"{instruction}\n\nInput: {given}" if given.strip() else instruction,
+        output,
+    )
 
 
 def _from_prompt(row: dict[str, Any], system: str) -> list[Message]:

@@ -17,7 +17,7 @@ def split(examples: pd.DataFrame, test: float = 0.1, seed: int = 0) -> tuple[pd.
     if not 0 < test < 1:
         raise InputError("The test share must lie between 0 and 1", str(test), "0.1 is usual")
     groups = duplicates.first_of_each(examples).to_numpy(object)
-    names = pd.unique(pd.Series(groups, dtype="str"))
+    names = np.unique(groups.astype(str))
     if len(names) < 2:
         raise InputError("There are too few rows to split", f"{len(names)} different", "Load more examples")
     wanted = min(len(names) - 1, max(1, math.floor(len(names) * test + 0.5)))

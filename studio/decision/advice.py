@@ -24,8 +24,16 @@ def decide(
     examples: int, consistency: float = 0.95, specificity: float = 0.8, monthly_calls: int = 50_000, latency_ms: float = 500
 ) -> Advice:  # fmt: skip
     """The guide's rule, in its order. Shares are 0 to 1, latency in ms. Raises InputError with all mistakes."""
-    mistakes = [f"{name} is {value}, not from 0 to 1" for name, value in (("consistency", consistency), ("specificity", specificity)) if not 0 <= value <= 1]
-    mistakes += [f"{name} is {value}, not 0 or more" for name, value in (("examples", examples), ("monthly_calls", monthly_calls)) if value < 0]
+    mistakes = [
+        f"{name} is {value}, not from 0 to 1"
+        for name, value in (("consistency", consistency), ("specificity", specificity))
+        if not 0 <= value <= 1
+    ]
+    mistakes += [
+        f"{name} is {value}, not 0 or more"
+        for name, value in (("examples", examples), ("monthly_calls", monthly_calls))
+        if value < 0
+    ]
     mistakes += [f"latency_ms is {latency_ms}, not over 0"] if latency_ms <= 0 else []
     if mistakes:
         raise InputError("The case cannot be judged", "; ".join(mistakes), "Correct the inputs")
@@ -45,7 +53,10 @@ def decide(
 def _rule(examples: int, consistency: float, prompt: float, tuned: float) -> tuple[str, str]:
     """The verdict and its reason."""
     if consistency > 0.9 and examples > 500:
-        return "fine-tuning", f"Answers must be consistent ({consistency:g}, over 0.9) and {examples:,} examples (over 500) can teach it."
+        return (
+            "fine-tuning",
+            f"Answers must be consistent ({consistency:g}, over 0.9) and {examples:,} examples (over 500) can teach it.",
+        )
     if examples < 100:
         return "prompting", f"{examples:,} examples are fewer than 100: put the best of them into the prompt."
     if tuned < 0.7 * prompt:

@@ -183,12 +183,12 @@ def answer_losses(
     encoded = []
     for question in asked:
         conversation = contestant.conversation(question.messages)
-        row = chat.encode(tokenizer, [*conversation, {"role": "assistant", "content": question.expected}])
-        first = len(row.labels) - next((n for n, label in enumerate(reversed(row.labels)) if label != IGNORED), 0)
+        whole = chat.encode(tokenizer, [*conversation, {"role": "assistant", "content": question.expected}])
+        first = len(whole.labels) - next((n for n, label in enumerate(reversed(whole.labels)) if label != IGNORED), 0)
         start = first
-        while start > 0 and row.labels[start - 1] != IGNORED:
+        while start > 0 and whole.labels[start - 1] != IGNORED:
             start -= 1
-        encoded.append((row.input_ids[:first], first - start))
+        encoded.append((whole.input_ids[:first], first - start))
     losses, counts = [0.0] * len(encoded), [length for _, length in encoded]
     order, done = sorted(range(len(encoded)), key=lambda row: len(encoded[row][0])), 0
     while done < len(order) and not should_stop():

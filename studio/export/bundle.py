@@ -42,5 +42,7 @@ def list_bundles(project_folder: Path) -> list[Bundle]:
         about, archive = store.read_json(path), path.parent.with_name(f"{path.parent.name}.zip")
         if archive.exists():
             size = archive.stat().st_size
-            bundles.append(Bundle(path.parent.name, about["kind"], about["run_id"], path.parent, archive, size, about["parity"]))
+            bundles.append(
+                Bundle(path.parent.name, about["kind"], about["run_id"], path.parent, archive, size, about["parity"])
+            )
     return bundles

@@ -45,7 +45,9 @@ def compare(run: Run, folder: Path, prompts: list[list[Message]]) -> dict[str, A
 
     recipe = run.recipe
     if recipe.uses_adapter:
-        trained, tokenizer = models.load(recipe.model, "4bit" if recipe.method == "qlora" else "none", adapter=run.adapter_folder)
+        trained, tokenizer = models.load(
+            recipe.model, "4bit" if recipe.method == "qlora" else "none", adapter=run.adapter_folder
+        )
     else:
         trained, tokenizer = models.load(str(run.adapter_folder), "none")
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, device_map={"": trained.device}).eval()
@@ -61,7 +63,9 @@ def compare(run: Run, folder: Path, prompts: list[list[Message]]) -> dict[str, A
                 for model in (trained, plain)
             ]  # fmt: skip
             equal += answers[0].shape == answers[1].shape and bool((answers[0] == answers[1]).all())
-            logits = [model(input_ids=answers[0]).logits[0, ids.shape[1] - 1 : -1].float() for model in (trained, plain)]
+            logits = [
+                model(input_ids=answers[0]).logits[0, ids.shape[1] - 1 : -1].float() for model in (trained, plain)
+            ]
             gaps.append((logits[0] - logits[1]).abs())
     joined = torch.cat(gaps)
     return {

@@ -36,7 +36,9 @@ def write_notebook(steps: list[Step], result: str | None, path: Path, project_na
     for step in chosen:
         waits = f"\n{step.outputs[0]}.wait()" if step.verb == "train" else ""
         cells.append(notebook.new_code_cell(step.code + waits))
-    made = notebook.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    made = notebook.new_notebook(
+        cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
     for number, cell in enumerate(made.cells):
         cell["id"] = f"cell-{number}"
     import nbformat

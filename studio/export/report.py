@@ -1,15 +1,21 @@
 """One page that convinces a manager: HTML that holds everything in itself and escapes all that it shows."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import pandas as pd
 
 from studio import prices, store
-from studio.evaluation.evaluate import Evaluation
 from studio.examples import Dataset
 from studio.training.run import Run
 
 ROWS_SHOWN = 5
-NAMES = {"exact_match": "Exactly right", "valid_json": "Valid JSON", "rouge_l": "ROUGE-L", "perplexity": "Perplexity (lower is better)"}
+NAMES = {
+    "exact_match": "Exactly right",
+    "valid_json": "Valid JSON",
+    "rouge_l": "ROUGE-L",
+    "perplexity": "Perplexity (lower is better)",
+}
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{{ run.id }}: before and after</title><style>
 :root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -36,11 +42,26 @@ The same training would cost about ${{ "%.2f"|format(cost) }} on a rented g5.xla
 """
 
 
+class Evaluation(Protocol):
+    """What is needed of an evaluation."""
+
+    @property
+    def table(self) -> pd.DataFrame: ...
+    @property
+    def answers(self) -> pd.DataFrame: ...
+    @property
+    def description(self) -> dict[str, Any]: ...
+
+
 def write_report(project_folder: Path, run: Run, evaluation: Evaluation | None, dataset: Dataset) -> Path:
     """Writes exports/report-RUN.html and returns its path."""
     import jinja2
 
-    table = evaluation.table.to_dict("records") if evaluation else []
+    table: list[dict[str, Any]] = (
+        [{str(key): value for key, value in row.items()} for row in evaluation.table.to_dict("records")]
+        if evaluation
+        else []
+    )
     answers = evaluation.answers.head(ROWS_SHOWN).to_dict("records") if evaluation else []
     result = run.result
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -79,7 +100,10 @@ def loss_curve(run: Run, width: int = 720, height: int = 220) -> str:
     top = max(float(train["loss"].max()), float(held_out["eval_loss"].max()) if len(held_out) else 0.0, 1e-9)
 
     def line(points: Any, colour: str) -> str:
-        shown = " ".join(f"{40 + step / last * (width - 50):.1f},{height - 25 - loss / top * (height - 40):.1f}" for step, loss in points)
+        shown = " ".join(
+            f"{40 + step / last * (width - 50):.1f},{height - 25 - loss / top * (height - 40):.1f}"
+            for step, loss in points
+        )
         return f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{shown}"/>'
 
     lines = line(train.to_numpy(), "#6b7280") + (line(held_out.to_numpy(), "#0f766e") if len(held_out) > 1 else "")

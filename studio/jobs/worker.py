@@ -45,7 +45,7 @@ def explain(error: BaseException) -> tuple[str, str]:
             "Out of memory",
             "Use qlora, a smaller batch with more accumulation, a shorter max_length, or a smaller model",
         )
-    if isinstance(error, OSError) and error.errno == 28 or "No space left" in words:
+    if (isinstance(error, OSError) and error.errno == 28) or "No space left" in words:
         return "The disk is full", "Free some space, then resume: the last whole checkpoint is kept"
     return f"{name}: {words}"[:500], "See the log for the whole story"
 

@@ -29,8 +29,7 @@ def work(job: Job) -> None:
     job.report(0, 1, "loading the model")
     on_gpu = torch.cuda.is_available()
     set_seed(recipe.seed)
-    quantisation = "4bit" if recipe.method == "qlora" else "none"
-    model, tokenizer = models.load(recipe.model, quantisation, for_training=True)
+    model, tokenizer = models.load(recipe.model, "4bit" if recipe.method == "qlora" else "none", for_training=True)
     if recipe.method == "full":
         model = model.float()
 

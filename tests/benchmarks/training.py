@@ -64,7 +64,15 @@ def main() -> None:
         rows.write_text("".join(json.dumps({"messages": messages}) + "\n" for messages in train.examples["messages"]))
         ours, plain = [], []
         for round_ in range(ROUNDS):
-            command = [sys.executable, "-c", PLAIN, str(STARTER), str(rows), f"{folder}/{round_}", json.dumps(recipe.model_dump())]
+            command = [
+                sys.executable,
+                "-c",
+                PLAIN,
+                str(STARTER),
+                str(rows),
+                f"{folder}/{round_}",
+                json.dumps(recipe.model_dump()),
+            ]
             printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             plain.append(json.loads(printed.splitlines()[-1])["tokens_per_second"])
             run = project.train(train, recipe)

@@ -34,7 +34,10 @@ def test_the_curves_meet_at_the_break_even() -> None:
     assert at * 0.0135 == pytest.approx(1000 * 0.008 / 6 + at * 0.012)
 
 
-@pytest.mark.parametrize(("machine", "hours", "dollars"), [("p4d.24xlarge", 6.0, 196.62), ("g5.2xlarge", 42.857, 51.94), ("g5.xlarge", 60.0, 60.36)])
+@pytest.mark.parametrize(
+    ("machine", "hours", "dollars"),
+    [("p4d.24xlarge", 6.0, 196.62), ("g5.2xlarge", 42.857, 51.94), ("g5.xlarge", 60.0, 60.36)],
+)
 def test_the_guides_training_costs(machine: str, hours: float, dollars: float) -> None:
     cost = training_cost(10_000, 3, "aws", machine)
     assert cost.hours == pytest.approx(hours, abs=0.01)

@@ -62,7 +62,11 @@ def test_before_and_after_on_the_sample(project: Project) -> None:
     assert table.loc["exact_match", "base"] <= 0.05
     assert table.loc["exact_match", "tuned"] >= 0.80
     assert table.loc["valid_json", "tuned"] >= 0.95
-    assert table.loc["exact_match", "tuned_low"] <= table.loc["exact_match", "tuned"] <= table.loc["exact_match", "tuned_high"]
+    assert (
+        table.loc["exact_match", "tuned_low"]
+        <= table.loc["exact_match", "tuned"]
+        <= table.loc["exact_match", "tuned_high"]
+    )
     answers = project.answer(run, str(measured.answers["prompt"].iloc[0]))
     assert answers["base"] and answers["tuned"] and answers["base"] != answers["tuned"]
     bundle = project.export(run, "merged")

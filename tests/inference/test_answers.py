@@ -89,7 +89,7 @@ def test_both_answers_grow_together(tuned, base_answers: list[str]) -> None:
     assert len(parts) > 2
     for before, after in zip(parts, parts[1:], strict=False):
         assert all(after[side].startswith(before[side]) for side in ("base", "tuned"))
-    assert any(0 < len(part["base"]) and 0 < len(part["tuned"]) < len(ANSWER) for part in parts)
+    assert any(len(part["base"]) > 0 and 0 < len(part["tuned"]) < len(ANSWER) for part in parts)
 
 
 def test_closing_the_stream_ends_the_generation(tuned) -> None:

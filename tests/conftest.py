@@ -1,0 +1,25 @@
+"""Every test has a home of its own, and a real browser where one is asked for."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _home_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STUDIO_HOME", str(tmp_path_factory.mktemp("studio-home")))
+    for name in ("SPACE_ID", "STUDIO_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser; a test that needs it fails on CI, and is skipped elsewhere, when there is none."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is missing, and CI must have it: apt-get install chromium")
+        pytest.skip("Chromium is not installed")
+    return Path(found)
