@@ -123,7 +123,10 @@ def _weak(advice: Any) -> str:
     )
 
 
+COLUMNS = {"prompting": "prompting", "fine-tuning": "fine_tuned"}
+
+
 def _curves(advice: Any) -> dict[str, tuple[list[float], list[float]]]:
     """Dollars a month of each way, by calls a month."""
     calls = [row["calls"] for row in advice.curve]
-    return {name: (calls, [row[name.replace("-", "_")] for row in advice.curve]) for name in advice.monthly_cost}
+    return {name: (calls, [row[column] for row in advice.curve]) for name, column in COLUMNS.items()}

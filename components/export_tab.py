@@ -38,9 +38,9 @@ def build(page: Page) -> Refresher:
     def show_bundles(project: Project) -> Updates:
         found = list(reversed(project.bundles()))
         ids = [bundle.id for bundle in found]
-        rows = [[bundle.id, bundle.kind, size(bundle.size), bundle.zip.name] for bundle in found]
+        rows = [[bundle.id, bundle.kind, bundle.run_id, size(bundle.size), "✓ measured" if bundle.parity else ""] for bundle in found]
         return {
-            listed: table(["bundle", "kind", "size", "file"], rows) if rows else empty(NO_BUNDLE),
+            listed: table(["bundle", "kind", "run", "size", "answers like the run"], rows) if rows else empty(NO_BUNDLE),
             choice: gr.update(choices=ids, value=ids[0] if ids else None, visible=bool(ids)),
             **bundles_cell.says(f"{len(ids):,} ready" if ids else ""),
         }

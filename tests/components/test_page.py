@@ -1,0 +1,87 @@
+"""The page is built, keeps its ids, and shows errors in their own words."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+import pytest
+
+from components import app, cell, charts
+from components.cell import Page
+from studio import InputError
+
+IDS = """data-load-sample data-load-file data-load-run data-filter-run data-filter-quality data-split-run data-copy-run decide-run
+train-start train-stop train-resume train-run compare-ask compare-measure-run export-make export-report-make export-notebook-make
+project-name notebook-export""".split()
+
+
+def ids_of(blocks: gr.Blocks) -> list[str]:
+    return [block.elem_id for block in blocks.blocks.values() if getattr(block, "elem_id", None)]
+
+
+@pytest.fixture
+def blocks(tmp_path: Path) -> gr.Blocks:
+    return app.build(tmp_path, "support", demo=False)
+
+
+def test_each_control_has_one_stable_id(blocks: gr.Blocks) -> None:
+    found = ids_of(blocks)
+    assert set(IDS) <= set(found)
+    assert len(found) == len(set(found))
+
+
+def test_training_is_off_in_the_demo(tmp_path: Path) -> None:
+    demo = app.build(tmp_path, "support", demo=True)
+    parts = {getattr(block, "elem_id", None): block for block in demo.blocks.values()}
+    start: Any = parts["train-start"]
+    path: Any = parts["data-load-path"]
+    assert start.interactive is False
+    assert path.visible is False
+
+
+def test_launch_options_belong_to_launch() -> None:
+    import inspect
+
+    known = set(inspect.signature(gr.Blocks.launch).parameters)
+    assert set(app.launch_options(shared=True)) <= known
+    assert app.launch_options(shared=True)["show_error"] is False
+
+
+def test_the_page_never_imports_torch() -> None:
+    code = "import sys; from components import app; sys.exit('torch' in sys.modules)"
+    root = Path(__file__).resolve().parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def test_an_error_is_shown_in_its_own_words_and_anything_else_short() -> None:
+    wrong = InputError("There is no such file", "x.csv", "Check the path")
+    assert cell._words(wrong) == str(wrong)
+    assert "secret" not in cell._words(ValueError("secret"))
+
+
+def test_a_visit_has_its_own_project_and_vanishes(tmp_path: Path) -> None:
+    page = Page(tmp_path, "support", demo=True)
+    one, other = gr.Request(session_hash="one"), gr.Request(session_hash="other")
+    mine = page.project("support", one)
+    assert mine.name != page.project("support", other).name
+    assert mine.demo
+    cell.forget_visit(tmp_path, "one")
+    assert not mine.folder.exists()
+
+
+def test_numbers_in_the_readers_words() -> None:
+    assert cell.duration(40) == "40 s"
+    assert cell.duration(183.2) == "3 min"
+    assert cell.duration(7500) == "2 h 5 min"
+    assert cell.size(2_500_000) == "2.5 MB"
+
+
+def test_html_from_data_is_escaped() -> None:
+    assert "<script>" not in cell.table(["reason"], [["<script>"]])
+
+
+def test_the_threshold_is_drawn_over_the_histogram() -> None:
+    assert "keep from 0.70" in charts.threshold_histogram(pd.Series([0.2, 0.8, float("nan")]), 0.7)
