@@ -18,6 +18,7 @@ def train_adapter(folder: Path, steps: int = 25) -> Path:
 
     from studio import chat, models
 
+    torch.set_num_threads(1)  # so small a model gains nothing from more, and two busy processes would block each other
     torch.manual_seed(0)
     model, tokenizer = models.load("starter", "4bit", for_training=True)
     tuned = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"))
