@@ -63,8 +63,8 @@ def tuned_alone(model: Any, tokenizer: Any) -> int:
 
 def both(model: Any, tokenizer: Any) -> dict[str, str]:
     last = {"base": "", "tuned": ""}
-    for _ in answers.stream_pair(model, tokenizer, QUESTION, NEW_TOKENS):
-        pass
+    for pair in answers.stream_pair(model, tokenizer, QUESTION, NEW_TOKENS):
+        last = pair
     return last
 
 
