@@ -151,19 +151,20 @@ def start(options: argparse.Namespace) -> None:
         )
         if not options.no_browser:
             webbrowser.open(f"http://127.0.0.1:{port}")
-    page.launch(
-        server_name=host,
-        server_port=port,
-        share=options.share == "studio" and not demo,
-        auth=auth,
-        auth_message="The owner of this studio has the password." if auth else None,
-        strict_cors=True,
-        max_file_size=UPLOAD_LIMIT,
-        show_error=auth is None and not demo,
-        inbrowser=False,
-        quiet=True,
+    settings = {
         **app.launch_options(demo or auth is not None),
-    )
+        "server_name": host,
+        "server_port": port,
+        "share": options.share == "studio" and not demo,
+        "auth": auth,
+        "auth_message": "The owner of this studio has the password." if auth else None,
+        "strict_cors": True,
+        "max_file_size": UPLOAD_LIMIT,
+        "show_error": auth is None and not demo,
+        "inbrowser": False,
+        "quiet": True,
+    }
+    page.launch(**settings)
 
 
 def test(arguments: list[str]) -> int:

@@ -109,13 +109,16 @@ def build_live(page: Page) -> Live:
 
 
 def _series(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Training and evaluation loss as one long table: step, loss, measured on."""
-    parts = [
-        pd.DataFrame({"step": part["step"], "loss": part[column], "measured on": name})
-        for column, name in (("loss", "training"), ("eval_loss", "evaluation"))
-        if column in metrics and len(part := metrics[metrics[column].notna()])
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"step": [], "loss": [], "measured on": []})
+    """Training and evaluation loss as one long table: step, loss, measured on.
+
+    Both names are there from the first point: the plot keeps the colours that it began with.
+    """
+    parts = [pd.DataFrame({"step": [0, 0], "loss": [float("nan")] * 2, "measured on": ["training", "evaluation"]})]
+    for column, name in (("loss", "training"), ("eval_loss", "evaluation")):
+        if column in metrics and len(part := metrics[metrics[column].notna()]):
+            values = part[column].astype(float)
+            parts.append(pd.DataFrame({"step": part["step"].astype(int), "loss": values, "measured on": name}))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _facts(run: Any, metrics: pd.DataFrame) -> dict[str, str]:

@@ -1,0 +1,116 @@
+"""The front door: ports, passwords, and a real start of the real page."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import launch
+
+ROOT = Path(launch.__file__).parent
+
+
+def start(*options: str, environment: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+    command = [sys.executable, "launch.py", "--no-browser", *options]
+    return subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )  # fmt: skip
+
+
+def refused(*options: str, environment: dict[str, str] | None = None) -> str:
+    process = start(*options, environment=environment)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    return text
+
+
+def wait_for(address: str) -> int:
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            return int(urllib.request.urlopen(address, timeout=5).status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            assert time.monotonic() < deadline, f"{address} did not answer"
+            time.sleep(0.3)
+
+
+def end(process: "subprocess.Popen[str]") -> str:
+    process.send_signal(signal.SIGINT)
+    try:
+        return process.communicate(timeout=30)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[0]
+
+
+def test_a_busy_port_gives_the_next_one() -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        assert launch.free_port("127.0.0.1", port) > port
+
+
+def test_nobody_gets_in_who_should_not() -> None:
+    assert "without a password" in refused("--host", "0.0.0.0")
+    assert "rating room is not there yet" in refused("--share")
+    options = launch.parse(["--share", "studio"])
+    user, password = launch.access(options) or ("", "")
+    assert user == "studio" and len(password) >= 16
+    assert launch.access(launch.parse(["--host", "0.0.0.0", "--password", "secret"])) == ("studio", "secret")
+    assert launch.access(launch.parse([])) is None
+
+
+def test_gradios_own_variables_do_not_open_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    monkeypatch.setenv("GRADIO_SHARE", "True")
+    launch.settle_environment()
+    assert "GRADIO_SERVER_NAME" not in os.environ and "GRADIO_SHARE" not in os.environ
+
+
+def test_the_second_start_skips_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "pip", lambda *_: pytest.fail("it installed something"))
+    launch.set_up(launch.NEEDED, "-r", "requirements.txt")
+
+
+def test_the_page_opens_on_loopback_and_behind_a_password(tmp_path: Path) -> None:
+    port = launch.free_port("127.0.0.1", 7900)
+    process = start("--port", str(port), "--home", str(tmp_path), "--password", "open-sesame", environment={"GRADIO_SERVER_NAME": "0.0.0.0"})
+    try:
+        address = f"http://127.0.0.1:{port}"
+        assert wait_for(address) == 200
+        for route in ("/config", "/gradio_api/info", "/gradio_api/queue/status"):
+            assert wait_for(address + route) == 401, route
+        body = json.dumps({"data": []}).encode()
+        request = urllib.request.Request(f"{address}/gradio_api/call/x", body, {"Content-Type": "application/json"})
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request, timeout=5)
+        assert caught.value.code in (401, 404)
+    finally:
+        text = end(process)
+    assert "GRADIO_SERVER_NAME is ignored" in text
+    assert f"http://127.0.0.1:{port}" in text
+
+
+def test_pins_and_ranges_agree() -> None:
+    import tomllib
+
+    from packaging.requirements import Requirement
+
+    ranges = {Requirement(line).name: Requirement(line) for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]}
+    pins = [Requirement(line) for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
+    assert {pin.name for pin in pins} == set(ranges)
+    for pin in pins:
+        version = re.sub("==", "", str(pin.specifier))
+        assert ranges[pin.name].specifier.contains(version), pin
