@@ -86,7 +86,7 @@ def _ask(page: Page, run: Any) -> Any:
         return {
             prompt: asked,
             place: position,
-            expected: f'<p class="why">Expected for this row:</p><div class="answer"><pre>{escape(answer)}</pre></div>',
+            expected: f'<p class="why">Expected for this row:</p><div class="turn"><pre>{escape(answer)}</pre></div>',
         }
 
     settings = {"concurrency_id": "gpu", "concurrency_limit": 1, "show_progress": "hidden"}

@@ -38,9 +38,14 @@ def build(page: Page) -> Refresher:
     def show_bundles(project: Project) -> Updates:
         found = list(reversed(project.bundles()))
         ids = [bundle.id for bundle in found]
-        rows = [[bundle.id, bundle.kind, bundle.run_id, size(bundle.size), "✓ measured" if bundle.parity else ""] for bundle in found]
+        rows = [
+            [bundle.id, bundle.kind, bundle.run_id, size(bundle.size), "✓ measured" if bundle.parity else ""]
+            for bundle in found
+        ]
         return {
-            listed: table(["bundle", "kind", "run", "size", "answers like the run"], rows) if rows else empty(NO_BUNDLE),
+            listed: table(["bundle", "kind", "run", "size", "answers like the run"], rows)
+            if rows
+            else empty(NO_BUNDLE),
             choice: gr.update(choices=ids, value=ids[0] if ids else None, visible=bool(ids)),
             **bundles_cell.says(f"{len(ids):,} ready" if ids else ""),
         }
@@ -102,8 +107,8 @@ def build(page: Page) -> Refresher:
 
     def show(project: Project) -> Updates:
         found = ready_runs(project)
-        chosen = gr.update(choices=found, value=found[0] if found else None)
-        return {run: chosen, reporting: chosen, **show_bundles(project), **follow(project)}
+        chosen = {box: gr.update(choices=found, value=found[0] if found else None) for box in (run, reporting)}
+        return {**chosen, **show_bundles(project), **follow(project)}
 
     outputs = [run, reporting, *follow_outputs, *cell.outputs]
     page.refresh_with(show, outputs)
