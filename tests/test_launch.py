@@ -86,7 +86,15 @@ def test_the_second_start_skips_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_page_opens_on_loopback_and_behind_a_password(tmp_path: Path) -> None:
     port = launch.free_port("127.0.0.1", 7900)
-    process = start("--port", str(port), "--home", str(tmp_path), "--password", "open-sesame", environment={"GRADIO_SERVER_NAME": "0.0.0.0"})
+    process = start(
+        "--port",
+        str(port),
+        "--home",
+        str(tmp_path),
+        "--password",
+        "open-sesame",
+        environment={"GRADIO_SERVER_NAME": "0.0.0.0"},
+    )
     try:
         address = f"http://127.0.0.1:{port}"
         assert wait_for(address) == 200
@@ -108,8 +116,15 @@ def test_pins_and_ranges_agree() -> None:
 
     from packaging.requirements import Requirement
 
-    ranges = {Requirement(line).name: Requirement(line) for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]}
-    pins = [Requirement(line) for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
+    ranges = {
+        Requirement(line).name: Requirement(line)
+        for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    }
+    pins = [
+        Requirement(line)
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     assert {pin.name for pin in pins} == set(ranges)
     for pin in pins:
         version = re.sub("==", "", str(pin.specifier))

@@ -18,6 +18,7 @@ OPPOSITES = (("always", "never"), ("all", "none"), ("true", "false"))
 LONG_ANSWER = 200
 EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w")
 PHONE = re.compile(r"(?<![\w-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?)?\d{2,4}(?:[ .-]\d{2,4}){2,3}(?![\w-])")
+PHONE_DIGITS = 9  # a date has eight
 TODO = re.compile(r"\b(?:TODO|TBD|FIXME)\b|\[placeholder\]", re.IGNORECASE)
 SENTENCE_ENDS = tuple(".!?)]}\"'`>:;…|*")
 
@@ -85,7 +86,7 @@ def flags(messages: list[Message]) -> list[str]:
         "truncated": cut,
         "short": len(answer) < SHORT,
         "e-mail address": bool(EMAIL.search(everything)),
-        "phone number": bool(PHONE.search(everything)),
+        "phone number": any(sum(map(str.isdigit, match)) >= PHONE_DIGITS for match in PHONE.findall(everything)),
     }
     return [name for name, is_so in found.items() if is_so]
 
