@@ -4,6 +4,7 @@ import builtins
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -272,7 +273,9 @@ class Project:
         self._ready(run)
         measured = [made for made in self.evaluations() if made.run_id == run.id and made.is_ready]
         dataset = self.dataset(run.train_dataset)
-        return Path(report.write_report(self.folder, run, measured[-1] if measured else None, dataset))
+        return report.write_report(
+            self.folder, run, measured[-1] if measured else None, dataset, self._left_out(dataset)
+        )
 
     def export_notebook(self, result: str | None = None) -> Path:
         """The steps that led to `result` (a name of the journal; by default all that were done) as an .ipynb. No step."""
@@ -368,6 +371,16 @@ class Project:
         """What stood before the questions that the run learned from, so that it is asked as it was taught."""
         first = self.dataset(run.train_dataset).examples["messages"].iloc[0][0]
         return str(first["content"]) if first["role"] == "system" else None
+
+    def _left_out(self, dataset: Dataset) -> builtins.list[tuple[str, int]]:
+        """The kinds of reasons, with counts, for which a filter left rows out on the way to this dataset."""
+        counts: Counter[str] = Counter()
+        at: Dataset | None = dataset
+        while at is not None:
+            counts.update(filters.kind(reason) for reason in at.dropped["reason"])
+            before = at.description.get("from")
+            at = self.dataset(before) if before else None
+        return counts.most_common()
 
     def _ready(self, run: Run) -> None:
         if not run.is_ready:

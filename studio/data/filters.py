@@ -61,11 +61,12 @@ def preview(
 ) -> dict[str, Any]:  # fmt: skip
     """What `apply` would do: kept, total, and reasons (counts by kind)."""
     reason = _reasons(examples, min_quality, preset, max_tokens, exact_duplicates, drop_flags)
-    kinds = Counter(_kind(words) for words in reason if words)
+    kinds = Counter(kind(words) for words in reason if words)
     return {"kept": int((reason == "").sum()), "total": len(reason), "reasons": dict(kinds)}
 
 
-def _kind(reason: str) -> str:
+def kind(reason: str) -> str:
+    """The kind of a reason, without what is particular to its row."""
     if reason.startswith("the same as"):
         return "exact duplicate"
     if reason.startswith("quality"):

@@ -14,6 +14,6 @@ def write(run: Run, folder: Path) -> None:
     (folder / "training_args.bin").unlink(missing_ok=True)
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = run.recipe.model  # the name, not this machine's path
+    config["base_model_name_or_path"] = card.base_name(run.recipe.model)
     store.write_json(path, config)
     store.write_text(folder / "README.md", card.write(run, "adapter", None))

@@ -1,7 +1,7 @@
 """The adapter merged into the original base in bf16: one model that plain transformers loads.
 
 The run was trained on a 4-bit base, so the merged model is not bit for bit the same; how far its logits are from the
-run's is measured on held-out prompts, with the files just written, and stands in the card.
+run's is measured on prompts of its evaluation set (its training set where it had none), with the files just written, and stands in the card.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from studio.training.run import Run
 NEW_TOKENS = 96
 
 
-def write(run: Run, folder: Path, prompts: list[list[Message]], job: Job) -> dict[str, Any]:
+def write(run: Run, folder: Path, prompts: list[list[Message]], dataset: str, job: Job) -> dict[str, Any]:
     """Writes the model and its card; returns the parity: maximum and mean logit gap, and share of equal answers."""
     import torch
 
@@ -32,7 +32,7 @@ def write(run: Run, folder: Path, prompts: list[list[Message]], job: Job) -> dic
     tokenizer.save_pretrained(folder)
     del whole
     job.report(1, 3, "measuring against the run")
-    parity = compare(run, folder, prompts)
+    parity = {"dataset": dataset, **compare(run, folder, prompts)}
     store.write_text(folder / "README.md", card.write(run, "merged", parity))
     return parity
 

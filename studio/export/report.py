@@ -33,10 +33,12 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:13px/1.4 ui-monosp
 <h2>How it was trained</h2>
 <p>{{ "{:,}".format(rows_trained) }} examples of {{ run.train_dataset }}, {{ "{:,}".format(result.steps) }} steps,
 {{ "%.1f"|format(result.seconds / 60) }} minutes, method {{ recipe.method }} on {{ recipe.model }}.
-The same training would cost about ${{ "%.2f"|format(cost) }} on a rented g5.xlarge by prices of {{ price_date }}.</p>
+These minutes cost ${{ "%.2f"|format(cost) }} at the hourly price of a rented g5.xlarge ({{ price_date }}).</p>
 {{ curve|safe }}
 <h2>Data</h2><p>{{ "{:,}".format(summary.count) }} examples, {{ "%.0f"|format(summary.mean_tokens) }} tokens each on average
-({{ summary.min_tokens }} to {{ "{:,}".format(summary.max_tokens) }}). Sources:
+({{ summary.min_tokens }} to {{ "{:,}".format(summary.max_tokens) }}).
+{% for reason, count in left_out %}{{ loop.first and "Left out by the filter: " or "" }}{{ reason }} ({{ "{:,}".format(count) }}){{ ", " if not loop.last else ". " }}{% endfor %}
+Sources:
 {% for source, count in summary.sources.items() %}{{ source }} ({{ "{:,}".format(count) }}){{ ", " if not loop.last }}{% endfor %}.</p>
 <h2>Recipe</h2><table>{% for key, value in fields.items() %}<tr><th>{{ key }}<td>{{ value }}</tr>{% endfor %}</table></html>
 """
@@ -53,8 +55,10 @@ class Evaluation(Protocol):
     def description(self) -> dict[str, Any]: ...
 
 
-def write_report(project_folder: Path, run: Run, evaluation: Evaluation | None, dataset: Dataset) -> Path:
-    """Writes exports/report-RUN.html and returns its path."""
+def write_report(
+    project_folder: Path, run: Run, evaluation: Evaluation | None, dataset: Dataset, left_out: list[tuple[str, int]]
+) -> Path:
+    """Writes exports/report-RUN.html and returns its path; `left_out` has the filter's reasons with their counts."""
     import jinja2
 
     table: list[dict[str, Any]] = (
@@ -68,7 +72,7 @@ def write_report(project_folder: Path, run: Run, evaluation: Evaluation | None, 
     text = environment.from_string(PAGE).render(
         run=run, recipe=run.recipe, fields=run.recipe.model_dump(), result=result, table=table, names=NAMES, figure=_figure,
         rows=evaluation.description["rows"] if evaluation else 0, answers=answers, headline=_headline(table), summary=dataset.summary(),
-        rows_trained=len(dataset), curve=loss_curve(run), price_date=prices.DATE,
+        rows_trained=len(dataset), curve=loss_curve(run), left_out=left_out, price_date=prices.DATE,
         cost=result["seconds"] / 3600 * prices.MACHINES["aws", "g5.xlarge"],
     )  # fmt: skip
     path = project_folder / "exports" / f"report-{run.id}.html"

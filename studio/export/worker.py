@@ -24,7 +24,7 @@ def work(job: Job) -> None:
             adapter.write(run, folder)
         else:
             prompts = [messages[:-1] for messages in dataset.examples["messages"].iloc[:PROMPTS]]
-            parity = merged.write(run, folder, prompts, job)
+            parity = merged.write(run, folder, prompts, dataset.reference, job)
         job.report(2, 3, "zipping")
         bundle.finish(folder, target, kind, run.id, parity)
     job.report(3, 3, "done")
