@@ -15,12 +15,15 @@ import subprocess
 import sys
 import tomllib
 import venv
-import webbrowser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-NEEDED = ["torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "gradio", "pandas", "plotly", "nbformat"]
+NEEDED = [
+    "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets", "gradio", "pandas", "plotly", "wandb", "pydantic",
+    "numpy", "scipy", "rouge_score", "nbformat", "platformdirs", "psutil", "filelock", "pyarrow", "safetensors", "huggingface_hub",
+    "charset_normalizer", "jinja2", "httpx", "tokenizers",
+]  # fmt: skip
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 PORTS_TRIED = 50
 UPLOAD_LIMIT = "512mb"
@@ -149,8 +152,6 @@ def start(options: argparse.Namespace) -> None:
             f"Fine-Tuning Studio: http://{'127.0.0.1' if host in LOOPBACK else host}:{port}  (Ctrl+C ends it; jobs go on)",
             flush=True,
         )
-        if not options.no_browser:
-            webbrowser.open(f"http://127.0.0.1:{port}")
     settings = {
         **app.launch_options(demo or auth is not None),
         "server_name": host,
@@ -161,7 +162,7 @@ def start(options: argparse.Namespace) -> None:
         "strict_cors": True,
         "max_file_size": UPLOAD_LIMIT,
         "show_error": auth is None and not demo,
-        "inbrowser": False,
+        "inbrowser": not demo and not options.no_browser,
         "quiet": True,
     }
     page.launch(**settings)
