@@ -74,7 +74,7 @@ def test_unknown_things_are_named(tmp_path: Path) -> None:
         project.train(raw, Recipe(model="no-such-model"))
     assert project.runs() == []
     with pytest.raises(InputError, match="keeps no row"):
-        project.filter(raw, min_quality=1.1)
+        project.filter(raw, max_tokens=1)
 
 
 def test_what_a_visitor_of_the_demo_may_not_do(tmp_path: Path) -> None:

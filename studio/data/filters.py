@@ -16,7 +16,7 @@ def _reasons(
 ) -> "np.ndarray[Any, Any]":  # fmt: skip
     """An array with the reason to drop each row, or an empty text."""
     mistakes = []
-    if not 0 <= min_quality <= 1.5:
+    if not 0 <= min_quality <= 1:
         mistakes.append(f"min_quality is {min_quality}, not from 0 to 1")
     if max_tokens < 1:
         mistakes.append(f"max_tokens is {max_tokens}, not at least 1")

@@ -19,8 +19,8 @@ LONG_ANSWER = 200
 EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w")
 PHONE = re.compile(r"(?<![\w-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?)?\d{2,4}(?:[ .-]\d{2,4}){2,3}(?![\w-])")
 PHONE_DIGITS = 9  # a date has eight
-TODO = re.compile(r"\b(?:TODO|TBD|FIXME)\b|\[placeholder\]", re.IGNORECASE)
-SENTENCE_ENDS = tuple(".!?)]}\"'`>:;…|*")
+TODO = re.compile(r"\b(?:TODO|TBD|FIXME)\b|\[placeholder\]")
+SENTENCE_ENDS = tuple(".!?)]}\"'`>:;…|*。！？")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Files to rows: JSONL, JSON, CSV and Parquet. A bad row is set aside with its line and reason; it never ends a load."""
 
 import csv
-import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ Row = tuple[int, dict[str, Any]]
 Problem = tuple[int, str, str]
 LARGEST = 512 * 1024**2
 RAW_SHOWN = 500
+MOST_RESTARTS = 100
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 
 
@@ -38,6 +39,13 @@ def read(path: Path) -> tuple[list[Row], list[Problem]]:
         rows, problems = reader(text, path.name)
     if not rows and not problems:
         raise InputError("The file holds no rows", path.name, "Choose a file with examples")
+    if not rows:
+        line, reason, _ = problems[0]
+        raise InputError(
+            "No row of the file can be read",
+            f"{path.name}, {len(problems)} rows; line {line}: {reason}",
+            "Correct the file",
+        )
     return rows, problems
 
 
@@ -110,26 +118,59 @@ def _json(text: str, name: str) -> tuple[list[Row], list[Problem]]:
 
 
 def _csv(text: str, name: str) -> tuple[list[Row], list[Problem]]:
-    """With a header line; cells may hold quotes and line breaks. Lines are those on which a row ends."""
+    """With a header line; cells may hold quotes and line breaks. A line number is that on which the row begins."""
     csv.field_size_limit(64 * 1024**2)
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t|", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines = text.splitlines(keepends=True)
+    delimiter = max(",;\t|", key=lines[0].count) if lines else ","
     rows: list[Row] = []
     problems: list[Problem] = []
-    try:
-        header = [column.strip() for column in next(reader)]
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                raw = delimiter.join(cells)[:RAW_SHOWN]
-                problems.append((reader.line_num, f"{len(cells)} cells where the header has {len(header)}", raw))
-                continue
-            rows.append((reader.line_num, dict(zip(header, cells, strict=True))))
-    except csv.Error as error:
-        problems.append((reader.line_num, f"not CSV: {error}", ""))
+    header: list[str] | None = None
+    at = restarts = 0
+    while at < len(lines):
+        try:
+            for begins, ends, cells in _records(lines, at, delimiter):
+                at = ends
+                if header is None:
+                    header = _header(cells, name)
+                elif any(cell.strip() for cell in cells):
+                    if len(cells) == len(header):
+                        rows.append((begins + 1, dict(zip(header, cells, strict=True))))
+                    else:
+                        reason = f"{len(cells)} cells where the header has {len(header)}"
+                        problems.append((begins + 1, reason, delimiter.join(cells)[:RAW_SHOWN]))
+        except csv.Error as error:
+            # only the line on which the bad row begins is set aside; reading goes on with the next
+            problems.append((at + 1, f"not CSV: {error}", lines[at].rstrip()[:RAW_SHOWN]))
+            at, restarts = at + 1, restarts + 1
+        if restarts > MOST_RESTARTS:
+            problems += [
+                (number + 1, "not read: too many broken rows before it", lines[number][:RAW_SHOWN])
+                for number in range(at, len(lines))
+            ]
+            break
+    if header is None:
+        raise InputError("The file holds no rows", name, "Give a header line and a line for each example")
     return rows, problems
+
+
+def _records(lines: list[str], start: int, delimiter: str) -> Iterator[tuple[int, int, list[str]]]:
+    """(index of the first line, index behind the last, cells) of each record from line `start` on."""
+    reader = csv.reader(lines[start:], delimiter=delimiter, strict=True)
+    begins = start
+    for cells in reader:
+        ends = start + reader.line_num
+        yield begins, ends, cells
+        begins = ends
+
+
+def _header(cells: list[str], name: str) -> list[str]:
+    header = [cell.strip() for cell in cells]
+    twice = sorted({column for column in header if header.count(column) > 1})
+    if twice:
+        raise InputError(
+            "Two columns have the same name", f"{name}: {', '.join(map(repr, twice))}", "Rename one of them"
+        )
+    return header
 
 
 def _parquet(path: Path) -> tuple[list[Row], list[Problem]]:

@@ -37,17 +37,25 @@ def to_examples(
             examples.append({
                 "id": f"r{number:06d}",
                 "messages": messages,
-                "source": str(row.get("source") or source),
+                "source": _clean(str(row.get("source") or source)),
                 "tokens": counter.count(messages),
                 "quality": _quality(row),
                 "flags": [],
             })  # fmt: skip
         except BadRowError as error:
-            problems.append((number, str(error), json.dumps(row, ensure_ascii=False, default=str)[:RAW_SHOWN]))
+            raw = json.dumps(row, ensure_ascii=False, default=str)[:RAW_SHOWN]
+            problems.append((number, _clean(str(error)), _clean(raw)))
     if rows and not known:
         columns = ", ".join(map(str, rows[0][1]))[:200]
         raise InputError(
             "No known shape of examples", f"{source} with the fields {columns}", f"Rename them to {ACCEPTED}"
+        )
+    if rows and not examples:
+        line, reason, _ = problems[0]
+        raise InputError(
+            "No row of the file is an example",
+            f"{source}, {len(rows)} rows; line {line}: {reason}",
+            f"Needed are {ACCEPTED}",
         )
     return pd.DataFrame(examples, columns=COLUMNS), problems
 
@@ -123,6 +131,8 @@ def _from_messages(row: dict[str, Any], system: str) -> list[Message]:
         raise BadRowError(f"the last message is of the {roles[-1]}, not of the assistant")
     if "user" not in roles:
         raise BadRowError("there is no message of the user")
+    if next(role for role in roles if role != "system") != "user":
+        raise BadRowError(f"the first message is of the {roles[0]}, not of the user")
     if "system" in roles[1:]:
         raise BadRowError("a system message stands after the first place")
     if not messages[-1]["content"].strip():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio import InputError
+from studio import InputError, Project
 from studio.chat import TokenCounter
 from studio.data import readers, shapes
 
@@ -36,6 +36,10 @@ GOOD = {"instruction": "Say hello.", "input": "", "output": "Hello."}
         ("a.json", b"{", "not JSON"),
         ("a.csv", b"text\nonly one column\n", "No known shape"),
         ("a.json", b"3", "no list"),
+        ("a.csv", b"\xef\xbb\xbf", "no rows"),
+        ("a.csv", b"prompt,prompt,completion\na,b,c\n", "same name"),
+        ("a.csv", b"prompt\nonly one column\n", "No row of the file is an example"),
+        ("a.jsonl", b"{a\n{b\n", "No row of the file can be read"),
     ],
 )
 def test_one_clear_message(tmp_path: Path, name: str, content: bytes, words: str) -> None:
@@ -71,6 +75,31 @@ def test_csv_with_quotes_and_newlines(tmp_path: Path) -> None:
     content = 'instruction,input,output\n"Say ""hi""","two\nlines","He said, ""hi"""\nshort,row\n'
     count, problems = load(tmp_path / "a.csv", content.encode("utf-8-sig"))
     assert count == 1 and problems[0][1] == "2 cells where the header has 3"
+
+
+def test_an_unclosed_quote_costs_one_row_alone(tmp_path: Path) -> None:
+    content = 'prompt,completion\na,one\nb,"two\nc,three\nd,"four"\n'
+    count, problems = load(tmp_path / "a.csv", content.encode())
+    assert count == 3 and [line for line, _, _ in problems] == [3]
+
+
+def test_what_no_file_can_hold_is_still_listed(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(GOOD) + "\n" + json.dumps({"instruction": "\ud800", "output": 3}) + "\n")
+    made = Project.open("odd", home=tmp_path / "home").load(path)
+    assert len(made) == 1 and list(made.problems["line"]) == [2]
+
+
+def test_roles_in_the_wrong_order_are_set_aside(tmp_path: Path) -> None:
+    wrong = {
+        "messages": [
+            {"role": "assistant", "content": "a"},
+            {"role": "user", "content": "b"},
+            {"role": "assistant", "content": "c"},
+        ]
+    }
+    count, problems = load(tmp_path / "a.jsonl", (json.dumps(GOOD) + "\n" + json.dumps(wrong)).encode())
+    assert count == 1 and "not of the user" in problems[0][1]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
