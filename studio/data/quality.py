@@ -103,8 +103,3 @@ def score_dataset(examples: pd.DataFrame, preset: str = "guide") -> pd.DataFrame
     scored["quality"] = examples["quality"].astype(float).fillna(computed)
     scored["flags"] = [flags(messages) for messages in examples["messages"]]
     return scored
-
-
-def reasons(messages: list[Message]) -> list[str]:
-    """Every penalty of the guide's scorer on one example, in words."""
-    return score(messages[-1]["content"]).reasons
