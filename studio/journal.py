@@ -1,11 +1,13 @@
 """The steps of a project: each call of a public verb that made something, as the Python that repeats it."""
 
 import datetime
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from studio import store
+from studio.errors import StudioError
 
 FILE = "journal.jsonl"
 FORMAT = 1
@@ -36,6 +38,44 @@ class Journal:
     def steps(self) -> list[Step]:
         return [Step(**value) for value in store.read_json_lines(self.path)]
 
+    def step(
+        self,
+        verb: str,
+        inputs: dict[str, str],
+        arguments: dict[str, Any],
+        wanted: list[str],
+        make: Callable[[], Any],
+        results: Callable[[Any], list[str]],
+    ) -> Any:
+        """Calls `make` and writes the call of the verb down; an error is written too, and raised.
+
+        `inputs` maps parameters to results of earlier steps, `wanted` are names for what comes out, and
+        `results(made)` says what they stand for.
+        """
+        names = {parameter: self.name_of(result) or result for parameter, result in inputs.items()}
+        outputs = [self.free_name(name) for name in wanted]
+        given = [names[key] for key in inputs if key != "evaluation"]
+        shown = [*given, *(_literal(key, value) for key, value in arguments.items())]
+        shown += [f"evaluation={names['evaluation']}"] if "evaluation" in names else []
+        code = f"{', '.join(outputs)} = project.{verb}({', '.join(shown)})"
+        plain = {key: value.model_dump() if hasattr(value, "model_dump") else value for key, value in arguments.items()}
+        try:
+            made = make()
+        except StudioError as error:
+            self.add(verb, plain, names, [], [], code, error=str(error))
+            raise
+        self.add(verb, plain, names, outputs, results(made), code)
+        return made
+
+    def result_of(self, name: str) -> str:
+        """What a name stands for; the name itself when no step gave it."""
+        named = (
+            dict(zip(step.outputs, step.results, strict=True))
+            for step in reversed(self.steps())
+            if step.state == "done"
+        )
+        return next((found[name] for found in named if name in found), name)
+
     def name_of(self, result: str) -> str | None:
         """The name that stands for `result` now: later steps may have taken an earlier one's name."""
         named = {
@@ -61,3 +101,12 @@ class Journal:
         step = Step(len(self.steps()) + 1, verb, arguments, inputs, outputs, results, state, code, now, error)
         store.append_json_line(self.path, asdict(step))
         return step
+
+
+def _literal(key: str, value: Any) -> str:
+    """An argument as Python; a recipe shows only what differs from its defaults."""
+    if hasattr(value, "differences"):
+        return (
+            f"{type(value).__name__}({', '.join(f'{name}={choice!r}' for name, choice in value.differences().items())})"
+        )
+    return repr(value) if key in ("source", "kind") else f"{key}={value!r}"

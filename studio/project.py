@@ -1,20 +1,17 @@
 """The public verbs. Each is a few lines: it calls one room, and writes a step to the journal."""
 
 import builtins
-import os
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from studio import hardware, store
+from studio import hardware, sources, store
 from studio.data import filters, quality, readers, shapes, splitting, writers
 from studio.decision import advice as decision
-from studio.errors import ForbiddenError, InputError, StudioError
+from studio.errors import ForbiddenError, InputError, NotFoundError
 from studio.evaluation import evaluate as evaluations
 from studio.evaluation.evaluate import Evaluation
 from studio.examples import Dataset, list_datasets, open_dataset, write_dataset
@@ -31,7 +28,6 @@ from studio.training import run as runs
 from studio.training.recipe import Recipe
 from studio.training.run import Run
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
 FORMAT = 1
 
 
@@ -66,7 +62,7 @@ class Project:
     @staticmethod
     def sample() -> Path:
         """The sample dataset: support tickets to triage, with planted flaws."""
-        return ASSETS / "samples" / "tickets.jsonl"
+        return sources.ASSETS / "samples" / "tickets.jsonl"
 
     # ---- data
 
@@ -74,18 +70,22 @@ class Project:
         """Reads JSONL, JSON, CSV or Parquet into a dataset. Rows that cannot be used are in `.problems` with line and
         reason. Raises InputError when nothing can be read."""
 
+        given = Path(source).expanduser()
+
         def make() -> Dataset:
-            path = self._bring(Path(source).expanduser())
+            path = sources.bring(self.folder, given, uploads_only=self.demo)
             rows, unread = readers.read(path)
             counter = self._counter()
             examples, unshaped = shapes.to_examples(rows, path.name, counter)
             examples = quality.score_dataset(examples)
             problems = pd.DataFrame([*unread, *unshaped], columns=["line", "reason", "raw"]).sort_values("line")
             origin = {"verb": "load", "source": str(path.relative_to(self.folder)), "token_counter": counter.name}
-            return write_dataset(self.folder, name or _name_from(path), examples, problems, made_by=origin)
+            return write_dataset(self.folder, name or sources.dataset_name(path), examples, problems, made_by=origin)
 
-        arguments: dict[str, Any] = {"source": self._kept(Path(source).expanduser())} | ({"name": name} if name else {})
-        return self._step("load", {}, arguments, ["raw"], make, lambda made: [made.reference])
+        arguments: dict[str, Any] = {"source": str(sources.kept_place(self.folder, given))} | (
+            {"name": name} if name else {}
+        )
+        return self.journal.step("load", {}, arguments, ["raw"], make, lambda made: [made.reference])
 
     def filter(
         self,
@@ -118,7 +118,7 @@ class Project:
             }
             return write_dataset(self.folder, "clean", kept, dropped=dropped, made_by=origin)
 
-        return self._step(
+        return self.journal.step(
             "filter", {"dataset": dataset.reference}, choices, ["clean"], make, lambda made: [made.reference]
         )
 
@@ -142,9 +142,15 @@ class Project:
             )
 
         arguments = {"test": test, "seed": seed}
-        return self._step(
+        return self.journal.step(
             "split", {"dataset": dataset.reference}, arguments, ["train", "test"], make, lambda made: [part.reference for part in made]
         )  # fmt: skip
+
+    def problems_file(self, dataset: Dataset) -> Path:
+        """The rows that could not be loaded, as CSV (line, reason, raw), in the project's exports. No step."""
+        path = self.folder / "exports" / f"{dataset.name}-v{dataset.version}-problems.csv"
+        store.write_text(path, dataset.problems.to_csv(index=False))
+        return path
 
     def save_copy(self, dataset: Dataset) -> Path:
         """Writes the dataset as OpenAI chat fine-tuning JSONL into the project's exports."""
@@ -155,7 +161,9 @@ class Project:
             writers.openai_jsonl(dataset.examples, path)
             return path
 
-        return self._step("save_copy", {"dataset": dataset.reference}, {}, ["copy"], make, lambda made: [made.name])
+        return self.journal.step(
+            "save_copy", {"dataset": dataset.reference}, {}, ["copy"], make, lambda made: [made.name]
+        )
 
     # ---- decide
 
@@ -180,9 +188,19 @@ class Project:
         }
         inputs = {"dataset": dataset.reference} if dataset is not None else {}
         arguments = given if dataset is not None else {"examples": examples, **given}
-        return self._step(
+        return self.journal.step(
             "decide", inputs, arguments, ["advice"], lambda: decision.decide(count, **given), lambda made: [made.approach]  # type: ignore[arg-type]
         )  # fmt: skip
+
+    def last_advice(self) -> decision.Advice | None:
+        """The newest verdict of the journal, found again from what was asked. No step."""
+        asked = [step for step in self.journal.steps() if step.verb == "decide" and step.state == "done"]
+        if not asked:
+            return None
+        given = dict(asked[-1].arguments)
+        reference = self.journal.result_of(asked[-1].inputs["dataset"]) if asked[-1].inputs else None
+        count = len(self.dataset(reference)) if reference else int(given.pop("examples"))
+        return decision.decide(count, **given)
 
     # ---- train
 
@@ -200,7 +218,7 @@ class Project:
         inputs = {"dataset": dataset.reference} | (
             {"evaluation": evaluation.reference} if evaluation is not None else {}
         )
-        return self._step("train", inputs, {"recipe": recipe}, ["run"], make, lambda made: [made.id])
+        return self.journal.step("train", inputs, {"recipe": recipe}, ["run"], make, lambda made: [made.id])
 
     def memory(self, recipe: Recipe, dataset: Dataset | None = None) -> dict[str, Any]:
         """needed_low, needed_high and free (bytes), parts, fits, text. No step."""
@@ -238,7 +256,7 @@ class Project:
             return queue.submit(self.home, folder, "evaluate", request)
 
         inputs = {"run": run.id, "dataset": dataset.reference}
-        return self._step("evaluate", inputs, {}, ["report"], make, lambda made: [made.id])
+        return self.journal.step("evaluate", inputs, {}, ["report"], make, lambda made: [made.id])
 
     def evaluate(self, run: Run, dataset: Dataset) -> Evaluation:
         """Measures and waits: `.table` with 95 % intervals, `.answers`."""
@@ -260,7 +278,7 @@ class Project:
                 self.home, folder, "export", {"project_folder": str(self.folder), "run_id": run.id, "kind": kind}
             )  # fmt: skip
 
-        return self._step("export", {"run": run.id}, {"kind": kind}, ["bundle"], make, lambda made: [made.id])
+        return self.journal.step("export", {"run": run.id}, {"kind": kind}, ["bundle"], make, lambda made: [made.id])
 
     def export(self, run: Run, kind: str = "merged") -> Bundle:
         """Makes a bundle and waits: `.folder` and `.zip`, ready to use elsewhere."""
@@ -298,6 +316,20 @@ class Project:
     def run(self, run_id: str) -> Run:
         return runs.open_run(self.folder, run_id)
 
+    def job(self, job_id: str) -> Job:
+        """A job of this project, whatever has become of it. Raises NotFoundError."""
+        store.check_name(job_id)
+        for place in ("runs", "evaluations", "jobs"):
+            if (self.folder / place / job_id / "job.json").exists():
+                return Job(self.folder / place / job_id)
+        raise NotFoundError("There is no such job", job_id, "Start one first")
+
+    def jobs(self, kind: str) -> builtins.list[Job]:
+        """The jobs of one kind (train, evaluate, export), the oldest first."""
+        places = ("runs", "evaluations", "jobs")
+        found = [Job(path.parent) for place in places for path in (self.folder / place).glob("*/job.json")]
+        return sorted((job for job in found if job.kind == kind), key=lambda job: job.id)
+
     def evaluations(self) -> builtins.list[Evaluation]:
         return evaluations.list_evaluations(self.folder)
 
@@ -311,55 +343,6 @@ class Project:
         """The job that computes on the card now, of whichever project."""
         queue.start_next(self.home)
         return queue.holder(self.home)
-
-    # ---- how a verb becomes a step
-
-    def _step(
-        self,
-        verb: str,
-        inputs: dict[str, str],
-        arguments: dict[str, Any],
-        wanted: builtins.list[str],
-        make: Callable[[], Any],
-        results: Callable[[Any], builtins.list[str]],
-    ) -> Any:
-        """Calls `make` and writes the call to the journal: `inputs` maps parameters to results of earlier steps."""
-        names = {parameter: self.journal.name_of(result) or result for parameter, result in inputs.items()}
-        outputs = [self.journal.free_name(name) for name in wanted]
-        given = [names[key] for key in inputs if key != "evaluation"]
-        shown = [*given, *(_literal(key, value) for key, value in arguments.items())]
-        shown += [f"evaluation={names['evaluation']}"] if "evaluation" in names else []
-        code = f"{', '.join(outputs)} = project.{verb}({', '.join(shown)})"
-        plain = {key: value.model_dump() if isinstance(value, Recipe) else value for key, value in arguments.items()}
-        try:
-            made = make()
-        except StudioError as error:
-            self.journal.add(verb, plain, names, [], [], code, error=str(error))
-            raise
-        self.journal.add(verb, plain, names, outputs, results(made), code)
-        return made
-
-    def _bring(self, source: Path) -> Path:
-        """Copies what the user brings into the project, so that a notebook finds it when the upload is gone."""
-        if not source.is_file():
-            raise InputError("There is no such file", str(source), "Check the path")
-        if self.demo and not _is_uploaded(source):
-            raise ForbiddenError(
-                "Files of this machine cannot be read here", "a shared Space", "Upload the file or use the sample"
-            )
-        kept = self.folder / self._kept_place(source)
-        if not kept.exists():
-            kept.parent.parent.mkdir(exist_ok=True)
-            with store.making_folder(kept.parent) as folder:
-                shutil.copyfile(source, folder / kept.name)
-        return kept
-
-    def _kept_place(self, source: Path) -> Path:
-        return Path("sources") / store.content_hash(source) / source.name
-
-    def _kept(self, source: Path) -> str:
-        """The path that a notebook can use later; the given one where there is no such file."""
-        return str(self.folder / self._kept_place(source)) if source.is_file() else str(source)
 
     def _counter(self) -> Any:
         from studio.chat import TokenCounter
@@ -394,22 +377,3 @@ class Project:
             if path.name.rsplit("-", 1)[1].isdigit()
         ]
         return parent / f"{kind}-{max(numbers, default=0) + 1:03d}"
-
-
-def _literal(key: str, value: Any) -> str:
-    if isinstance(value, Recipe):
-        return f"Recipe({', '.join(f'{name}={choice!r}' for name, choice in value.differences().items())})"
-    return repr(value) if key in ("source", "kind") else f"{key}={value!r}"
-
-
-def _name_from(path: Path) -> str:
-    cleaned = "".join(
-        letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "-" for letter in path.stem
-    ).strip("-_")
-    return cleaned[:64] or "data"
-
-
-def _is_uploaded(source: Path) -> bool:
-    uploads = Path(os.environ.get("GRADIO_TEMP_DIR", Path(tempfile.gettempdir()) / "gradio"))
-    inside = (uploads.resolve(), ASSETS.resolve())
-    return any(source.resolve().is_relative_to(place) for place in inside)
