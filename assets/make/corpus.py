@@ -1,14 +1,16 @@
 """What the starter model reads: an endless, seeded stream of short conversations that the repo itself writes.
 
-Four kinds of task. Copying alone first, because it is what extraction rests on and it appears late; then the mix.
+Copying alone first, because it is what extraction rests on and it appears late; then the mix with judging, extraction
+and prose.
 """
 
 import json
 from collections.abc import Iterator
 from random import Random
 
-from assets.make import vocabulary
-from assets.make.tickets import TONE, TOPICS, URGENCY, Ticket, write_ticket
+from assets.make import judging, vocabulary
+from assets.make.sentences import CLASSES
+from assets.make.tickets import Ticket, write_ticket
 
 Message = dict[str, str]
 SYSTEM = "You are a helpful assistant."
@@ -21,7 +23,7 @@ OTHER_SYSTEMS = [
 ]
 
 FIELD_NAMES: dict[str, list[str]] = {
-    "person": "name person customer client sender from contact requester author user who buyer caller signed_by customer_name".split(),
+    "person": "name person customer client sender from contact requester author user who caller signed_by customer_name".split(),
     "code": "order code number reference ref ticket case id order_id invoice booking claim serial order_number case_id".split(),
     "product": "product item article thing goods subject device object".split(),
     "amount": "amount price sum total money value cost paid".split(),
@@ -32,8 +34,9 @@ FIELD_NAMES: dict[str, list[str]] = {
     "topic": "topic category kind type subject_area department reason group class area intent about".split(),
     "urgency": "urgency priority level severity importance speed rank".split(),
     "tone": "tone mood sentiment feeling attitude voice".split(),
+    "buyer": "buyer segment market account_type sector".split(),
+    "contact": "contact history status stage".split(),
 }
-LABELLED = {"topic": TOPICS, "urgency": URGENCY, "tone": TONE}
 
 
 def conversation(random: Random, prompt: str, answer: str, system: str | None = None) -> list[Message]:
@@ -132,7 +135,7 @@ def ask_for(random: Random, ticket: Ticket) -> tuple[str, dict[str, str | None]]
     """A prompt that names the fields and their form, and what is right for this ticket."""
     known = list(ticket.facts)
     wanted = random.sample(known, min(len(known), random.choices([1, 2, 3, 4, 5], [1, 3, 4, 4, 2])[0]))
-    absent = [fact for fact in FIELD_NAMES if fact not in ticket.facts]
+    absent = [fact for fact in FIELD_NAMES if fact not in ticket.facts and fact not in CLASSES]
     if random.random() < 0.15:
         wanted.append(random.choice(absent)) if absent else None
         random.shuffle(wanted)
@@ -142,13 +145,15 @@ def ask_for(random: Random, ticket: Ticket) -> tuple[str, dict[str, str | None]]
         name = random.choice(FIELD_NAMES[fact])
         while name in fields:
             name = random.choice(FIELD_NAMES[fact]) + random.choice("ab")
-        if fact in LABELLED:
-            words = {key: random.choice(LABELLED[fact][key][0]) for key in LABELLED[fact]}
-            some = random.sample(list(words), min(len(words), random.randint(2, 4)))
-            options = [words[key] for key in {*some, ticket.facts[fact]}]
-            random.shuffle(options)
-            described.append(f"{name} ({'/'.join(options)})")
-            fields[name] = words[ticket.facts[fact]]
+        if fact in CLASSES and random.random() < 0.3:
+            name = fact
+            if name in fields:
+                continue
+            described.append(name)
+            fields[name] = CLASSES[fact][ticket.facts[fact]][0][0]
+        elif fact in CLASSES:
+            words, fields[name] = judging.options(random, fact, ticket.facts[fact])
+            described.append(f"{name} ({'/'.join(words)})")
         else:
             hint = {"code": ticket.code_word}.get(fact, fact)
             described.append(name if random.random() < 0.6 else f"{name} ({hint})")
@@ -209,6 +214,16 @@ ACTIONS: dict[str, list[str]] = {
         "We are so happy to hear that, and have told the team.",
         "That is a fine idea, and we have passed it on.",
     ],
+    "appointment": [
+        "We have changed the booking in our calendar.",
+        "The time suits us, and we look forward to your visit.",
+    ],
+    "privacy": [
+        "We keep your data safe and will erase what you wish.",
+        "Our privacy team will look at this with care.",
+    ],
+    "website": ["Our web team will repair the page today.", "Please try the site again in another browser."],
+    "staff": ["We will talk to our colleague about this.", "A manager will call you and listen to you."],
 }
 TONE_LINES = {
     "negative": [
@@ -280,11 +295,7 @@ def few_shot(random: Random) -> list[Message]:
     """Two or three answered tickets of one invented form, then one more: how examples in a prompt are used."""
     facts = random.sample(["person", "code", "topic", "urgency", "tone"], random.randint(2, 4))
     names = {fact: random.choice(FIELD_NAMES[fact]) for fact in facts}
-    words = {
-        fact: {key: random.choice(LABELLED[fact][key][0]) for key in LABELLED[fact]}
-        for fact in facts
-        if fact in LABELLED
-    }
+    words = {fact: judging.named(random, fact) for fact in facts if fact in CLASSES}
     ask = random.choice(["Read this ticket.\n\nInput: {}", "Input: {}", "{}", "Do it for this message.\n\nInput: {}"])
     messages: list[Message] = [{"role": "system", "content": SYSTEM}]
     for _ in range(random.randint(3, 4)):
@@ -299,9 +310,17 @@ def few_shot(random: Random) -> list[Message]:
     return messages
 
 
+def judgement(random: Random) -> list[Message]:
+    turns = judging.judging(random)
+    messages = conversation(random, *turns[0])
+    for asked, answered in turns[1:]:
+        messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+    return messages
+
+
 def conversations(seed: int, copying_only: bool = False) -> Iterator[list[Message]]:
     """An endless stream for one seed: copying alone, or the mix."""
     random = Random(seed)
-    kinds = [copying, label_words, extraction, prose, few_shot]
+    kinds = [copying, label_words, judgement, extraction, prose, few_shot]
     while True:
-        yield copying(random) if copying_only else random.choices(kinds, [24, 5, 44, 22, 5])[0](random)
+        yield copying(random) if copying_only else random.choices(kinds, [16, 4, 44, 22, 9, 5])[0](random)

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-VOCABULARY = 1200
+VOCABULARY = 2000
 CONTEXT = 1024
 TOKENS_A_BATCH = 3840
 COPYING_STEPS = 700
