@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from studio import store
-from studio.errors import FormatError, NotFoundError
+from studio.errors import NotFoundError
 
-FORMAT = 1
+FORMAT = 2
 Message = dict[str, str]
-COLUMNS = ["id", "messages", "source", "tokens", "quality", "flags"]
+COLUMNS = ["id", "messages", "source", "tokens", "quality", "flags", "reasons"]
+LISTS = ("flags", "reasons")
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,9 @@ class Dataset:
     """One version of a dataset in a project.
 
     `examples` has columns id (str), messages (list of {role, content}), source (str), tokens (int), quality (0-1 or
-    NaN) and flags (list of reasons); `problems` line, reason and raw of the rows set aside while loading; `dropped`
-    id and reason of the rows that a filter left out.
+    NaN), flags (list of str: what is worth a look) and reasons (list of str: the penalties that made the quality);
+    `problems` line, reason and raw of the rows set aside while loading; `dropped` id and reason of the rows that a
+    filter left out.
     """
 
     folder: Path
@@ -36,19 +39,18 @@ class Dataset:
 
     @cached_property
     def description(self) -> dict[str, Any]:
-        found = store.read_json(self.folder / "description.json")
-        if found["format"] > FORMAT:
-            raise FormatError(
-                f"Dataset {self.name} was written by a newer studio", f"format {found['format']}", "Update the studio"
-            )
-        return dict(found)
+        return store.read_description(self.folder / "description.json", FORMAT, f"Dataset {self.name}")
 
     @cached_property
     def examples(self) -> pd.DataFrame:
+        written = self.description["format"]
         table = pd.read_parquet(self.folder / "examples.parquet")
+        if written < 2:
+            table = _with_reasons(table)
         conversations = [[dict(message) for message in messages] for messages in table["messages"]]
         table["messages"] = pd.Series(conversations, table.index, object)
-        table["flags"] = pd.Series([list(flags) for flags in table["flags"]], table.index, object)
+        for column in LISTS:
+            table[column] = pd.Series([list(words) for words in table[column]], table.index, object)
         return table
 
     @cached_property
@@ -80,6 +82,11 @@ class Dataset:
         }
 
 
+def _with_reasons(table: pd.DataFrame) -> pd.DataFrame:
+    """Format 1 kept no reasons: each row gets an empty list."""
+    return table.assign(reasons=pd.Series([[] for _ in range(len(table))], table.index, object))
+
+
 def write_dataset(
     project_folder: Path,
     name: str,
@@ -92,16 +99,28 @@ def write_dataset(
     store.check_name(name)
     parent = project_folder / "datasets" / name
     parent.mkdir(parents=True, exist_ok=True)
-    version = max(_versions(parent), default=0) + 1
-    with store.making_folder(parent / f"v{version}") as folder:
-        table = examples.reindex(columns=COLUMNS).astype({"quality": "float64", "tokens": "int64"})
+    with FileLock(parent / ".lock"):  # two at once get two versions
+        version = max(_versions(parent), default=0) + 1
+        _write(parent / f"v{version}", examples, problems, dropped, made_by or {})
+    return Dataset(parent / f"v{version}", name, version)
+
+
+def _write(
+    target: Path,
+    examples: pd.DataFrame,
+    problems: pd.DataFrame | None,
+    dropped: pd.DataFrame | None,
+    made_by: dict[str, Any],
+) -> None:
+    complete = examples if "reasons" in examples else _with_reasons(examples)
+    with store.making_folder(target) as folder:
+        table = complete.reindex(columns=COLUMNS).astype({"quality": "float64", "tokens": "int64"})
         table.to_parquet(folder / "examples.parquet", index=False)
         empty_problems = pd.DataFrame({"line": np.array([], "int64"), "reason": [], "raw": []})
         (empty_problems if problems is None else problems).to_parquet(folder / "problems.parquet", index=False)
         empty_dropped = pd.DataFrame({"id": [], "reason": []}, dtype="str")
         (empty_dropped if dropped is None else dropped).to_parquet(folder / "dropped.parquet", index=False)
-        store.write_json(folder / "description.json", {"format": FORMAT, "rows": len(table), **(made_by or {})})
-    return Dataset(parent / f"v{version}", name, version)
+        store.write_json(folder / "description.json", {"format": FORMAT, "rows": len(table), **made_by})
 
 
 def _versions(parent: Path) -> list[int]:

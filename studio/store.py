@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from studio.errors import InputError
+from studio.errors import FormatError, InputError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -37,21 +37,32 @@ def check_name(name: str) -> str:
     return name
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes beside and renames, on disk before it returns. Raises InputError when the disk is full or read-only."""
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to; renamed to `path` when all went well, removed when not.
+
+    Raises InputError when the disk is full or read-only."""
+    beside = path.with_name(f".{uuid.uuid4().hex[:16]}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield beside
         os.replace(beside, path)
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise InputError(
             f"{path.name} could not be written", str(error), "Free some space or check the folder's rights"
         ) from error
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Whole or not at all, on disk before it returns. Raises InputError when the disk is full or read-only."""
+    with replacing(path) as beside, open(beside, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -64,6 +75,14 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_description(path: Path, newest_format: int, name: str) -> dict[str, Any]:
+    """The JSON object at `path`. Raises FormatError when its `format` is over `newest_format`; `name` says whose it is."""
+    found = dict(read_json(path))
+    if found["format"] > newest_format:
+        raise FormatError(f"{name} was written by a newer studio", f"format {found['format']}", "Update the studio")
+    return found
 
 
 def append_json_line(path: Path, value: Any) -> None:
@@ -93,6 +112,21 @@ def read_json_lines(path: Path) -> list[Any]:
         except ValueError:
             continue  # the last line of a process that was killed while it wrote
     return values
+
+
+def new_numbered_folder(parent: Path, kind: str) -> Path:
+    """Makes and returns PARENT/KIND-001 or the next free number; two at once get two folders."""
+    parent.mkdir(parents=True, exist_ok=True)
+    numbers = [path.name.removeprefix(f"{kind}-") for path in parent.glob(f"{kind}-*")]
+    number = max((int(digits) for digits in numbers if digits.isdigit()), default=0) + 1
+    while True:
+        folder = parent / f"{kind}-{number:03d}"
+        try:
+            folder.mkdir()
+        except FileExistsError:  # another process was quicker
+            number += 1
+        else:
+            return folder
 
 
 @contextmanager

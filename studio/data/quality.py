@@ -16,6 +16,7 @@ SHORT = 50
 MARKERS = ("I cannot", "I'm not sure", "I don't know", "TODO", "TBD", "[placeholder]")
 OPPOSITES = (("always", "never"), ("all", "none"), ("true", "false"))
 LONG_ANSWER = 200
+BROUGHT = "the score stood in the file"
 EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w")
 PHONE = re.compile(r"(?<![\w-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?)?\d{2,4}(?:[ .-]\d{2,4}){2,3}(?![\w-])")
 PHONE_DIGITS = 9  # a date has eight
@@ -92,14 +93,16 @@ def flags(messages: list[Message]) -> list[str]:
 
 
 def score_dataset(examples: pd.DataFrame, preset: str = "guide") -> pd.DataFrame:
-    """A copy with `quality` (where the row brought none) and `flags` filled in. Raises InputError for a preset that is
-    not known."""
+    """A copy with `quality` (where the row brought none), its `reasons` and `flags` filled in. Raises InputError for a
+    preset that is not known."""
     if preset not in PRESETS:
         raise InputError("There is no such quality preset", repr(preset), f"Choose {' or '.join(PRESETS)}")
     scored = examples.copy()
-    computed = pd.Series(
-        [score(messages[-1]["content"]).overall for messages in examples["messages"]], examples.index, float
-    )
-    scored["quality"] = examples["quality"].astype(float).fillna(computed)
+    scores = [score(messages[-1]["content"]) for messages in examples["messages"]]
+    brought = examples["quality"].astype(float)
+    scored["quality"] = brought.fillna(pd.Series([found.overall for found in scores], examples.index, float))
+    scored["reasons"] = [
+        found.reasons if computed else [BROUGHT] for found, computed in zip(scores, brought.isna(), strict=True)
+    ]
     scored["flags"] = [flags(messages) for messages in examples["messages"]]
     return scored

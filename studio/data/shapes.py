@@ -41,6 +41,7 @@ def to_examples(
                 "tokens": counter.count(messages),
                 "quality": _quality(row),
                 "flags": [],
+                "reasons": [],
             })  # fmt: skip
         except BadRowError as error:
             raw = json.dumps(row, ensure_ascii=False, default=str)[:RAW_SHOWN]
