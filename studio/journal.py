@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from studio import store
 from studio.errors import StudioError
 
@@ -52,19 +54,12 @@ class Journal:
         `inputs` maps parameters to results of earlier steps, `wanted` are names for what comes out, and
         `results(made)` says what they stand for.
         """
-        names = {parameter: self.name_of(result) or result for parameter, result in inputs.items()}
-        outputs = [self.free_name(name) for name in wanted]
-        given = [names[key] for key in inputs if key != "evaluation"]
-        shown = [*given, *(_literal(key, value) for key, value in arguments.items())]
-        shown += [f"evaluation={names['evaluation']}"] if "evaluation" in names else []
-        code = f"{', '.join(outputs)} = project.{verb}({', '.join(shown)})"
-        plain = {key: value.model_dump() if hasattr(value, "model_dump") else value for key, value in arguments.items()}
         try:
             made = make()
         except StudioError as error:
-            self.add(verb, plain, names, [], [], code, error=str(error))
+            self._add(verb, inputs, arguments, wanted, [], error=str(error))
             raise
-        self.add(verb, plain, names, outputs, results(made), code)
+        self._add(verb, inputs, arguments, wanted, results(made))
         return made
 
     def result_of(self, name: str) -> str:
@@ -92,15 +87,27 @@ class Journal:
         numbered = (f"{wanted}_{number}" for number in range(2, len(taken) + 3))
         return next(name for name in (wanted, *numbered) if name not in taken)
 
-    def add(
-        self, verb: str, arguments: dict[str, Any], inputs: dict[str, str], outputs: list[str], results: list[str],
-        code: str, error: str = "",
-    ) -> Step:  # fmt: skip
+    def _add(
+        self,
+        verb: str,
+        inputs: dict[str, str],
+        arguments: dict[str, Any],
+        wanted: list[str],
+        results: list[str],
+        error: str = "",
+    ) -> None:
+        plain = {key: value.model_dump() if hasattr(value, "model_dump") else value for key, value in arguments.items()}
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        state = "failed" if error else "done"
-        step = Step(len(self.steps()) + 1, verb, arguments, inputs, outputs, results, state, code, now, error)
-        store.append_json_line(self.path, asdict(step))
-        return step
+        with FileLock(self.path.with_name(".journal.lock")):  # names and numbers are given once, whoever else is adding
+            names = {parameter: self.name_of(result) or result for parameter, result in inputs.items()}
+            outputs = [self.free_name(name) for name in wanted]
+            given = [names[key] for key in inputs if key != "evaluation"]
+            shown = [*given, *(_literal(key, value) for key, value in arguments.items())]
+            shown += [f"evaluation={names['evaluation']}"] if "evaluation" in names else []
+            code = f"{', '.join(outputs)} = project.{verb}({', '.join(shown)})"
+            number, state = len(self.steps()) + 1, "failed" if error else "done"
+            step = Step(number, verb, plain, names, [] if error else outputs, results, state, code, now, error)
+            store.append_json_line(self.path, asdict(step))
 
 
 def _literal(key: str, value: Any) -> str:

@@ -72,19 +72,25 @@ class Project:
 
         given = Path(source).expanduser()
 
-        def make() -> Dataset:
-            path = sources.bring(self.folder, given, uploads_only=self.demo)
-            rows, unread = readers.read(path)
-            counter = self._counter()
-            examples, unshaped = shapes.to_examples(rows, path.name, counter)
-            examples = quality.score_dataset(examples)
-            problems = pd.DataFrame([*unread, *unshaped], columns=["line", "reason", "raw"]).sort_values("line")
-            origin = {"verb": "load", "source": str(path.relative_to(self.folder)), "token_counter": counter.name}
-            return write_dataset(self.folder, name or sources.dataset_name(path), examples, problems, made_by=origin)
+        arguments = {"source": str(given)} | ({"name": name} if name else {})
 
-        arguments: dict[str, Any] = {"source": str(sources.kept_place(self.folder, given))} | (
-            {"name": name} if name else {}
-        )
+        def make() -> Dataset:
+            if self.demo:
+                sources.check_allowed(given)
+            readers.check(given)
+            with sources.bringing(self.folder, given) as path:
+                rows, unread = readers.read(path)
+                counter = self._counter()
+                examples, unshaped = shapes.to_examples(rows, path.name, counter)
+                examples = quality.score_dataset(examples)
+                problems = pd.DataFrame([*unread, *unshaped], columns=["line", "reason", "raw"]).sort_values("line")
+                origin = {"verb": "load", "source": str(path.relative_to(self.folder)), "token_counter": counter.name}
+                made = write_dataset(
+                    self.folder, name or sources.dataset_name(path), examples, problems, made_by=origin
+                )
+            arguments["source"] = str(path)  # the step repeats from the copy; a failed one shows what was given
+            return made
+
         return self.journal.step("load", {}, arguments, ["raw"], make, lambda made: [made.reference])
 
     def filter(
@@ -248,7 +254,7 @@ class Project:
 
         def make() -> Job:
             self._ready(run)
-            folder = self._next(self.folder / "evaluations", "evaluation")
+            folder = store.new_numbered_folder(self.folder / "evaluations", "evaluation")
             request = {
                 "project_folder": str(self.folder), "run_id": run.id, "dataset": dataset.reference, "train_dataset": run.train_dataset,
                 "max_new_tokens": 512,
@@ -273,7 +279,7 @@ class Project:
             self._ready(run)
             if kind not in bundles.KINDS:
                 raise InputError("There is no such kind of bundle", repr(kind), f"Choose {' or '.join(bundles.KINDS)}")
-            folder = self._next(self.folder / "jobs", "export")
+            folder = store.new_numbered_folder(self.folder / "jobs", "export")
             return queue.submit(
                 self.home, folder, "export", {"project_folder": str(self.folder), "run_id": run.id, "kind": kind}
             )  # fmt: skip
@@ -368,12 +374,3 @@ class Project:
     def _ready(self, run: Run) -> None:
         if not run.is_ready:
             raise InputError(f"{run.id} has no adapter yet", run.state, "Wait until it has finished, or resume it")
-
-    @staticmethod
-    def _next(parent: Path, kind: str) -> Path:
-        numbers = [
-            int(path.name.rsplit("-", 1)[1])
-            for path in parent.glob(f"{kind}-*")
-            if path.name.rsplit("-", 1)[1].isdigit()
-        ]
-        return parent / f"{kind}-{max(numbers, default=0) + 1:03d}"

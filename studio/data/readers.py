@@ -21,16 +21,8 @@ def read(path: Path) -> tuple[list[Row], list[Problem]]:
 
     Raises InputError when the whole file is none: unknown kind, empty, binary, over 512 MB, no rows.
     """
+    check(path)
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise InputError("This kind of file cannot be read", path.name, f"Give one of {', '.join(SUFFIXES)}")
-    size = path.stat().st_size
-    if size == 0:
-        raise InputError("The file is empty", path.name, "Choose a file with examples")
-    if size > LARGEST:
-        raise InputError(
-            "The file is too large", f"{path.name}, {size / 1024**2:,.0f} MB", "Split it into parts under 512 MB"
-        )
     if suffix == ".parquet":
         rows, problems = _parquet(path)
     else:
@@ -47,6 +39,22 @@ def read(path: Path) -> tuple[list[Row], list[Problem]]:
             "Correct the file",
         )
     return rows, problems
+
+
+def check(path: Path) -> None:
+    """Raises InputError for what needs no reading: no file, an unknown kind, empty, too large."""
+    if not path.is_file():
+        raise InputError("There is no such file", str(path), "Check the path")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError("This kind of file cannot be read", path.name, f"Give one of {', '.join(SUFFIXES)}")
+    size = path.stat().st_size
+    if size == 0:
+        raise InputError("The file is empty", path.name, "Choose a file with examples")
+    if size > LARGEST:
+        raise InputError(
+            "The file is too large", f"{path.name}, {size / 1024**2:,.0f} MB", "Split it into parts under 512 MB"
+        )
 
 
 def _text(path: Path) -> str:

@@ -10,11 +10,11 @@ import pandas as pd
 
 from studio import chat, store
 from studio.chat import IGNORED, Message
-from studio.errors import FormatError, InputError, JobError, NotFoundError
+from studio.errors import InputError, JobError, NotFoundError
 from studio.evaluation import metrics
 from studio.evaluation.metrics import Interval
 from studio.inference.answers import BATCH_TOKENS, Contestant, context_length, left_padded
-from studio.jobs.job import Job
+from studio.jobs.job import JobView
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -26,23 +26,8 @@ METRICS = ("exact_match", "valid_json", "rouge_l", "perplexity")
 LOSS_BATCH_TOKENS = BATCH_TOKENS // 2
 
 
-class Evaluation:
+class Evaluation(JobView):
     """One evaluation, read from its folder; `table` and `answers` are there once it is finished."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
-        self.job = Job(self.folder)
-
-    def __repr__(self) -> str:
-        return f"<Evaluation {self.id}: {self.state}>"
-
-    @property
-    def id(self) -> str:
-        return self.folder.name
-
-    @property
-    def state(self) -> str:
-        return self.job.state.status
 
     @property
     def is_ready(self) -> bool:
@@ -62,12 +47,7 @@ class Evaluation:
         """rows, left_out (ids too long for the model), shots, max_new_tokens, cut (answers at that length), seconds."""
         if not self.is_ready:
             raise JobError(f"{self.id} has no results", f"it is {self.state}", "Wait for it, or evaluate again")
-        found = dict(store.read_json(self.folder / "evaluation.json"))
-        if found["format"] > FORMAT:
-            raise FormatError(
-                f"{self.id} was written by a newer studio", f"format {found['format']}", "Update the studio"
-            )
-        return found
+        return store.read_description(self.folder / "evaluation.json", FORMAT, self.id)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -80,13 +60,6 @@ class Evaluation:
         """Columns id, prompt, expected, base, base_few_shot, tuned."""
         self.description  # noqa: B018  says why there are none
         return pd.read_parquet(self.folder / "answers.parquet")
-
-    def wait(self, timeout: float | None = None) -> str:
-        """Blocks until it has ended and returns its state. Raises JobError when it failed."""
-        return self.job.wait(timeout)
-
-    def stop(self) -> None:
-        self.job.stop()
 
 
 def open_evaluation(project_folder: Path, evaluation_id: str) -> Evaluation:

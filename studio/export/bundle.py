@@ -27,12 +27,11 @@ class Bundle:
 def finish(folder: Path, target: Path, kind: str, run_id: str, parity: dict[str, Any] | None) -> None:
     """Describes the filled `folder` and zips it to TARGET.zip, stored as it is: weights do not compress."""
     store.write_json(folder / "bundle.json", {"format": FORMAT, "kind": kind, "run_id": run_id, "parity": parity})
-    beside = target.with_name(f".{target.name}.zip")
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+    archived = target.with_name(f"{target.name}.zip")
+    with store.replacing(archived) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 archive.write(path, f"{target.name}/{path.relative_to(folder)}")
-    beside.replace(target.with_name(f"{target.name}.zip"))
 
 
 def list_bundles(project_folder: Path) -> list[Bundle]:

@@ -121,13 +121,6 @@ def start(home: Path, project_folder: Path, run: Run) -> Address:
     return _wait_until_ready(home, job)
 
 
-def stop(project_folder: Path, run: Run) -> None:
-    """Gives the card up now; nothing happens when the process is not there."""
-    job = server_job(project_folder, run)
-    if _active(job):
-        job.stop()
-
-
 def _active(job: Job) -> bool:
     return (job.folder / "state.json").exists() and job.state.status in (*ACTIVE, "queued")
 

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from studio import store
-from studio.errors import FormatError, JobError
+from studio.errors import JobError
 
 FORMAT = 1
 ACTIVE = ("running", "stopping")
@@ -62,12 +62,7 @@ class Job:
 
     @property
     def description(self) -> dict[str, Any]:
-        found = dict(store.read_json(self.folder / "job.json"))
-        if found["format"] > FORMAT:
-            raise FormatError(
-                f"Job {self.id} was written by a newer studio", f"format {found['format']}", "Update the studio"
-            )
-        return found
+        return store.read_description(self.folder / "job.json", FORMAT, f"Job {self.id}")
 
     @property
     def kind(self) -> str:
@@ -166,3 +161,32 @@ class Job:
         if not path.exists():
             return ""
         return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+class JobView:
+    """What a job is to the person who started it: its state in a word, waiting and stopping. A run and an evaluation
+    are such views, each with the results of its kind."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.job = Job(self.folder)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}: {self.state}>"
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def state(self) -> str:
+        """queued, running, stopping, stopped, finished, failed or interrupted."""
+        return self.job.state.status
+
+    def wait(self, timeout: float | None = None) -> str:
+        """Blocks until it has ended (at most `timeout` seconds) and returns its state. Raises JobError when it failed."""
+        return self.job.wait(timeout)
+
+    def stop(self) -> None:
+        """Asks it to save what can go on later, and to end."""
+        self.job.stop()

@@ -32,16 +32,17 @@ def submit(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
     """Puts a job at the end of the queue and starts it when the card is free. A folder that has run goes on (resume)."""
     folder.mkdir(parents=True, exist_ok=True)
     job = Job(folder)
-    if (folder / "state.json").exists() and job.state.status in (*ACTIVE, "queued"):
-        raise JobError(f"{job.id} cannot be started", f"it is {job.state.status}", "Wait for it, or stop it first")
-    store.write_json(folder / "job.json", {"format": FORMAT, "kind": kind, "home": str(home), "request": request})
-    (folder / "stop").unlink(missing_ok=True)
-    job.set_state(
-        status="queued", pid=None, process_started=None, message="", error="", fix="", started=None, ended=None
-    )
     with queue_lock(home):
+        if (folder / "state.json").exists() and job.state.status in (*ACTIVE, "queued"):
+            raise JobError(f"{job.id} cannot be started", f"it is {job.state.status}", "Wait for it, or stop it first")
+        store.write_json(folder / "job.json", {"format": FORMAT, "kind": kind, "home": str(home), "request": request})
+        (folder / "stop").unlink(missing_ok=True)
         numbers = [int(path.stem) for path in _entries(home)]
+        # before the state: a crash between the two leaves a job that starts, not one that waits for ever
         store.write_json(home / "queue" / f"{max(numbers, default=0) + 1:08d}.json", {"folder": str(folder)})
+        job.set_state(
+            status="queued", pid=None, process_started=None, message="", error="", fix="", started=None, ended=None
+        )
     start_next(home)
     return job
 

@@ -1,5 +1,6 @@
 """Runs one job by its kind: `python -m studio.jobs.worker JOB_FOLDER`. Told only its folder."""
 
+import errno
 import importlib
 import os
 import sys
@@ -37,7 +38,7 @@ def watch(job: Job) -> None:
 
 def explain(error: BaseException) -> tuple[str, str]:
     """What to say and what to do, for errors that are not the studio's own."""
-    name, words = type(error).__name__, str(error)
+    name, words = type(error).__name__, str(error).strip()
     if isinstance(error, StudioError):
         return error.what + (f" (found: {error.found})" if error.found else ""), error.fix
     if isinstance(error, MemoryError) or "OutOfMemory" in name or "can't allocate memory" in words:
@@ -45,9 +46,16 @@ def explain(error: BaseException) -> tuple[str, str]:
             "Out of memory",
             "Use qlora, a smaller batch with more accumulation, a shorter max_length, or a smaller model",
         )
-    if (isinstance(error, OSError) and error.errno == 28) or "No space left" in words:
-        return "The disk is full", "Free some space, then resume: the last whole checkpoint is kept"
+    if _disk_is_full(error):
+        return f"The disk is full ({words[:200]})", "Free some space, then resume: the last whole checkpoint is kept"
     return f"{name}: {words}"[:500], "See the log for the whole story"
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    """Also a quota, a limit on the size of files, and torch's own words for a write that was cut short."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return True
+    return any(words in str(error) for words in ("No space left", "File too large", "PytorchStreamWriter failed"))
 
 
 def main(folder: Path) -> None:
@@ -58,18 +66,26 @@ def main(folder: Path) -> None:
     threading.Thread(target=watch, args=[job], daemon=True).start()
     try:
         with queue.card_lock(home):
-            importlib.import_module(KINDS[job.kind]).work(job)
-        stopped = job.stop_requested()
-        job.set_state(status="stopped" if stopped else "finished", ended=time.time())
-    except BaseException as error:  # the last stop of the process: whatever it was goes to the log and the state
+            end = _work(job)
+        job.set_state(**end, ended=time.time())
+        # the card is this process's until it ends, so the successor is started as its last act
+        (home / "card.json").unlink(missing_ok=True)
+        queue.start_next(home)
+    except BaseException:  # a disk too full even for the state: the next look finds the job interrupted
+        traceback.print_exc()
+    sys.stdout.flush()
+    os._exit(0)  # native threads of the libraries may not hold up the end
+
+
+def _work(job: Job) -> dict[str, str]:
+    """Does the work and returns how it ended, for the state; whatever went wrong goes to the log whole."""
+    try:
+        importlib.import_module(KINDS[job.kind]).work(job)
+    except BaseException as error:
         traceback.print_exc()
         message, fix = explain(error)
-        job.set_state(status="failed", error=message, fix=fix, ended=time.time())
-    sys.stdout.flush()
-    # the card is this process's until it ends, so the successor is started as its last act
-    (home / "card.json").unlink(missing_ok=True)
-    queue.start_next(home)
-    os._exit(0)  # native threads of the libraries may not hold up the end
+        return {"status": "failed", "error": message, "fix": fix}
+    return {"status": "stopped" if job.stop_requested() else "finished"}
 
 
 if __name__ == "__main__":

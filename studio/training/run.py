@@ -9,27 +9,14 @@ from studio import store
 from studio.errors import JobError, NotFoundError
 from studio.examples import Dataset
 from studio.jobs import queue
-from studio.jobs.job import Job
+from studio.jobs.job import JobView
 from studio.training.recipe import Recipe
 
 METRICS = ["step", "epoch", "loss", "eval_loss", "learning_rate", "gradient_norm", "tokens_per_second", "seconds"]
 
 
-class Run:
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
-        self.job = Job(self.folder)
-
-    def __repr__(self) -> str:
-        return f"<Run {self.id}: {self.state}>"
-
-    @property
-    def id(self) -> str:
-        return self.folder.name
-
-    @property
-    def state(self) -> str:
-        return self.job.state.status
+class Run(JobView):
+    """The job that trains one recipe; stopping it saves a checkpoint, from which `resume` goes on."""
 
     @property
     def recipe(self) -> Recipe:
@@ -69,14 +56,6 @@ class Run:
         rows = sorted(latest.values(), key=lambda row: (row["step"], "eval_loss" in row))
         return pd.DataFrame(rows, columns=METRICS)
 
-    def wait(self, timeout: float | None = None) -> str:
-        """Blocks until the run has ended and returns its state. Raises JobError when it failed."""
-        return self.job.wait(timeout)
-
-    def stop(self) -> None:
-        """Saves a checkpoint and ends; Resume goes on from there."""
-        self.job.stop()
-
     def resume(self) -> "Run":
         """Goes on from the last whole checkpoint: optimiser, schedule, data order and random state continue."""
         if self.state == "finished":
@@ -89,9 +68,7 @@ def start(
     project_folder: Path, home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None
 ) -> Run:  # fmt: skip
     """Puts the training in the queue and returns at once."""
-    numbers = [int(folder.name[4:]) for folder in (project_folder / "runs").glob("run-*") if folder.name[4:].isdigit()]
-    folder = project_folder / "runs" / f"run-{max(numbers, default=0) + 1:03d}"
-    folder.mkdir(parents=True)
+    folder = store.new_numbered_folder(project_folder / "runs", "run")
     store.write_text(folder / "recipe.json", recipe.to_json())
     request = {
         "project_folder": str(project_folder),
