@@ -34,7 +34,7 @@ def make_larger(folder: Path) -> Path:
     torch.manual_seed(0)
     tokenizer = chat.load_tokenizer(models.STARTER)
     config = LlamaConfig(
-        vocab_size=1200, hidden_size=768, intermediate_size=2304, num_hidden_layers=13, num_attention_heads=12,
+        vocab_size=len(tokenizer), hidden_size=768, intermediate_size=2304, num_hidden_layers=13, num_attention_heads=12,
         max_position_embeddings=1024, tie_word_embeddings=True, pad_token_id=0, bos_token_id=None, eos_token_id=1,
     )  # fmt: skip
     LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
