@@ -15,12 +15,17 @@ from studio.hardware import GIB, Machine
 from studio.models import resolve
 
 NF4_BYTES = 4.127 / 8
+UNGATED = ("gpt2", "gpt_neo", "gpt_neox", "gptj", "gpt_bigcode", "opt", "bloom", "falcon", "mpt", "phi", "starcoder2")
+"""Families (model_type) whose feed-forward has two matrices, and no gate as a third."""
+LEARNED_POSITIONS = ("gpt2", "gpt_neo", "gpt_bigcode", "opt")
+"""Families with an embedding for each position of the context."""
 PROCESS_BYTES = {"cuda": 141 * 1024**2 + 300 * 1024**2, "cpu": int(0.9 * GIB)}  # context, or the loaded libraries
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """Sizes of a causal language model: hidden and feed-forward width, key/value width, and so on (numbers of units)."""
+    """Sizes of a causal language model in units: hidden, feed-forward and key/value width, layers, vocabulary, and
+    `positions` that have an embedding of their own. `gated`: three feed-forward matrices, not two."""
 
     hidden: int
     feed_forward: int
@@ -28,13 +33,19 @@ class ModelShape:
     key_value: int
     vocabulary: int
     tied: bool
+    gated: bool = True
+    positions: int = 0
     known: bool = True
 
     @property
     def linears(self) -> list[tuple[int, int]]:
         """(in, out) of each linear layer of one block."""
         attention = [(self.hidden, self.hidden)] * 2 + [(self.hidden, self.key_value)] * 2
-        return attention + [(self.hidden, self.feed_forward)] * 2 + [(self.feed_forward, self.hidden)]
+        return [
+            *attention,
+            *[(self.hidden, self.feed_forward)] * (2 if self.gated else 1),
+            (self.feed_forward, self.hidden),
+        ]
 
     @property
     def linear_parameters(self) -> int:
@@ -42,7 +53,8 @@ class ModelShape:
 
     @property
     def other_parameters(self) -> int:
-        return self.vocabulary * self.hidden * (1 if self.tied else 2) + (2 * self.layers + 1) * self.hidden
+        embeddings = self.vocabulary * (1 if self.tied else 2) + self.positions
+        return (embeddings + 2 * self.layers + 1) * self.hidden
 
     @property
     def parameters(self) -> int:
@@ -69,9 +81,12 @@ class ModelShape:
             layers = config.get("num_hidden_layers") or config["n_layer"]
             heads = config.get("num_attention_heads") or config["n_head"]
             head = config.get("head_dim") or hidden // heads
+            family = config.get("model_type")
+            length = config.get("max_position_embeddings") or config.get("n_positions") or 0
             return cls(
-                hidden, config.get("intermediate_size") or config.get("n_inner") or 4 * hidden, layers,
+                hidden, config.get("intermediate_size") or config.get("n_inner") or config.get("ffn_dim") or 4 * hidden, layers,
                 head * (config.get("num_key_value_heads") or heads), config["vocab_size"], bool(config.get("tie_word_embeddings", True)),
+                gated=family not in UNGATED, positions=length if family in LEARNED_POSITIONS else 0,
             )  # fmt: skip
         except KeyError as error:
             raise InputError(

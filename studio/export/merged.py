@@ -27,6 +27,9 @@ def write(run: Run, folder: Path, prompts: list[list[Message]], dataset: str, jo
     else:
         whole, tokenizer = models.load(str(run.adapter_folder), "none")
     whole.config.use_cache = True
+    # where a template ends an answer with a token of its own, plain transformers must know that too
+    whole.generation_config.eos_token_id = chat.end_token_ids(tokenizer)
+    whole.generation_config.pad_token_id = tokenizer.pad_token_id
     tokenizer.padding_side = "right"
     whole.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -55,13 +58,14 @@ def compare(run: Run, folder: Path, prompts: list[list[Message]]) -> dict[str, A
     with torch.inference_mode():
         for prompt in prompts:
             ids = torch.tensor([chat.prompt_ids(tokenizer, prompt)], device=trained.device)
-            answers = [
-                model.generate(
-                    input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, do_sample=False,
-                    pad_token_id=tokenizer.pad_token_id,
-                )
-                for model in (trained, plain)
-            ]  # fmt: skip
+            asked = {
+                "input_ids": ids,
+                "attention_mask": torch.ones_like(ids),
+                "max_new_tokens": NEW_TOKENS,
+                "do_sample": False,
+            }
+            ends = {"eos_token_id": chat.end_token_ids(tokenizer), "pad_token_id": tokenizer.pad_token_id}
+            answers = [trained.generate(**asked, **ends), plain.generate(**asked)]
             equal += answers[0].shape == answers[1].shape and bool((answers[0] == answers[1]).all())
             logits = [
                 model(input_ids=answers[0]).logits[0, ids.shape[1] - 1 : -1].float() for model in (trained, plain)

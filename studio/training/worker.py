@@ -75,6 +75,7 @@ def work(job: Job) -> None:
     )
     adapter = None
     if recipe.uses_adapter:
+        check_targets(model, recipe.targets)
         adapter = LoraConfig(
             r=recipe.r, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=recipe.targets, bias="none", task_type="CAUSAL_LM"
         )  # fmt: skip
@@ -116,6 +117,19 @@ def work(job: Job) -> None:
     )
     if not job.stop_requested():
         shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
+
+
+def check_targets(model: Any, targets: list[str] | str) -> None:
+    """Raises InputError with every target that no module of the model ends with, and the names that there are."""
+    if isinstance(targets, str):
+        return
+    names = {
+        name.rsplit(".", 1)[-1] for name, module in model.named_modules() if getattr(module, "weight", None) is not None
+    }
+    if unknown := [target for target in targets if target.rsplit(".", 1)[-1] not in names]:
+        raise InputError(
+            f"The model has no module {', '.join(unknown)}", f"it has {', '.join(sorted(names))}", "Name others, or use all-linear"
+        )  # fmt: skip
 
 
 def encode_rows(tokenizer: Any, dataset: Dataset, recipe: Recipe) -> tuple[Any, int]:
