@@ -20,7 +20,7 @@ from studio.export import notebook, report
 from studio.export.bundle import Bundle
 from studio.inference import client
 from studio.jobs import queue
-from studio.jobs.job import Job
+from studio.jobs.job import ENDED, Job
 from studio.journal import Journal
 from studio.memory import ModelShape, estimate
 from studio.models import resolve
@@ -305,7 +305,8 @@ class Project:
         """The steps that led to `result` (a name of the journal; by default all that were done) as an .ipynb. No step."""
         path = self.folder / "exports" / f"{self.name}.ipynb"
         path.parent.mkdir(exist_ok=True)
-        return Path(notebook.write_notebook(self.journal.steps(), result, path, f"{self.name}-again"))
+        steps = notebook.ancestry(self.journal.steps(), result, self._lost_jobs())
+        return Path(notebook.write_notebook(steps, path, f"{self.name}-again", self.home))
 
     # ---- looks
 
@@ -370,6 +371,13 @@ class Project:
             before = at.description.get("from")
             at = self.dataset(before) if before else None
         return counts.most_common()
+
+    def _lost_jobs(self) -> builtins.list[str]:
+        """The ids of those that ended without a result."""
+        with_result = {run.id for run in self.runs() if run.is_ready} | {made.id for made in self.bundles()}
+        with_result |= {made.id for made in self.evaluations() if made.is_ready}
+        jobs = [job for kind in ("train", "evaluate", "export") for job in self.jobs(kind)]
+        return [job.id for job in jobs if job.state.status in ENDED and job.id not in with_result]
 
     def _ready(self, run: Run) -> None:
         if not run.is_ready:

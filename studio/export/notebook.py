@@ -1,15 +1,33 @@
 """The journal as a notebook: the steps that led to a result, waits included, ready to run in a fresh kernel."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from studio import store
 from studio.errors import NotFoundError
 from studio.journal import Step
 
+SOURCE = Path(__file__).resolve().parents[2]
+OPENING = """import sys
 
-def ancestry(steps: list[Step], result: str | None) -> list[Step]:
-    """The done steps that `result` (a name of the journal) was made from, in order; all of them without a result."""
-    done = [step for step in steps if step.state == "done"]
+sys.path.append({source!r})  # this studio, for a kernel that does not find it by itself
+from studio import Project, Recipe
+
+project = Project.open({name!r}, home={home!r})"""
+
+
+def ancestry(steps: list[Step], result: str | None, lost: Collection[str] = ()) -> list[Step]:
+    """The done steps that `result` (a name of the journal) was made from, in order; all of them without a result.
+
+    `lost` are the jobs (their ids) that came to nothing: their steps are left out, and whatever was made from them.
+    """
+    done: list[Step] = []
+    without: set[str] = set()
+    for step in steps:
+        if step.state != "done" or set(step.results) & set(lost) or set(step.inputs.values()) & without:
+            without |= set(step.outputs)
+        else:
+            done.append(step)
     if result is None:
         return done
     wanted, chosen = {result}, []
@@ -23,15 +41,15 @@ def ancestry(steps: list[Step], result: str | None) -> list[Step]:
     return chosen[::-1]
 
 
-def write_notebook(steps: list[Step], result: str | None, path: Path, project_name: str) -> Path:
-    """Writes an .ipynb whose first cell opens the project `project_name`; a training is waited for in its own cell."""
+def write_notebook(chosen: list[Step], path: Path, project_name: str, home: Path) -> Path:
+    """Writes an .ipynb whose first cell opens the project `project_name` in `home`; a training is waited for in its own
+    cell. Raises NotFoundError when there is no step."""
     import nbformat.v4 as notebook
 
-    chosen = ancestry(steps, result)
     if not chosen:
         raise NotFoundError("There is nothing to export yet", "an empty journal", "Run a cell first")
     title = f"# {project_name}\n\nMade by Fine-Tuning Studio. It repeats, step by step, what was done on the page."
-    opening = f"from studio import Project, Recipe\n\nproject = Project.open({project_name!r})"
+    opening = OPENING.format(source=str(SOURCE), name=project_name, home=str(home))
     cells = [notebook.new_markdown_cell(title), notebook.new_code_cell(opening)]
     for step in chosen:
         waits = f"\n{step.outputs[0]}.wait()" if step.verb == "train" else ""

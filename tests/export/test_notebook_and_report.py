@@ -36,11 +36,19 @@ def test_only_what_led_to_the_result() -> None:
 
 
 def test_the_notebook_waits_for_its_run(tmp_path: Path) -> None:
-    path = write_notebook(STEPS, "run", tmp_path / "steps.ipynb", "again")
+    path = write_notebook(ancestry(STEPS, "run"), tmp_path / "steps.ipynb", "again", tmp_path)
     made = nbformat.read(path, as_version=4)
     nbformat.validate(made)
     sources = [cell.source for cell in made.cells if cell.cell_type == "code"]
-    assert "Project.open('again')" in sources[0]
+    assert f"Project.open('again', home='{tmp_path}')" in sources[0]
     assert sources[-1].endswith("run.wait()")
     with pytest.raises(NotFoundError, match="nothing to export"):
-        write_notebook([replace(STEPS[0], state="failed")], None, path, "again")
+        write_notebook(ancestry([replace(STEPS[0], state="failed")], None), path, "again", tmp_path)
+
+
+def test_what_came_to_nothing_is_left_out_with_all_that_was_made_from_it() -> None:
+    steps = [*STEPS, step(8, "evaluate", {"run": "run", "dataset": "test"}, ["report"])]
+    assert [found.number for found in ancestry(steps, None, lost=["run"])] == [1, 2, 3, 4, 7]
+    assert [found.number for found in ancestry(steps, None, lost=["report"])] == [1, 2, 3, 4, 6, 7]
+    with pytest.raises(NotFoundError, match="report"):
+        ancestry(steps, "report", lost=["run"])
