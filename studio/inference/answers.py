@@ -6,7 +6,10 @@ one copy of the weights. Answers are cut from the prompt by token position and e
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +26,8 @@ BATCH_TOKENS = 16_384
 """Prompt and answer tokens held in one batch: about 2 GiB of cache for a 7B model with grouped-query attention."""
 MAX_NEW_TOKENS = 512
 LEAST_NEW_TOKENS = 8
+STEP_SECONDS = 0.04
+"""Between two texts of a stream: what a reader sees as flowing, without decoding every token."""
 
 
 @dataclass(frozen=True)
@@ -196,13 +201,15 @@ def stream_pair(
     tokenizer: "PreTrainedTokenizerBase",
     messages: Sequence[Message],
     max_new_tokens: int = MAX_NEW_TOKENS,
+    model_thread: Executor | None = None,
 ) -> Iterator[dict[str, str]]:
     """{"base": text so far, "tuned": text so far}, growing together from ONE mixed batch over one copy of the weights.
 
-    Closing the iterator ends the generation.
+    Closing the iterator ends the generation. `model_thread` is that in which the model was loaded: on a CPU each thread
+    that computes has workers of its own, and two sets of them make every step twice as slow.
     """
     prompt = chat.prompt_ids(tokenizer, messages)
-    for texts in _stream(model, tokenizer, [prompt, prompt], [BASE, TUNED], max_new_tokens):
+    for texts in _stream(model, tokenizer, [prompt, prompt], [BASE, TUNED], max_new_tokens, model_thread):
         yield {"base": texts[0], "tuned": texts[1]}
 
 
@@ -211,10 +218,11 @@ def stream(
     tokenizer: "PreTrainedTokenizerBase",
     messages: Sequence[Message],
     max_new_tokens: int = MAX_NEW_TOKENS,
+    model_thread: Executor | None = None,
 ) -> Iterator[str]:
     """The text so far of a model that stands alone (after a full training)."""
     prompt = chat.prompt_ids(tokenizer, messages)
-    for texts in _stream(model, tokenizer, [prompt], None, max_new_tokens):
+    for texts in _stream(model, tokenizer, [prompt], None, max_new_tokens, model_thread):
         yield texts[0]
 
 
@@ -224,14 +232,19 @@ def _stream(
     prompts: list[list[int]],
     adapter_names: list[str] | None,
     max_new_tokens: int,
+    model_thread: Executor | None,
 ) -> Iterator[list[str]]:
-    """Generation in a thread of its own; what it has written so far comes back through a queue of steps."""
+    """Generation in another thread; what it has written so far comes back through a queue, a few times a second."""
     steps: queue.SimpleQueue[list[list[int]] | BaseException | None] = queue.SimpleQueue()
     closed = threading.Event()
     ends = chat.end_token_ids(tokenizer)
+    shown = 0.0
 
     def on_step(new_tokens: "torch.Tensor") -> bool:
-        steps.put(new_tokens.tolist())
+        nonlocal shown
+        if (now := time.monotonic()) - shown >= STEP_SECONDS:
+            shown = now
+            steps.put(new_tokens.tolist())
         return closed.is_set()
 
     def work() -> None:
@@ -241,22 +254,17 @@ def _stream(
         except BaseException as error:  # handed to the reader's thread
             steps.put(error)
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while (step := steps.get()) is not None:
-            if isinstance(step, BaseException):
-                raise step
-            while not steps.empty():  # a slow reader sees the newest step, not each of them
-                newer = steps.get()
-                if newer is None or isinstance(newer, BaseException):
-                    steps.put(newer)
-                    break
-                step = newer
-            yield [_decode(tokenizer, _until_end(row, ends)) for row in step]
-    finally:
-        closed.set()
-        thread.join()
+    with ExitStack() as until_done:
+        thread = model_thread or until_done.enter_context(ThreadPoolExecutor(1))
+        ended = thread.submit(work)
+        try:
+            while (step := steps.get()) is not None:
+                if isinstance(step, BaseException):
+                    raise step
+                yield [_decode(tokenizer, _until_end(row, ends)) for row in step]
+        finally:
+            closed.set()
+            ended.result()
 
 
 def _decode(tokenizer: "PreTrainedTokenizerBase", ids: list[int]) -> str:

@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,6 @@ LONGEST_BODY = 400_000
 LONGEST_PROMPT = 100_000
 """Characters of one conversation; the model's own context is checked after counting tokens."""
 MOST_NEW_TOKENS = 4_096
-LINE_SECONDS = 0.04
 ROLES = ("system", "user", "assistant", "tool")
 
 Pair = dict[str, str]
@@ -58,14 +58,11 @@ class Answering:
         if not self._turn.acquire(timeout=60):
             raise BusyError("Another answer is being written", fix="Wait for it, or stop it")
         try:
-            pair, sent = {"base": "", "tuned": ""}, 0.0
-            stream = self._answer(messages, max_new_tokens)
-            for pair in stream:
+            pair = {"base": "", "tuned": ""}
+            for pair in self._answer(messages, max_new_tokens):
                 if self._closing.is_set():
                     raise BusyError("The answering process is giving the card up", fix="Ask again when it is free")
-                if time.monotonic() - sent > LINE_SECONDS:
-                    yield {**pair, "done": False}
-                    sent = time.monotonic()
+                yield {**pair, "done": False}
             yield {**pair, "done": True}
         finally:
             self.used = time.monotonic()
@@ -74,7 +71,8 @@ class Answering:
 
 def work(job: Job) -> None:
     """Loads what job.request names (model, quantisation, adapter_folder, full) and serves until nobody needs it."""
-    answering = Answering(_load(job.request))
+    model_thread = ThreadPoolExecutor(1)
+    answering = Answering(model_thread.submit(_load, job.request, model_thread).result())
     address = job.folder / ADDRESS
     token = secrets.token_urlsafe(32)
     server = make_server(answering, token)
@@ -105,20 +103,20 @@ def why_end(job: Job, answering: Answering) -> str | None:
     return None
 
 
-def _load(request: dict[str, Any]) -> Answer:
+def _load(request: dict[str, Any], model_thread: Executor) -> Answer:
     folder = Path(request["adapter_folder"])
     if not request["full"]:
         model, tokenizer = models.load(request["model"], request["quantisation"], adapter=folder)
-        return lambda messages, length: answers.stream_pair(model, tokenizer, messages, length)
+        return lambda messages, length: answers.stream_pair(model, tokenizer, messages, length, model_thread)
     base, tokenizer = models.load(request["model"], request["quantisation"])
     tuned, tuned_tokenizer = models.load(folder, request["quantisation"])
 
     def one_after_the_other(messages: list[Message], length: int) -> Iterator[Pair]:
         """A full training has weights of its own, so the two cannot share a batch."""
         tuned_text = ""
-        for tuned_text in answers.stream(tuned, tuned_tokenizer, messages, length):
+        for tuned_text in answers.stream(tuned, tuned_tokenizer, messages, length, model_thread):
             yield {"base": "", "tuned": tuned_text}
-        for base_text in answers.stream(base, tokenizer, messages, length):
+        for base_text in answers.stream(base, tokenizer, messages, length, model_thread):
             yield {"base": base_text, "tuned": tuned_text}
 
     return one_after_the_other
