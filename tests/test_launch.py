@@ -1,6 +1,5 @@
 """The front door: ports, passwords, and a real start of the real page."""
 
-import json
 import os
 import re
 import signal
@@ -12,11 +11,16 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 
 import launch
 
 ROOT = Path(launch.__file__).parent
+ROUTES = (
+    ("GET", "/config"), ("GET", "/gradio_api/info"), ("GET", "/gradio_api/queue/status"), ("POST", "/gradio_api/queue/join"),
+    ("POST", "/gradio_api/run/predict"), ("POST", "/gradio_api/upload"),
+)  # fmt: skip
 
 
 def start(*options: str, environment: dict[str, str] | None = None) -> "subprocess.Popen[str]":
@@ -37,9 +41,11 @@ def wait_for(address: str) -> int:
     deadline = time.monotonic() + 90
     while True:
         try:
-            return int(urllib.request.urlopen(address, timeout=5).status)
+            with urllib.request.urlopen(address, timeout=5) as response:
+                return int(response.status)
         except urllib.error.HTTPError as error:
-            return error.code
+            with error:
+                return error.code
         except OSError:
             assert time.monotonic() < deadline, f"{address} did not answer"
             time.sleep(0.3)
@@ -98,13 +104,17 @@ def test_the_page_opens_on_loopback_and_behind_a_password(tmp_path: Path) -> Non
     try:
         address = f"http://127.0.0.1:{port}"
         assert wait_for(address) == 200
-        for route in ("/config", "/gradio_api/info", "/gradio_api/queue/status"):
-            assert wait_for(address + route) == 401, route
-        body = json.dumps({"data": []}).encode()
-        request = urllib.request.Request(f"{address}/gradio_api/call/x", body, {"Content-Type": "application/json"})
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(request, timeout=5)
-        assert caught.value.code in (401, 404)
+        with (
+            httpx.Client(base_url=address, trust_env=False) as stranger,
+            httpx.Client(base_url=address, trust_env=False) as owner,
+        ):
+            wrong = {"username": "studio", "password": "open"}
+            assert stranger.post("/login", data=wrong).status_code == 400
+            assert owner.post("/login", data={**wrong, "password": "open-sesame"}).status_code == 200
+            for method, route in ROUTES:
+                assert stranger.request(method, route, json={"data": []}).status_code == 401, route
+                # a route that is not there would be refused too: this one answers who has the password
+                assert owner.request(method, route, json={"data": []}).status_code not in (401, 404, 405), route
     finally:
         text = end(process)
     assert "GRADIO_SERVER_NAME is ignored" in text

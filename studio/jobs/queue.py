@@ -7,6 +7,7 @@ card.lock is held by the worker for as long as it computes, and the system frees
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,7 @@ def start_next(home: Path) -> Job | None:
             entries[0].unlink()  # its project was deleted
             return None
         process = _spawn(job)
+        threading.Thread(target=process.wait, daemon=True).start()  # so that its end leaves no zombie
         started = process_started(process.pid) or time.time()
         job.set_state(status="running", pid=process.pid, process_started=started, started=time.time())
         store.write_json(

@@ -55,7 +55,7 @@ def work(job: Job) -> None:
         packing_strategy="bfd_split",
         optim=recipe.optimizer,
         max_grad_norm=recipe.max_gradient_norm,
-        gradient_checkpointing=recipe.gradient_checkpointing,
+        activation_checkpointing=recipe.gradient_checkpointing,
         logging_steps=recipe.logging_steps,
         eval_strategy="steps" if evaluation_rows else "no",
         eval_steps=every if evaluation_rows else None,

@@ -138,7 +138,7 @@ def test_after_a_full_training_the_tuned_model_is_its_own(project: Path) -> None
     perplexity = Evaluation(job.folder).table.set_index("metric").loc["perplexity"]
     # it gives each token the same chance
     assert perplexity["tuned"] == pytest.approx(model.config.vocab_size, rel=1e-3)
-    assert perplexity["base"] < model.config.vocab_size
+    assert perplexity["base"] != pytest.approx(model.config.vocab_size, rel=0.1)
 
 
 def test_evaluations_are_listed(project: Path, evaluated: Evaluation) -> None:
