@@ -139,7 +139,7 @@ def start(options: argparse.Namespace) -> None:
     auth = None if demo else access(options)
     if advice := gpu_advice():
         print(advice, flush=True)
-    port = 7860 if demo else free_port(host, options.port)
+    port = options.port if demo else free_port(host, options.port)
     if port != options.port and not demo:
         print(f"Port {options.port} is busy; using {port}.", flush=True)
 
