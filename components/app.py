@@ -20,6 +20,7 @@ def build(home: str | Path, project_name: str, demo: bool) -> gr.Blocks:
     with gr.Blocks(
         title="Fine-Tuning Studio", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True
     ) as blocks:
+        page.made = gr.State(0)
         header.build(page)
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with gr.Tab("1 Data", id="data", elem_id="tab-data"):
@@ -58,8 +59,7 @@ def _wire(page: Page, blocks: gr.Blocks, looks: list[tuple[Any, Any]]) -> None:
     page.on(opened.then, refresh, [], outputs, show_progress="hidden")
     chosen = page.on(page.name.input, switched, [], [*outputs, page.name], show_progress="hidden")
     chosen.then(None, page.name, None, js=SWITCH)
-    for event in page.made:
-        page.on(event.then, refresh, [], outputs, show_progress="hidden")
+    page.on(page.made.change, refresh, [], outputs, show_progress="hidden")
     for tab, refresher in looks:
         page.on(tab.select, refresher.function, [], refresher.outputs, show_progress="hidden")
     if page.demo:

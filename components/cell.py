@@ -6,7 +6,8 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
   tabs     tab-data  tab-decide  tab-train  tab-compare  tab-export
   1 data   data-load: data-load-sample data-load-file data-load-run data-load-name data-load-path data-load-result
            data-look: data-look-dataset data-look-summary data-look-scores data-look-tokens data-look-show data-look-previous
-             data-look-page data-look-next data-look-table data-look-example data-look-problems data-look-dropped
+             data-look-page data-look-next data-look-table data-look-example data-look-problems data-look-problems-file
+             data-look-dropped
            data-filter: data-filter-dataset data-filter-quality data-filter-flags data-filter-duplicates data-filter-preset
              data-filter-max-tokens data-filter-kept data-filter-chart data-filter-run data-filter-result
            data-split: data-split-dataset data-split-share data-split-seed data-split-run data-split-result
@@ -106,11 +107,12 @@ def job_line(job: Any) -> tuple[str, str]:
     bar = (
         f'<div class="bar" role="progressbar" aria-valuenow="{share * 100:.0f}"><i style="width:{share:.1%}"></i></div>'
     )
-    note = f"<span class='why'>{escape(words)}{' · ' + escape(progress.note) if progress.note else ''}</span>"
+    note = progress.note if state.status not in ENDED else ""
+    line = f"<span class='why'>{escape(words)}{' · ' + escape(note) if note else ''}</span>"
     wrong = " ".join(
         part for part in (state.error or (state.message if state.status == "interrupted" else ""), state.fix) if part
     )
-    return words, bar + note + (f'<div class="message">{escape(wrong)}</div>' if wrong else "")
+    return words, bar + line + (f'<div class="message">{escape(wrong)}</div>' if wrong else "")
 
 
 def handout(path: Path) -> str:
@@ -140,26 +142,13 @@ class Page:
     demo: bool
     name: Any = None  # the header's project box
     refreshers: list[Refresher] = field(default_factory=list)
-    made: list[Any] = field(default_factory=list)  # events after which the page is refreshed
-    jobs: dict[Path, Any] = field(
-        default_factory=dict
-    )  # started here: so that a failure is shown when it left the queue
+    made: Any = None  # a state that changes when a step made something: then the page is refreshed
 
     def project(self, name: str | None, request: gr.Request) -> Project:
         """The project of this press. In the demo it is the visitor's own, whatever name the browser sends."""
         if self.demo:
             return Project.open(visit(request.session_hash), home=self.home, demo=True)
         return Project.open(name or self.default, home=self.home)
-
-    def job(self, project: Project, job_id: str) -> Any:
-        """The job of this project with that id: waiting, computing, or started by this studio."""
-        holder = project.card_holder()
-        known = [*([holder] if holder else []), *project.waiting(), *self.jobs.values()]
-        return next((job for job in known if job.id == job_id and job.folder.is_relative_to(project.folder)), None)
-
-    def follow(self, job: Any) -> Any:
-        self.jobs[job.folder] = job
-        return job
 
     def refresh_with(self, function: Callable[[Project], Updates], outputs: Sequence[Any]) -> None:
         self.refreshers.append(Refresher(function, list(outputs)))
@@ -309,6 +298,10 @@ class Cell:
     def done(self, project: Project) -> Updates:
         """The title line with ✓ and the code of the step just made."""
         return {self.message: gr.update(visible=False), **self.restore(project)}
+
+    def made(self, project: Project) -> Updates:
+        """As done, and then the other cells show what there is now. A press that failed refreshes nothing."""
+        return {**self.done(project), self.page.made: time.time_ns()}
 
     def failed(self, words: str) -> Updates:
         message = f'<div class="message" role="alert">{escape(words)}</div>'

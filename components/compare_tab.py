@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import ENDED, Cell, Page, Refresher, Updates, empty, job_line, tiles
-from components.data_tab import opened, references
+from components.dataset_box import opened, references
 from studio import InputError, JobError, Project
 
 NO_RUN = "No run has finished yet. Train one in tab 3; then ask it and its base the same thing here."
@@ -138,23 +138,23 @@ def _measure(page: Page, run: Any, rows: Any) -> Refresher:
             timer: gr.update(active=not over),
             seen: now,
         }
-        if not newest.is_ready:
+        measured = [one for one in found if one.is_ready]
+        if not measured:
             return {**updates, **cell.says(words), measures: "", answers: gr.update(visible=False)}
-        facts = tiles(
-            {"judged": newest.run_id, "on": newest.dataset, "held-out rows": f"{newest.description['rows']:,}"}
-        )
-        exact = next((row for row in newest.table.to_dict("records") if row["metric"] == "exact_match"), None)
-        summary = f"✓ exact match {exact['base']:.0%} before, {exact['tuned']:.0%} after" if exact else f"✓ {newest.id}"
-        part = newest.answers.head(ROWS)[["prompt", "expected", "base", "base_few_shot", "tuned"]]
+        last = measured[-1]
+        facts = tiles({"judged": last.run_id, "on": last.dataset, "held-out rows": f"{last.description['rows']:,}"})
+        exact = next((row for row in last.table.to_dict("records") if row["metric"] == "exact_match"), None)
+        summary = f"✓ exact match {exact['base']:.0%} before, {exact['tuned']:.0%} after" if exact else f"✓ {last.id}"
+        part = last.answers.head(ROWS)[["prompt", "expected", "base", "base_few_shot", "tuned"]]
         return {
             **updates,
-            **cell.says(summary),
-            measures: facts + _bars(newest.table) + _table(newest.table),
+            **cell.says(summary if last.id == newest.id else words),
+            measures: facts + _bars(last.table) + _table(last.table),
             answers: gr.update(value=part.values.tolist(), visible=True),
         }
 
     def begin(project: Project, run_id: str | None, reference: str | None) -> Updates:
-        page.follow(project.start_evaluation(chosen_run(project, run_id), opened(project, reference)))
+        project.start_evaluation(chosen_run(project, run_id), opened(project, reference))
         return {**cell.done(project), **follow(project), timer: gr.update(active=True)}
 
     def press_stop(project: Project) -> Updates:

@@ -5,6 +5,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import Cell, Page, Updates, empty, handout, more, table, tiles
+from components.dataset_box import choose, opened
 from components.look_cell import build_look
 from studio import InputError, Project
 
@@ -18,26 +19,6 @@ def build(page: Page) -> None:
     _filter(page)
     _split(page)
     _copy(page)
-
-
-def references(project: Project, *first: str) -> list[str]:
-    """Every dataset as name@vN, the newest first; those made by the verbs in `first` come before all others."""
-    datasets = list(reversed(project.datasets()))
-    rank = {verb: position for position, verb in enumerate(first)}
-    datasets.sort(key=lambda dataset: rank.get(str(dataset.description.get("verb")), len(first)))
-    return [dataset.reference for dataset in datasets]
-
-
-def choose(project: Project, *first: str) -> Any:
-    """An update of a dataset box: all datasets, with the likeliest chosen."""
-    found = references(project, *first)
-    return gr.update(choices=found, value=found[0] if found else None)
-
-
-def opened(project: Project, reference: str | None) -> Any:
-    if not reference:
-        raise InputError("No dataset is chosen", "", "Load one in tab 1, or use the sample")
-    return project.dataset(reference)
 
 
 def _rows(project: Project, step: Any) -> str:
@@ -65,16 +46,16 @@ def _load(page: Page) -> None:
             )
         result = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-load-result")
 
-    def load(project: Project, uploaded: str | None, typed: str, called: str) -> Updates:
-        place = uploaded or (typed.strip() if not page.demo else "")
+    def load(project: Project, uploaded: str | None, typed: str | None, called: str | None) -> Updates:
+        place = uploaded or ((typed or "").strip() if not page.demo else "")
         if not place:
             raise InputError("There is no file to load", "no upload", "Choose a file, or press “Use the sample”")
-        project.load(place, name=called.strip() or None)
-        return cell.done(project)
+        project.load(place, name=(called or "").strip() or None)
+        return cell.made(project)
 
     def load_sample(project: Project) -> Updates:
         project.load(project.sample())
-        return cell.done(project)
+        return cell.made(project)
 
     def show(project: Project) -> Updates:
         step = cell.latest(project)
@@ -89,8 +70,8 @@ def _load(page: Page) -> None:
         }
         return {result: tiles(facts)}
 
-    page.made.append(page.on(run.click, load, [file, path, name], [], cell))
-    page.made.append(page.on(sample.click, load_sample, [], [], cell))
+    page.on(run.click, load, [file, path, name], [page.made], cell)
+    page.on(sample.click, load_sample, [], [page.made], cell)
     page.refresh_with(show, [result])
 
 
@@ -153,7 +134,7 @@ def _filter(page: Page) -> None:
 
     def run_filter(project: Project, reference: str | None, *values: Any) -> Updates:
         project.filter(opened(project, reference), **arguments(*values))
-        return cell.done(project)
+        return cell.made(project)
 
     def show(project: Project) -> Updates:
         step = cell.latest(project)
@@ -169,7 +150,7 @@ def _filter(page: Page) -> None:
 
     for moved in (quality.change, dataset.change, flags.change, duplicates.change, preset.change, tokens.change):
         page.on(moved, preview, choices, [chart, kept], quiet=True, show_progress="hidden", trigger_mode="always_last")
-    page.made.append(page.on(run.click, run_filter, choices, [], cell))
+    page.on(run.click, run_filter, choices, [page.made], cell)
     page.refresh_with(show, [dataset, result])
 
 
@@ -188,7 +169,7 @@ def _split(page: Page) -> None:
 
     def split(project: Project, reference: str | None, part: float, number: float | None) -> Updates:
         project.split(opened(project, reference), test=round(float(part), 2), seed=int(number or 0))
-        return cell.done(project)
+        return cell.made(project)
 
     def show(project: Project) -> Updates:
         updates: Updates = {dataset: choose(project, "filter", "load")}
@@ -201,7 +182,7 @@ def _split(page: Page) -> None:
         }
         return {**updates, result: gr.update(value=tiles(facts), visible=True)}
 
-    page.made.append(page.on(run.click, split, [dataset, share, seed], [], cell))
+    page.on(run.click, split, [dataset, share, seed], [page.made], cell)
     page.refresh_with(show, [dataset, result])
 
 

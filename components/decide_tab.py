@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import Cell, Page, Updates, empty, table
-from components.data_tab import choose
+from components.dataset_box import choose
 from studio import InputError, Project
 
 NONE = "Press “Decide” to get a verdict with its reasons. Without a dataset, type how many examples you could get."
@@ -41,6 +41,9 @@ def build(page: Page) -> None:
             )
         run = gr.Button("Decide", variant="primary", elem_id="decide-run")
         verdict = gr.HTML(empty(NONE), elem_id="decide-verdict")
+    boxes = {
+        "examples": examples, "monthly_calls": calls, "latency_ms": latency, "consistency": consistency, "specificity": specificity,
+    }  # fmt: skip
     with Cell(
         page, "decide-cost", 2, "Cost", "Dollars a month against calls a month, with your volume marked.", opened=True
     ) as cost_cell:
@@ -68,21 +71,18 @@ def build(page: Page) -> None:
         elif reference:
             given["dataset"] = project.dataset(reference)
         advice = project.decide(**given)
-        reasons = "".join(f"<li>{escape(str(reason))}</li>" for reason in advice.reasons)
-        return {
-            **cell.done(project),
-            verdict: f'<div class="verdict">{escape(_words(advice.approach))}</div><ul>{reasons}</ul>{_weak(advice)}',
-            **_cost(advice, int(number)),
-        }
+        return {**cell.done(project), **advised(advice, int(number))}
 
-    def _cost(advice: Any, number: int) -> Updates:
+    def advised(advice: Any, number: int) -> Updates:
         from components.charts import cost_lines
 
+        reasons = "".join(f"<li>{escape(str(reason))}</li>" for reason in advice.reasons)
         rows = [
             (_words(name), f"${dollars:,.2f}", f"${dollars / number:,.5f}" if number else "")
             for name, dollars in advice.monthly_cost.items()
         ]
         return {
+            verdict: f'<div class="verdict">{escape(_words(advice.approach))}</div><ul>{reasons}</ul>{_weak(advice)}',
             chart: gr.update(value=cost_lines(_curves(advice), number), visible=True),
             costs: table(["way", "a month", "a call"], rows),
             **cost_cell.says(f"even at {advice.break_even_calls:,.0f} calls a month"),
@@ -90,24 +90,20 @@ def build(page: Page) -> None:
 
     def show(project: Project) -> Updates:
         updates: Updates = {dataset: choose(project, "filter", "load")}
-        step = cell.latest(project)
-        if step is None:
+        step, advice = cell.latest(project), project.last_advice()
+        if advice is None:
             nothing = {
                 verdict: empty(NONE),
                 chart: gr.update(visible=False),
                 costs: empty("The verdict above fills this."),
             }
             return {**updates, **nothing, **cost_cell.says("")}
-        words = f'<div class="verdict">{escape(_words(step.results[0]))}</div><p class="why">Decided earlier; press “Decide” for the reasons.</p>'
-        given = {calls: step.arguments["monthly_calls"], latency: step.arguments["latency_ms"]}
-        needs = {consistency: step.arguments["consistency"], specificity: step.arguments["specificity"]}
-        return {**updates, **given, **needs, verdict: words}
+        asked = {part: step.arguments.get(name) for name, part in boxes.items()}
+        return {**updates, **asked, **advised(advice, step.arguments["monthly_calls"])}
 
-    inputs = [dataset, examples, calls, latency, consistency, specificity]
-    page.on(run.click, decide, inputs, [verdict, chart, costs, *cost_cell.outputs], cell)
-    page.refresh_with(
-        show, [dataset, verdict, chart, costs, calls, latency, consistency, specificity, *cost_cell.outputs]
-    )
+    shown = [verdict, chart, costs, *cost_cell.outputs]
+    page.on(run.click, decide, [dataset, *boxes.values()], shown, cell)
+    page.refresh_with(show, [dataset, *boxes.values(), *shown])
 
 
 def _words(approach: str) -> str:

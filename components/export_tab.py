@@ -38,10 +38,7 @@ def build(page: Page) -> Refresher:
     def show_bundles(project: Project) -> Updates:
         found = list(reversed(project.bundles()))
         ids = [bundle.id for bundle in found]
-        rows = [
-            [bundle.id, bundle.kind, bundle.run_id, size(bundle.size), "✓ measured" if bundle.parity else ""]
-            for bundle in found
-        ]
+        rows = [[bundle.id, bundle.kind, bundle.run_id, size(bundle.size), _parity(bundle)] for bundle in found]
         return {
             listed: table(["bundle", "kind", "run", "size", "answers like the run"], rows)
             if rows
@@ -51,16 +48,10 @@ def build(page: Page) -> Refresher:
         }
 
     def follow(project: Project, before: str = "") -> Updates:
-        step = cell.latest(project)
-        job = page.job(project, step.results[0]) if step else None
-        if job is None:
-            return {
-                state: "",
-                stop: gr.update(visible=False),
-                timer: gr.update(active=False),
-                seen: "",
-                **show_bundles(project),
-            }
+        exports = project.jobs("export")
+        if not exports:
+            return {state: "", stop: gr.update(visible=False), timer: gr.update(active=False), seen: ""}
+        job = exports[-1]
         status = job.state.status
         now = f"{job.id} {status} {job.progress.done}"
         if now == before:
@@ -76,15 +67,14 @@ def build(page: Page) -> Refresher:
         return {**updates, **show_bundles(project)} if status in ENDED else updates
 
     def begin(project: Project, run_id: str | None, what: str) -> Updates:
-        page.follow(project.start_export(chosen_run(project, run_id), what))
+        project.start_export(chosen_run(project, run_id), what)
         return {**cell.done(project), **follow(project), timer: gr.update(active=True)}
 
     def press_stop(project: Project) -> Updates:
-        step = cell.latest(project)
-        job = page.job(project, step.results[0]) if step else None
-        if job is None:
+        exports = project.jobs("export")
+        if not exports:
             raise JobError("There is nothing to stop")
-        job.stop()
+        exports[-1].stop()
         return {stop: gr.update(visible=False)}
 
     def offer(project: Project, bundle_id: str | None) -> Updates:
@@ -103,16 +93,24 @@ def build(page: Page) -> Refresher:
     page.on(stop.click, press_stop, [], follow_outputs, cell)
     page.on(choice.change, offer, [choice], [file], bundles_cell, show_progress="hidden")
     reporting = _report(page)
-    _notebook(page)
+    notebook = _notebook(page)
 
     def show(project: Project) -> Updates:
         found = ready_runs(project)
         chosen = {box: gr.update(choices=found, value=found[0] if found else None) for box in (run, reporting)}
-        return {**chosen, **show_bundles(project), **follow(project)}
+        return {**chosen, **notebook.function(project), **show_bundles(project), **follow(project)}
 
-    outputs = [run, reporting, *follow_outputs, *cell.outputs]
+    outputs = [run, reporting, *notebook.outputs, *follow_outputs, *cell.outputs]
     page.refresh_with(show, outputs)
     return Refresher(show, outputs)
+
+
+def _parity(bundle: Any) -> str:
+    """How near a merged model's answers are to the run's; an adapter is the run's own."""
+    if bundle.parity is None:
+        return "the run's own weights"
+    equal, gap = bundle.parity["equal_answers"], bundle.parity["largest_logit_gap"]
+    return f"{'✓' if equal == 1 else '!'} {equal:.0%} equal, largest logit gap {gap:g}"
 
 
 def _report(page: Page) -> Any:
@@ -142,7 +140,7 @@ def _report(page: Page) -> Any:
     return run
 
 
-def _notebook(page: Page) -> None:
+def _notebook(page: Page) -> Refresher:
     why = "The Python that led to a result, as a notebook that runs from top to bottom and gets the same again."
     with Cell(page, "export-notebook", 4, "Notebook", why) as cell, gr.Row(elem_classes="row"):
         result = gr.Dropdown(
@@ -166,4 +164,4 @@ def _notebook(page: Page) -> None:
         }
 
     page.on(make.click, write, [result], [file], cell)
-    page.refresh_with(show, [result, file])
+    return Refresher(show, [result, file])

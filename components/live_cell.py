@@ -17,7 +17,9 @@ NONE = "No run yet. Press “Start training” in cell 4 and watch the loss fall
 class Live:
     function: Any
     outputs: list[Any]
-    ended: Any  # changes when a followed run has ended
+    newest: Any  # function(project) -> updates of `chosen`: follows the run that was started last
+    chosen: list[Any]
+    status: Any  # changes when the followed run starts, stops, ends, or is another one
 
 
 def build_live(page: Page) -> Live:
@@ -46,8 +48,8 @@ def build_live(page: Page) -> Live:
                 "", language=None, interactive=False, show_label=False, max_lines=20, elem_id="train-live-log"
             )
     timer = gr.Timer(1.5, active=False)
-    seen, ended = gr.State(""), gr.State("")
-    outputs = [state, loss, rate, speed, stop, resume, log, timer, seen, ended]
+    seen, standing = gr.State(""), gr.State("")
+    outputs = [state, loss, rate, speed, stop, resume, log, timer, seen, standing]
 
     def follow(project: Project, run_id: str | None, before: str = "") -> Updates:
         if not run_id:
@@ -61,7 +63,7 @@ def build_live(page: Page) -> Live:
         status = chosen.state
         over = status in ENDED
         words, bar = job_line(job)
-        updates: Updates = {
+        return {
             state: bar + tiles(_facts(chosen, metrics)),
             loss: gr.update(value=_series(metrics), visible=len(metrics) > 0),
             rate: gr.update(value=metrics[["step", "learning_rate"]].dropna(), visible=len(metrics) > 0),
@@ -71,9 +73,9 @@ def build_live(page: Page) -> Live:
             log: job.log_tail(40),
             timer: gr.update(active=not over),
             seen: now,
+            standing: f"{run_id} {status}",
             **cell.says(f"{run_id} {words}"),
         }
-        return {**updates, ended: now} if over else updates
 
     def press_stop(project: Project, run_id: str | None) -> Updates:
         if not run_id:
@@ -88,7 +90,7 @@ def build_live(page: Page) -> Live:
                 "training is off in the demo" if page.demo else "no run",
                 "Start a new one",
             )
-        page.follow(project.run(run_id).resume().job)
+        project.run(run_id).resume()
         return {**follow(project, run_id), timer: gr.update(active=True)}
 
     page.on(timer.tick, follow, [run, seen], outputs, cell, quiet=True, show_progress="hidden")
@@ -104,8 +106,15 @@ def build_live(page: Page) -> Live:
             seen: "",
         }
 
-    page.refresh_with(newest, [run, timer, seen])
-    return Live(lambda project: {timer: gr.update(active=bool(project.runs())), seen: ""}, [timer, seen], ended)
+    chosen = [run, timer, seen]
+    page.refresh_with(newest, chosen)
+    return Live(
+        lambda project: {timer: gr.update(active=bool(project.runs())), seen: ""},
+        [timer, seen],
+        newest,
+        chosen,
+        standing,
+    )
 
 
 def _series(metrics: pd.DataFrame) -> pd.DataFrame:

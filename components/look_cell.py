@@ -7,7 +7,8 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from components.cell import Cell, Page, Updates, empty, table, tiles
+from components.cell import Cell, Page, Updates, empty, handout, table, tiles
+from components.dataset_box import opened
 from studio import Project
 
 ROWS = 100
@@ -24,25 +25,27 @@ def build_look(page: Page) -> None:
         with gr.Row(elem_classes="row"):
             scores = gr.Plot(label="Scores", elem_id="data-look-scores", visible=False)
             tokens = gr.Plot(label="Tokens", elem_id="data-look-tokens", visible=False)
-        with gr.Row(elem_classes=["row", "turnpage"]):
-            show = gr.Dropdown(
-                [EVERY, FLAGGED, LOWEST], value=EVERY, label="Rows", elem_id="data-look-show", min_width=160
-            )
-            previous = gr.Button("Previous", size="sm", elem_id="data-look-previous", min_width=90)
-            number = gr.Number(
-                1, label=f"Page of {ROWS} rows", precision=0, minimum=1, elem_id="data-look-page", min_width=120
-            )
-            following = gr.Button("Next", size="sm", elem_id="data-look-next", min_width=90)
-        rows = gr.Dataframe(
-            headers=["id", "request", "answer", "tokens", "score", "reasons"], datatype=["str", "str", "str", "number", "number", "str"],
-            value=[], interactive=False, wrap=True, max_height=420, elem_id="data-look-table", show_label=False,
-            column_widths=["90px", "32%", "32%", "80px", "80px", "18%"],
-        )  # fmt: skip
+        with gr.Column(visible=False) as reading:
+            with gr.Row(elem_classes="row"):
+                show = gr.Dropdown(
+                    [EVERY, FLAGGED, LOWEST], value=EVERY, label="Rows", elem_id="data-look-show", min_width=160
+                )
+                number = gr.Number(
+                    1, label=f"Page of {ROWS} rows", precision=0, minimum=1, elem_id="data-look-page", min_width=120
+                )
+                previous = gr.Button("Previous", size="sm", elem_id="data-look-previous", min_width=90)
+                following = gr.Button("Next", size="sm", elem_id="data-look-next", min_width=90)
+            rows = gr.Dataframe(
+                headers=["id", "request", "answer", "tokens", "score", "reasons"], datatype=["str", "str", "str", "number", "number", "str"],
+                value=[], interactive=False, wrap=True, max_height=420, elem_id="data-look-table", show_label=False,
+                column_widths=["90px", "32%", "32%", "80px", "80px", "18%"],
+            )  # fmt: skip
         example = gr.HTML(elem_id="data-look-example")
         with gr.Accordion(
             "Rows set aside while loading", open=False, elem_classes="more", visible=False
         ) as problems_box:
             problems = gr.HTML(elem_id="data-look-problems")
+            problems_file = gr.DownloadButton("Download", visible=False, size="sm", elem_id="data-look-problems-file")
         with gr.Accordion("Rows dropped by the filter", open=False, elem_classes="more", visible=False) as dropped_box:
             dropped = gr.HTML(elem_id="data-look-dropped")
 
@@ -50,7 +53,7 @@ def build_look(page: Page) -> None:
         from components.charts import score_histogram, token_histogram
 
         if not reference:
-            hidden = {part: gr.update(visible=False) for part in (scores, tokens, problems_box, dropped_box)}
+            hidden = {part: gr.update(visible=False) for part in (reading, scores, tokens, problems_box, dropped_box)}
             return {**hidden, summary: empty(NONE), rows: [], example: "", number: 1, **cell.says("")}
         chosen = project.dataset(reference)
         facts = chosen.summary()
@@ -73,17 +76,19 @@ def build_look(page: Page) -> None:
                 f"{facts['count']:,} examples, {sum(bool(found) for found in chosen.examples['flags']):,} with a reason to look"
             ),
             summary: tiles(words) + below,
+            reading: gr.update(visible=True),
             scores: gr.update(value=score_histogram(chosen.examples["quality"]), visible=True),
             tokens: gr.update(value=token_histogram(chosen.examples["tokens"]), visible=True),
             rows: _page(chosen.examples, order, 1),
             number: gr.update(value=1, maximum=_pages(_ordered(chosen.examples, order))),
             example: "",
             problems_box: gr.update(
-                visible=len(chosen.problems) > 0, label=f"{len(chosen.problems):,} rows set aside while loading"
+                visible=len(chosen.problems) > 0, open=False, label=f"{_rows(chosen.problems)} set aside while loading"
             ),
+            problems_file: gr.update(visible=False),
             problems: _first(chosen.problems, ["line", "reason", "raw"]),
             dropped_box: gr.update(
-                visible=len(chosen.dropped) > 0, label=f"{len(chosen.dropped):,} rows dropped by the filter"
+                visible=len(chosen.dropped) > 0, label=f"{_rows(chosen.dropped)} dropped by the filter"
             ),
             dropped: _first(chosen.dropped, ["id", "reason"]),
         }
@@ -100,7 +105,14 @@ def build_look(page: Page) -> None:
         found = examples[examples["id"] == row_id]
         return {example: _whole(found.iloc[0]) if len(found) else ""}
 
-    outputs = [summary, scores, tokens, rows, number, example, problems_box, problems, dropped_box, dropped]
+    def offer(project: Project, reference: str | None) -> Updates:
+        path = project.problems_file(opened(project, reference))
+        label = f"Download {path.name}: line, reason and the row as it was"
+        return {problems_file: gr.update(value=handout(path), label=label, visible=True)}
+
+    outputs = [
+        summary, reading, scores, tokens, rows, number, example, problems_box, problems, problems_file, dropped_box, dropped,
+    ]  # fmt: skip
     page.on(dataset.change, look, [dataset, show], outputs, cell)
     page.on(show.input, look, [dataset, show], outputs, cell)
     place = [dataset, show, number]
@@ -108,6 +120,7 @@ def build_look(page: Page) -> None:
     page.on(following.click, lambda project, *at: turn(project, *at, by=1), place, [rows, number])
     page.on(number.submit, turn, place, [rows, number])
     page.on(rows.select, read, [dataset], [example], row=True)
+    page.on(problems_box.expand, offer, [dataset], [problems_file], cell, show_progress="hidden")
 
     def newest(project: Project) -> Updates:
         found = [one.reference for one in reversed(project.datasets())]
@@ -158,8 +171,21 @@ def _whole(row: pd.Series) -> str:
         f'<div class="turn"><b>{escape(message["role"])}</b><pre>{escape(message["content"])}</pre></div>'
         for message in row["messages"]
     )
-    reasons = f" · {escape(', '.join(row['flags']))}" if row["flags"] else ""
-    return f'<p class="why">{escape(row["id"])} · {row["tokens"]:,} tokens · score {row["quality"]:.3f}{reasons}</p>{turns}'
+    flags = f" · {escape(', '.join(row['flags']))}" if row["flags"] else ""
+    facts = f'<p class="why">{escape(row["id"])} · {row["tokens"]:,} tokens · score {row["quality"]:.3f}{flags}</p>'
+    return facts + _penalties(row.get("reasons")) + turns
+
+
+def _penalties(reasons: list[str] | None) -> str:
+    """What the scorer took off, one line a penalty."""
+    if not reasons:
+        return ""
+    lines = "".join(f"<li>{escape(str(reason))}</li>" for reason in reasons)
+    return f'<div class="note">Why the score is not 1<ul>{lines}</ul></div>'
+
+
+def _rows(frame: pd.DataFrame) -> str:
+    return f"{len(frame):,} row{'' if len(frame) == 1 else 's'}"
 
 
 def _first(frame: pd.DataFrame, columns: list[str]) -> str:

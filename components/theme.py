@@ -19,19 +19,23 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 #header { position: sticky; top: 0; z-index: 30; background: var(--page); border-bottom: 1px solid var(--line);
   padding: 10px 0; align-items: center; gap: 14px; }
 #header .title { font-weight: 650; font-size: 17px; white-space: nowrap; }
+#header .form, #header .block { background: transparent !important; border: 0 !important; padding: 0; }
+#header > .form, #header > .block { align-self: center; }
 #header .facts { color: var(--soft); font-size: 13px; line-height: 1.5; }
-#header .facts b { color: var(--ink); font-weight: 600; }
+#header .facts b { color: var(--ink); font-weight: 600; white-space: nowrap; }
 #header .problem { color: var(--look); }
 .cell { background: var(--card) !important; border: 1px solid var(--line) !important; border-radius: 10px !important;
   padding: 0 !important; margin-bottom: 4px; box-shadow: none !important; }
 .cell > button, .cell > .label-wrap { padding: 14px 18px; }
 .cell > button.label-wrap > span:first-child, .cell > .label-wrap > span:first-child { font-weight: 600; font-size: 15px; }
 .cell > div:not(.label-wrap) { padding: 0 18px 14px; }
+.cell .html-container, #header .html-container { padding: 0; }
+.cell .form { background: transparent; border: 0; gap: 14px; }
 .cell .more, .cell .code { background: transparent !important; border: 0 !important; box-shadow: none !important;
   border-top: 1px solid var(--line) !important; border-radius: 0 !important; padding: 4px 0 0 !important; }
 .cell .more, .cell .code { margin-top: 4px; }
 .cell .more > button, .cell .code > button { color: var(--soft); font-size: 13px; padding: 6px 0; }
-.why { color: var(--soft); font-size: 14px; margin: 0; max-width: 76ch; }
+.why { color: var(--soft); font-size: 14px; margin: 0; max-width: 92ch; }
 .prose { max-width: none !important; }
 .message { border-left: 3px solid var(--loss); background: var(--wash); padding: 10px 14px; border-radius: 0 6px 6px 0; }
 .note { border-left: 3px solid var(--look); background: var(--wash); padding: 10px 14px; border-radius: 0 6px 6px 0; font-size: 14px; }
@@ -52,7 +56,11 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .cell button.primary { max-width: 340px; }
 .cell button.label-wrap { text-align: left; justify-content: space-between; }
 .cell button.label-wrap > span:first-child { text-align: left; }
-.turnpage { align-items: flex-end !important; } .turnpage > button { max-width: 140px; margin-bottom: 12px; }
+.cell .row:has(> .form):has(> button) { align-items: flex-end !important; }
+.cell .row > button { max-width: 280px; height: 42px; } .cell .row:has(> .form) > button { margin-bottom: 6px; }
+.cell .block:has(> .html-container > .prose:empty), .cell .row:not(:has(> *)) { display: none; }
+#data-load-file { border: 1px dashed var(--line) !important; border-radius: 8px; }
+.dark .tab-container button.selected { color: #a5b8ff; }
 .answer { border: 1px solid var(--line); border-top: 3px solid var(--base); border-radius: 8px; padding: 10px 14px; min-height: 130px; background: var(--card); }
 .answer.tuned { border-top-color: var(--tuned); }
 .answer h4 { margin: 0 0 6px; font-size: 13px; color: var(--soft); font-weight: 600; }
@@ -66,17 +74,23 @@ footer { display: none !important; }
 @media (max-width: 640px) {
   .cell > button, .cell > .label-wrap { padding: 12px; } .cell > div:not(.label-wrap) { padding: 0 12px 12px; }
   .cell button.primary { max-width: none; }
-  #header { position: static; } .tile b { font-size: 18px; }
+  #header { position: static; gap: 8px; } .tile b { font-size: 18px; }
+  .cell .form > .block { flex: 1 1 130px !important; min-width: 130px !important; }
+  .cell .form > .block:has(input[role="combobox"], textarea, input[type="range"]) { flex-basis: 100% !important; }
+  .cell .row > button { max-width: none; }
   .row { flex-wrap: wrap !important; } .row > * { min-width: min(100%, 240px) !important; flex: 1 1 240px !important; }
   .row > button { min-width: 120px !important; flex: 1 1 120px !important; }
 }
 """
 
 # Gradio narrows `css` to the inside of the page; what is around it needs a style of its own.
-HEAD = """<style>@media (max-width: 640px) {
+HEAD = """<style>
+.gradio-container { width: 100% !important; } .gradio-container > .main { padding: 12px 16px !important; }
+@media (max-width: 640px) {
   .gradio-container { padding: 0 6px 48px !important; max-width: 100vw !important; }
   .gradio-container > .main { padding: 8px 6px !important; max-width: 100vw !important; min-width: 0 !important; }
-  .gradio-container .tab-container button { padding: 6px 8px !important; font-size: 13px !important; }
+  .gradio-container .tab-container { flex-wrap: nowrap !important; overflow-x: auto !important; justify-content: space-between; }
+  .gradio-container .tab-container button { padding: 8px 4px !important; font-size: 13px !important; flex: none !important; }
 }</style>"""
 
 
@@ -91,7 +105,7 @@ def theme() -> gr.themes.Base:
         background_fill_primary="#ffffff", background_fill_primary_dark="#1a1f29",
         background_fill_secondary="#f7f8fb", background_fill_secondary_dark="#161b24",
         block_background_fill="#ffffff", block_background_fill_dark="#1a1f29",
-        block_border_width="0px", block_shadow="none", block_padding="8px",
+        block_border_width="0px", block_shadow="none", block_padding="6px 0px",
         block_label_background_fill="transparent", block_label_background_fill_dark="transparent",
         block_label_border_width="0px", block_label_text_color="#5b6475", block_label_text_color_dark="#a3acbd",
         block_title_text_color="#5b6475", block_title_text_color_dark="#a3acbd", block_title_text_weight="500",

@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import Cell, Page, Refresher, Updates, duration, empty, job_line, more, size, table
-from components.data_tab import opened, references
+from components.dataset_box import opened, references
 from components.live_cell import build_live
 from studio import Project, Recipe, RecipeError
 
@@ -125,8 +125,8 @@ def build(page: Page) -> Refresher:
         learn = opened(project, values[0])
         if watch == values[0]:
             raise RecipeError(["the evaluation is the dataset that it learns from; choose the test part"])
-        page.follow(project.train(learn, recipe, evaluation=project.dataset(watch) if watch else None).job)
-        return cell.done(project)
+        project.train(learn, recipe, evaluation=project.dataset(watch) if watch else None)
+        return {**cell.done(project), **live.newest(project), **show_runs(project)}
 
     for changed in (dataset.change, model.change, method.change, preset.change):
         page.on(
@@ -148,14 +148,8 @@ def build(page: Page) -> Refresher:
             show_progress="hidden",
             trigger_mode="always_last",
         )
-    page.made.append(page.on(start.click, begin, [evaluation, *where, *fields], [], cell))
 
     def show(project: Project) -> Updates:
-        waiting = [
-            [job.id, job.kind, job_line(job)[0]]
-            for job in project.waiting()
-            if job.folder.is_relative_to(project.folder)
-        ]
         tests = references(project, "split")
         found = [one for one in tests if one.startswith("train@")] + [
             one for one in tests if not one.startswith("train@")
@@ -166,14 +160,18 @@ def build(page: Page) -> Refresher:
             evaluation: gr.update(
                 choices=[("none", ""), *((one, one) for one in tests)], value=held_out[0] if held_out else ""
             ),
-            queue: table(["in the queue", "kind", "state"], waiting) if waiting else "",
         }
 
-    page.refresh_with(show, [dataset, evaluation, queue])
+    page.refresh_with(show, [dataset, evaluation])
     with Cell(page, "train-past", 6, "Past runs", "What was tried, with its best loss and its time.") as past_cell:
         past = gr.HTML(empty("No run yet."), elem_id="train-past-table")
 
-    def show_past(project: Project) -> Updates:
+    def show_runs(project: Project) -> Updates:
+        waiting = [
+            [job.id, job.kind, job_line(job)[0]]
+            for job in project.waiting()
+            if job.folder.is_relative_to(project.folder)
+        ]
         runs = list(reversed(project.runs()))
         rows = []
         for run in runs:
@@ -191,11 +189,13 @@ def build(page: Page) -> Refresher:
             )
         heads = ["run", "state", "model", "learnt from", "best evaluation loss", "time"]
         return {
+            queue: table(["in the queue", "kind", "state"], waiting) if waiting else "",
             past: table(heads, rows) if rows else empty("No run yet: start one above."),
             **past_cell.says(f"{len(runs):,} run{'s' if len(runs) > 1 else ''}" if runs else ""),
         }
 
-    outputs = [past, past_cell.box, past_cell.message]
-    page.refresh_with(show_past, outputs)
-    page.on(live.ended.change, show_past, [], outputs, show_progress="hidden")
-    return Refresher(lambda project: {**live.function(project), **show_past(project)}, [*live.outputs, *outputs])
+    outputs = [queue, past, *past_cell.outputs]
+    page.refresh_with(show_runs, outputs)
+    page.on(start.click, begin, [evaluation, *where, *fields], [*live.chosen, *outputs], cell)
+    page.on(live.status.change, show_runs, [], outputs, show_progress="hidden")
+    return Refresher(lambda project: {**live.function(project), **show_runs(project)}, [*live.outputs, *outputs])

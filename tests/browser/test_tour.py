@@ -1,92 +1,23 @@
 """The whole path as a new user takes it, on the real page in a real browser: sample to notebook, with one reload."""
 
-import os
 import re
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-import launch
 from studio import Project
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
-MINUTES = 60_000
+from tests.browser.page import MINUTES, opened, press, state_of, studio, tab, until
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def address(home: Path) -> Iterator[str]:
-    port = launch.free_port("127.0.0.1", 7980)
-    command = [
-        sys.executable,
-        "launch.py",
-        "--no-browser",
-        "--home",
-        str(home),
-        "--project",
-        "tour",
-        "--port",
-        str(port),
-    ]
-    log = open(home / "page.log", "w")  # noqa: SIM115  closed below
-    process = subprocess.Popen(command, cwd=launch.ROOT, env={**os.environ}, stdout=log, stderr=log)
-    deadline = time.monotonic() + 90
-    while True:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).read()
-            break
-        except OSError:
-            assert time.monotonic() < deadline and process.poll() is None, (home / "page.log").read_text()
-            time.sleep(0.3)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait(20)
-    log.close()
-
-
-@pytest.fixture(scope="module")
-def page(address: str, chromium: Path) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
+def page(home: Path, browser: Browser) -> Iterator[Page]:
+    with studio(home, "tour") as address:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(30_000)
         page.goto(address)
         yield page
-        browser.close()
-
-
-def tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name).first.click()
-
-
-def opened(page: Page, cell: str, inside: str) -> None:
-    """Opens the fold of a cell when what is inside it cannot be seen."""
-    page.wait_for_selector(f"#{cell}")
-    if not page.locator(f"#{inside}").is_visible():
-        page.locator(f"#{cell} button.label-wrap").first.click()
-    expect(page.locator(f"#{inside}")).to_be_visible()
-
-
-def state_of(page: Page, cell: str, words: str, timeout: float = 60_000) -> None:
-    expect(page.locator(f"#{cell} button.label-wrap").first).to_contain_text(re.compile(words), timeout=timeout)
-
-
-def press(page: Page, button: str) -> None:
-    """A button's id is on the button itself or on a box around it."""
-    page.locator(f"button#{button}, #{button} button").first.click()
 
 
 def test_the_tour(page: Page, home: Path) -> None:
@@ -108,14 +39,14 @@ def test_the_tour(page: Page, home: Path) -> None:
     expect(page.locator("#train-memory-text, #train-memory")).not_to_have_count(0)
     press(page, "train-start")
     project = Project.open("tour", home=home)
-    deadline = time.monotonic() + 60
-    while not project.runs():
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
+    until(lambda: bool(project.runs()))
     run = project.runs()[-1]
-    while len(run.metrics()) < 3:
-        assert time.monotonic() < deadline + 60 and run.state in ("queued", "running"), run.job.log_tail()
-        time.sleep(0.3)
+
+    def has_learned_a_little() -> bool:
+        assert run.state in ("queued", "running"), run.job.log_tail()
+        return len(run.metrics()) >= 3
+
+    until(has_learned_a_little, 120)
     page.reload()
     tab(page, "3 Train")
     expect(page.locator("#train-live-state")).to_contain_text(
@@ -133,15 +64,8 @@ def test_the_tour(page: Page, home: Path) -> None:
 
     tab(page, "5 Export")
     press(page, "export-make")
-    deadline = time.monotonic() + 240
-    while not project.bundles():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    until(lambda: bool(project.bundles()), 240)
     opened(page, "export-notebook", "export-notebook-make")
     press(page, "export-notebook-make")
-    deadline = time.monotonic() + 60
-    while not list((project.folder / "exports").glob("*.ipynb")):
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
+    until(lambda: bool(list((project.folder / "exports").glob("*.ipynb"))))
     assert [step.state for step in project.journal.steps()] == ["done"] * len(project.journal.steps())
-    assert "Traceback" not in (home / "page.log").read_text()

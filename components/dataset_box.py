@@ -1,0 +1,27 @@
+"""What a box of datasets offers, and the dataset that was chosen in one."""
+
+from typing import Any
+
+import gradio as gr
+
+from studio import InputError, Project
+
+
+def references(project: Project, *first: str) -> list[str]:
+    """Every dataset as name@vN, the newest first; those made by the verbs in `first` come before all others."""
+    datasets = list(reversed(project.datasets()))
+    rank = {verb: position for position, verb in enumerate(first)}
+    datasets.sort(key=lambda dataset: rank.get(str(dataset.description.get("verb")), len(first)))
+    return [dataset.reference for dataset in datasets]
+
+
+def choose(project: Project, *first: str) -> Any:
+    """An update of a dataset box: all datasets, with the likeliest chosen."""
+    found = references(project, *first)
+    return gr.update(choices=found, value=found[0] if found else None)
+
+
+def opened(project: Project, reference: str | None) -> Any:
+    if not reference:
+        raise InputError("No dataset is chosen", "", "Load one in tab 1, or use the sample")
+    return project.dataset(reference)

@@ -1,0 +1,106 @@
+"""A real studio behind its front door, and what a person does on its page."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+import launch
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+MINUTES = 60_000
+
+
+@contextmanager
+def studio(home: Path, project: str, **environment: str) -> Iterator[str]:
+    """The address of a studio that serves `home` for as long as the block runs; it writes to home/page.log."""
+    port = launch.free_port("127.0.0.1", 7980)
+    command = [
+        sys.executable,
+        "launch.py",
+        "--no-browser",
+        "--home",
+        str(home),
+        "--project",
+        project,
+        "--port",
+        str(port),
+    ]
+    with open(home / "page.log", "a") as log:
+        process = subprocess.Popen(command, cwd=launch.ROOT, env={**os.environ, **environment}, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        assert process.poll() is None, (home / "page.log").read_text()
+        try:
+            urllib.request.urlopen(address, timeout=5).read()
+        except OSError:
+            return False
+        return True
+
+    try:
+        until(answers, 90)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert "Traceback" not in (home / "page.log").read_text()
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Waits for what the page does not show."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.2)
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).first.click()
+
+
+def opened(page: Page, cell: str, inside: str) -> None:
+    """Opens the fold of a cell when what is inside it cannot be seen."""
+    page.wait_for_selector(f"#{cell}")
+    if not page.locator(f"#{inside}").is_visible():
+        page.locator(f"#{cell} button.label-wrap").first.click()
+    expect(page.locator(f"#{inside}")).to_be_visible()
+
+
+def more(page: Page, cell: str) -> None:
+    """Opens what a cell has under More."""
+    page.locator(f"#{cell} button.label-wrap", has_text="More").click()
+
+
+def state_of(page: Page, cell: str, words: str, timeout: float = 60_000) -> None:
+    """Waits until the title line of a cell says `words` (a pattern)."""
+    expect(page.locator(f"#{cell} button.label-wrap").first).to_contain_text(re.compile(words), timeout=timeout)
+
+
+def press(page: Page, button: str) -> None:
+    """A button's id is on the button itself or on a box around it."""
+    page.locator(f"button#{button}, #{button} button").first.click()
+
+
+def choose(page: Page, box: str, choice: str) -> None:
+    """Takes a choice of a dropdown by its words."""
+    page.locator(f"#{box} input").first.click()
+    page.get_by_role("option", name=choice).first.click()
+    expect(page.locator(f"#{box} input").first).to_have_value(choice)
+
+
+def fill(page: Page, box: str, value: object) -> None:
+    """Types into a box and leaves it, as a person does."""
+    field = page.locator(f"#{box} input, #{box} textarea").first
+    field.fill(str(value))
+    field.press("Tab")
