@@ -1,18 +1,12 @@
 """Every test has a home of its own, and a real browser where one is asked for."""
 
-import importlib
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
-from studio import store
-from studio.jobs import job as jobs
-from studio.jobs import queue, worker
-from studio.jobs.job import Job
+from tests.jobs_here import work_here
 
 
 @pytest.fixture(autouse=True)
@@ -35,20 +29,4 @@ def chromium() -> Path:
 
 @pytest.fixture
 def jobs_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jobs do their work in the test's own process, at once: for tests of the work, where a process of its own adds
-    nothing but the seconds in which it imports torch. An error of the work is the test's to see."""
-    import torch
-
-    torch.set_num_threads(1)  # so small a model gains nothing from more, and two busy processes would block each other
-
-    def submit(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
-        job = Job(folder)
-        store.write_json(
-            folder / "job.json", {"format": jobs.FORMAT, "kind": kind, "home": str(home), "request": request}
-        )
-        job.set_state(status="running", pid=os.getpid(), process_started=psutil.Process().create_time())
-        importlib.import_module(worker.KINDS[kind]).work(job)
-        job.set_state(status="finished")
-        return job
-
-    monkeypatch.setattr(queue, "submit", submit)
+    work_here(monkeypatch)

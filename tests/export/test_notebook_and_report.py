@@ -1,14 +1,21 @@
 """What leads to a result, and what a page of the studio lets through."""
 
-from dataclasses import replace
+import html.parser
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import pandas as pd
 import pytest
 
-from studio import NotFoundError
+from studio import NotFoundError, Recipe, store
+from studio.evaluation.evaluate import CONTESTANTS
+from studio.examples import write_dataset
+from studio.export import report
 from studio.export.notebook import ancestry, write_notebook
 from studio.journal import Step
+from studio.training.run import Run
 
 
 def step(number: int, verb: str, inputs: dict[str, str], outputs: list[str], state: str = "done") -> Step:
@@ -52,3 +59,72 @@ def test_what_came_to_nothing_is_left_out_with_all_that_was_made_from_it() -> No
     assert [found.number for found in ancestry(steps, None, lost=["report"])] == [1, 2, 3, 4, 6, 7]
     with pytest.raises(NotFoundError, match="report"):
         ancestry(steps, "report", lost=["run"])
+
+
+SCRIPT = "<script src='https://evil.example/x.js'>alert(1)</script>"
+IMAGE = '"><img src=x onerror="alert(2)">'
+LINK = "</pre></table><a href='javascript:alert(3)'>&amp; {{ 7 * 7 }}</a>"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An evaluation by hand, with whatever a model or a user may have written."""
+
+    table: pd.DataFrame
+    answers: pd.DataFrame
+    description: dict[str, Any]
+
+
+class Seen(html.parser.HTMLParser):
+    """The tags with their attributes, and the text, of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def hostile_page(tmp_path: Path) -> str:
+    messages = [{"role": "user", "content": SCRIPT}, {"role": "assistant", "content": IMAGE}]
+    row = {"id": "r1", "messages": messages, "source": f"{LINK}.csv", "tokens": 9, "quality": 1.0, "flags": [SCRIPT]}
+    dataset = write_dataset(tmp_path, "train", pd.DataFrame([row]))
+    folder = tmp_path / "runs" / "run-001"
+    recipe = Recipe(model=f"/models/{IMAGE}", targets=[SCRIPT, "q_proj"])
+    store.write_text(folder / "recipe.json", recipe.to_json())
+    request = {"dataset": "train@v1", "evaluation": None}
+    store.write_json(folder / "job.json", {"format": 1, "kind": "train", "home": str(tmp_path), "request": request})
+    store.write_json(folder / "result.json", {"steps": 2, "seconds": 60.0})
+    for number in (1, 2, 3):
+        store.append_json_line(folder / "metrics.jsonl", {"step": number, "loss": 1 / number})
+    figures = {column: [0.5] for name in CONTESTANTS for column in (name, f"{name}_low", f"{name}_high")}
+    answers = pd.DataFrame({"id": ["r1"], "prompt": [SCRIPT], "expected": [LINK], "base": [IMAGE], "base_few_shot": [LINK],
+                            "tuned": [SCRIPT + IMAGE]})  # fmt: skip
+    measured = Measured(pd.DataFrame({"metric": [SCRIPT], **figures}), answers, {"rows": 1})
+    path = report.write_report(tmp_path, Run(folder), measured, dataset, [(IMAGE, 3)])
+    return path.read_text(encoding="utf-8")
+
+
+def test_what_data_and_answers_hold_is_shown_and_never_obeyed(hostile_page: str) -> None:
+    seen = Seen(hostile_page)
+    known = set("html meta title style h1 h2 p table tr th td pre small svg polyline g text".split())
+    assert {tag for tag, _ in seen.tags} <= known
+    assert not [attribute for _, attributes in seen.tags for attribute in attributes if attribute.startswith("on")]
+    for words in (SCRIPT, IMAGE, LINK):
+        assert words in seen.text
+    assert seen.text.count(SCRIPT) >= 4  # as a metric, a question, an answer and a target
+
+
+def test_the_report_needs_nothing_from_outside(hostile_page: str) -> None:
+    seen = Seen(hostile_page)
+    outside = {"src", "href", "srcset", "data", "action", "poster", "background", "xlink:href"}
+    assert not [attributes for _, attributes in seen.tags if outside & set(attributes)]
+    style = hostile_page[hostile_page.index("<style>") : hostile_page.index("</style>")]
+    assert "url(" not in style and "@import" not in style and "polyline" in {tag for tag, _ in seen.tags}
