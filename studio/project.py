@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from studio import hardware, sources, store
-from studio.data import filters, quality, readers, shapes, splitting, writers
+from studio.data import filters, loading, mixing, splitting, writers
+from studio.data.columns import Choices
+from studio.data.detection import Detection
+from studio.data.verbs import DataVerbs
 from studio.decision import advice as decision
 from studio.errors import ForbiddenError, InputError, NotFoundError
 from studio.evaluation import evaluate as evaluations
@@ -31,7 +32,7 @@ from studio.training.run import Run
 FORMAT = 1
 
 
-class Project:
+class Project(DataVerbs):
     """One folder with everything about one task. Make one with `Project.open`."""
 
     def __init__(self, folder: Path, home: Path, demo: bool = False) -> None:
@@ -66,32 +67,56 @@ class Project:
 
     # ---- data
 
-    def load(self, source: str | Path, name: str | None = None) -> Dataset:
-        """Reads JSONL, JSON, CSV or Parquet into a dataset. Rows that cannot be used are in `.problems` with line and
-        reason. Raises InputError when nothing can be read."""
+    def load(
+        self, source: loading.Source | None = None, name: str | None = None, shape: str | None = None,
+        columns: dict[str, str] | None = None, system: str | None = None, pasted: str | None = None, **hub: Any,
+    ) -> Dataset:  # fmt: skip
+        """Reads a file (JSONL, JSON, CSV, Parquet, Arrow, a document; also .gz and .zst), several, a folder, pasted rows
+        or "hub:owner/name" (with config, split, rows) into a dataset. `columns` maps fields to the file's columns, as in
+        {"prompt": "question"}; `system` stands before rows that bring no system prompt ("" for none).
 
-        given = Path(source).expanduser()
-
-        arguments = {"source": str(given)} | ({"name": name} if name else {})
+        Rows that cannot be used are in `.problems` with line and reason. Raises InputError when nothing can be read."""
+        said = {"name": name, "shape": shape, "columns": columns, "system": system}
+        arguments = {"source": loading.shown(source)} | {key: value for key, value in said.items() if value is not None}
 
         def make() -> Dataset:
-            if self.demo:
-                sources.check_allowed(given)
-            readers.check(given)
-            with sources.bringing(self.folder, given) as path:
-                rows, unread = readers.read(path)
+            choices = Choices.of(shape, columns, system)
+            with loading.bringing(self.folder, source, pasted, choices, self.demo, **hub) as brought:
                 counter = self._counter()
-                examples, unshaped = shapes.to_examples(rows, path.name, counter)
-                examples = quality.score_dataset(examples)
-                problems = pd.DataFrame([*unread, *unshaped], columns=["line", "reason", "raw"]).sort_values("line")
-                origin = {"verb": "load", "source": str(path.relative_to(self.folder)), "token_counter": counter.name}
+                origin = brought.origin(self.folder) | {"token_counter": counter.name}
+                called = name or sources.dataset_name(brought.given[0])
                 made = write_dataset(
-                    self.folder, name or sources.dataset_name(path), examples, problems, made_by=origin
-                )
-            arguments["source"] = str(path)  # the step repeats from the copy; a failed one shows what was given
+                    self.folder, called, brought.examples(counter), brought.problems, made_by=origin
+                )  # fmt: skip
+                arguments["source"] = (
+                    brought.source
+                )  # the step repeats from the copy; a failed one shows what was given
             return made
 
         return self.journal.step("load", {}, arguments, ["raw"], make, lambda made: [made.reference])
+
+    def preview_load(
+        self, source: loading.Source | None = None, shape: str | None = None, columns: dict[str, str] | None = None,
+        system: str | None = None, pasted: str | None = None, **hub: Any,
+    ) -> Detection:  # fmt: skip
+        """What `load` would make of the first rows: shape, confidence, columns, three examples. No step."""
+        return loading.preview(source, pasted, Choices.of(shape, columns, system), self.demo, **hub)
+
+    def mix(
+        self, *datasets: Dataset, shares: builtins.list[float] | None = None, rows: int | None = None,
+        balance: str | None = None, weights: dict[str, float] | None = None, seed: int = 0,
+    ) -> Dataset:  # fmt: skip
+        """One dataset from several by their shares (general data against forgetting), or with sources or labels in
+        `balance` ("source", "label", "label:FIELD") by `weights`; nothing twice. Raises InputError for too few rows."""
+        choices = {"shares": shares, "rows": rows, "balance": balance, "weights": weights, "seed": seed}
+
+        def make() -> Dataset:
+            mixed, origin = mixing.mix_datasets(datasets, **choices)
+            return write_dataset(self.folder, "mixed", mixed, made_by=origin)
+
+        inputs = {f"dataset_{place}": dataset.reference for place, dataset in enumerate(datasets, start=1)}
+        given = {key: value for key, value in choices.items() if value is not None}
+        return self.journal.step("mix", inputs, given, ["mixed"], make, lambda made: [made.reference])
 
     def filter(
         self,
@@ -158,17 +183,17 @@ class Project:
         store.write_text(path, dataset.problems.to_csv(index=False))
         return path
 
-    def save_copy(self, dataset: Dataset) -> Path:
-        """Writes the dataset as OpenAI chat fine-tuning JSONL into the project's exports."""
+    def save_copy(self, dataset: Dataset, form: str = "openai") -> Path:
+        """Writes the dataset into the project's exports as "openai", "alpaca", "sharegpt", "prompt-completion" or
+        "parquet", and a data card beside it. Raises InputError when the form cannot hold an example."""
 
         def make() -> Path:
-            path = self.folder / "exports" / f"{dataset.name}-v{dataset.version}.jsonl"
-            path.parent.mkdir(exist_ok=True)
-            writers.openai_jsonl(dataset.examples, path)
-            return path
+            made = self.journal.name_of(dataset.reference)
+            steps = notebook.ancestry(self.journal.steps(), made) if made else []
+            return writers.save_copy(dataset, form, self.folder / "exports", [step.code for step in steps])
 
         return self.journal.step(
-            "save_copy", {"dataset": dataset.reference}, {}, ["copy"], make, lambda made: [made.name]
+            "save_copy", {"dataset": dataset.reference}, {"form": form}, ["copy"], make, lambda made: [made.name]
         )
 
     # ---- decide

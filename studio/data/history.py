@@ -1,0 +1,104 @@
+"""How a dataset came to be: the steps from what was loaded, what each took away, and what differs between two.
+
+Nothing is ever deleted: a step that is left out means a new version made from the steps that stay.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from studio.data import filters
+from studio.errors import InputError
+from studio.examples import Dataset
+from studio.journal import Step
+
+REPEATABLE = ("filter", "redact")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One step on the way to a dataset: `position` counts the steps that can be left out, from 1 (None where it
+    cannot); rows before and after, and how many went for which kind of reason."""
+
+    position: int | None
+    reference: str
+    verb: str
+    arguments: dict[str, Any]
+    before: int
+    after: int
+    reasons: dict[str, int]
+
+
+def lineage(steps: Sequence[Step], reference: str) -> list[Step]:
+    """The done steps that led to the dataset `reference` through one dataset each, the first of them first."""
+    made_by = {result: step for step in steps if step.state == "done" for result in step.results}
+    stands_for = {
+        name: result
+        for step in steps
+        if step.state == "done"
+        for name, result in zip(step.outputs, step.results, strict=True)
+    }
+    found: list[Step] = []
+    at: str | None = reference
+    while at is not None and at in made_by:
+        found.append(made_by[at])
+        name = found[-1].inputs.get("dataset")
+        at = None if name is None else stands_for.get(name, name)
+    return found[::-1]
+
+
+def changes(chain: Sequence[Step], datasets: Sequence[Dataset]) -> list[Change]:
+    """What each step of a lineage did; `datasets` are what they made, in the same order."""
+    listed: list[Change] = []
+    position = 0
+    for step, made in zip(chain, datasets, strict=True):
+        repeatable = step.verb in REPEATABLE
+        position += repeatable
+        before = listed[-1].after if listed else len(made) + len(made.problems)
+        reasons = Counter(filters.kind(str(reason)) for reason in made.dropped["reason"])
+        if step.verb == "load" and len(made.problems):
+            reasons["could not be read"] = len(made.problems)
+        listed.append(
+            Change(
+                position if repeatable else None, made.reference, step.verb, step.arguments, before, len(made), dict(reasons.most_common())
+            )
+        )  # fmt: skip
+    return listed
+
+
+def kept_steps(chain: Sequence[Step], leave_out: Sequence[int]) -> list[Step]:
+    """The steps to repeat when those at the positions in `leave_out` are off. Raises InputError for a wrong position."""
+    repeatable = [step for step in chain if step.verb in REPEATABLE]
+    wrong = [position for position in leave_out if not 1 <= position <= len(repeatable)]
+    if wrong:
+        raise InputError(
+            "There is no such step to leave out", ", ".join(map(str, wrong)), f"The steps are numbered 1 to {len(repeatable)}"
+        )  # fmt: skip
+    return [step for position, step in enumerate(repeatable, start=1) if position not in leave_out]
+
+
+def difference(before: pd.DataFrame, after: pd.DataFrame, reasons: dict[str, str] | None = None) -> pd.DataFrame:
+    """One row for each example that is in one of two datasets only or that reads otherwise. Columns: id, change
+    ("only in the first", "only in the second", "changed"), reason, first and second (the answers, or empty)."""
+    reasons = reasons or {}
+    first = dict(zip(before["id"], before["messages"], strict=True))
+    second = dict(zip(after["id"], after["messages"], strict=True))
+    rows = []
+    for row_id in [*first, *(other for other in second if other not in first)]:
+        if row_id not in second:
+            change = "only in the first"
+        elif row_id not in first:
+            change = "only in the second"
+        elif first[row_id] != second[row_id]:
+            change = "changed"
+        else:
+            continue
+        rows.append((row_id, change, reasons.get(row_id, ""), _answer(first.get(row_id)), _answer(second.get(row_id))))
+    return pd.DataFrame(rows, columns=["id", "change", "reason", "first", "second"], dtype="str")
+
+
+def _answer(messages: list[dict[str, str]] | None) -> str:
+    return messages[-1]["content"] if messages else ""
