@@ -210,7 +210,7 @@ class TokenCounter:
             self._tokenizer = Tokenizer.from_file(str(file))
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
-            self._template, self._special = _template_of(file.parent)
+            self._template, self._special, _ = template_of(file.parent)
             self.name = file.parent.name
 
     def count(self, messages: Sequence[Message]) -> int:
@@ -224,6 +224,10 @@ class TokenCounter:
         if self._tokenizer is None:
             return round(len(text) / CHARACTERS_PER_TOKEN)
         return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Where in the text (in characters) each of its tokens begins and ends. Not for the estimate."""
+        return [(int(start), int(end)) for start, end in self._tokenizer.encode(text, add_special_tokens=False).offsets]
 
     def _text(self, messages: Sequence[Message]) -> str:
         from jinja2 import TemplateError
@@ -241,8 +245,11 @@ class TokenCounter:
         return "\n\n".join(f"### {message['role']}:\n{message['content']}" for message in whole)
 
 
-def _template_of(model_folder: Path) -> tuple[Any, dict[str, str]]:
-    """The compiled chat template of a folder, and its special tokens by name, as the model's library renders it."""
+def template_of(model_folder: Path, marks: tuple[str, str] = ("", "")) -> tuple[Any, dict[str, str], bool]:
+    """The compiled chat template of a folder, its special tokens by name, and whether it marks what is trained on.
+
+    It renders as the model's library does; `marks` are written where a trained part begins and ends.
+    """
     from jinja2 import TemplateError
     from jinja2.ext import loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -263,6 +270,7 @@ def _template_of(model_folder: Path) -> tuple[Any, dict[str, str]]:
         for name in ("bos_token", "eos_token", "pad_token", "unk_token")
         if (value := config.get(name))
     }
-    # The marks of what is trained on print nothing; the plain engine doesn't know them.
-    template = GENERATION_TAG.sub("", source or SIMPLE_TEMPLATE)
-    return environment.from_string(template), special
+    # The plain engine doesn't know the marks of what is trained on.
+    template = source or SIMPLE_TEMPLATE
+    marked = GENERATION_TAG.sub(lambda found: marks[1] if found[1] else marks[0], template)
+    return environment.from_string(marked), special, GENERATION_TAG.search(template) is not None

@@ -1,0 +1,101 @@
+"""Which tokens of an example are trained on, shown as text, without the model's library: the page may call it.
+
+The same rule as `chat.encode`: the assistant's words and the token that ends them. A template that marks them itself
+is asked through its marks; for one that does not, the text before and after each answer is compared.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.chat import Message, TokenCounter, template_of
+from studio.errors import InputError
+
+BEGINS, ENDS = "\ue000", "\ue001"
+"""Characters of the private use area, which stand for the template's marks while it renders."""
+
+
+@dataclass(frozen=True)
+class ShownToken:
+    """A piece of the rendered text; `trained` when its loss counts, `cut` when it lies behind the maximum length."""
+
+    text: str
+    trained: bool
+    cut: bool
+
+
+class TokenViewer:
+    """Made for one model folder; raises InputError when that has no tokenizer.json."""
+
+    def __init__(self, model_folder: Path) -> None:
+        self._counter = TokenCounter(model_folder)
+        if self._counter.name == "estimate":
+            raise InputError(
+                "This model's tokens cannot be shown", f"no tokenizer.json in {model_folder}", "Use another model"
+            )
+        self._marked, self._special, self._marks_itself = template_of(model_folder, marks=(BEGINS, ENDS))
+
+    def tokens(self, messages: Sequence[Message], max_length: int | None = None) -> list[ShownToken]:
+        """Every token of the conversation in order; their texts joined are the rendered conversation."""
+        text, spans = self._rendered([*messages])
+        shown = []
+        for number, (start, end) in enumerate(self._counter.offsets(text)):
+            inside = any(begin <= start and end <= close for begin, close in spans)
+            shown.append(
+                ShownToken(text[start:end], inside and end > start, max_length is not None and number >= max_length)
+            )
+        return shown
+
+    def _rendered(self, messages: list[Message]) -> tuple[str, list[tuple[int, int]]]:
+        if self._marks_itself:
+            return _without_marks(self._render(messages))
+        text, spans = self._render(messages), list[tuple[int, int]]()
+        for number, message in enumerate(messages):
+            if message["role"] != "assistant":
+                continue
+            before = self._render(messages[:number], add_generation_prompt=True) if number else ""
+            including = self._render(messages[: number + 1]).rstrip()
+            if text.startswith(before) and text.startswith(including) and len(including) > len(before):
+                spans.append((len(before), len(including)))
+            else:  # a template that rewrites earlier turns: the words themselves
+                start = text.find(message["content"].strip(), spans[-1][1] if spans else 0)
+                if start >= 0:
+                    spans.append((start, start + len(message["content"].strip())))
+        return text, spans
+
+    def _render(self, messages: list[Message], add_generation_prompt: bool = False) -> str:
+        from jinja2 import TemplateError
+
+        folded = messages
+        if len(messages) > 1 and messages[0]["role"] == "system" and messages[1]["role"] == "user":
+            folded = [
+                {"role": "user", "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"},
+                *messages[2:],
+            ]
+        problem = ""
+        for candidate in (messages, folded):
+            try:
+                values: dict[str, Any] = {"messages": candidate, "add_generation_prompt": add_generation_prompt}
+                return str(self._marked.render(**values, **self._special))
+            except TemplateError as error:
+                problem = str(error)
+        raise InputError(
+            "The model's chat template refuses this conversation", problem, "Roles alternate: user, then assistant"
+        )
+
+
+def _without_marks(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text without the marks, and where in it they enclosed something."""
+    spans: list[tuple[int, int]] = []
+    plain, begun = "", 0
+    for position, part in enumerate(text.split(BEGINS)):
+        if position == 0:
+            plain = part
+            continue
+        inside, _, behind = part.partition(ENDS)
+        begun = len(plain)
+        plain += inside
+        spans.append((begun, len(plain)))
+        plain += behind
+    return plain, spans
