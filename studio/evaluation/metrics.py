@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from studio.intervals import wilson
+
 if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer
 
-Z95 = 1.959963984540054
 RESAMPLES = 2_000
 WORD = re.compile(r"[^\W_]+")
 
@@ -73,10 +74,7 @@ def share(hits: Sequence[bool]) -> Interval:
     rows = len(hits)
     if rows == 0:
         return NOTHING
-    value, z2 = sum(hits) / rows, Z95 * Z95
-    middle = (value + z2 / (2 * rows)) / (1 + z2 / rows)
-    half = Z95 / (1 + z2 / rows) * math.sqrt(value * (1 - value) / rows + z2 / (4 * rows * rows))
-    return Interval(value, max(0.0, min(value, middle - half)), min(1.0, max(value, middle + half)))
+    return Interval(sum(hits) / rows, *wilson(sum(hits), rows))
 
 
 def mean(values: Sequence[float], seed: int = 0) -> Interval:
