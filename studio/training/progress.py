@@ -14,17 +14,30 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
     def __init__(self, job: Job, metrics: Path) -> None:
         self.job, self.metrics = job, metrics
         self.begun = self.last = time.monotonic()
-        self.tokens = 0.0
+        self.tokens = self.tokens_seen = 0.0
+        self.training_seconds = 0.0
+        """From the first step's beginning to the last one's end, without evaluations and checkpoints."""
+        self._since = self.begun
 
     def on_train_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
-        self.begun = self.last = time.monotonic()
+        self.begun = self.last = self._since = time.monotonic()
 
     def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        now = time.monotonic()
+        self.training_seconds += now - self._since
+        self._since = now
         self.job.report(state.global_step, state.max_steps, f"step {state.global_step:,} of {state.max_steps:,}")
         if self.job.stop_requested():
             control.should_save = control.should_training_stop = True
 
+    def on_evaluate(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        self._since = time.monotonic()
+
+    def on_save(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        self._since = self.last = time.monotonic()
+
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+        self.tokens_seen = max(self.tokens_seen, logs.get("num_tokens", 0.0))
         if "loss" not in logs and "eval_loss" not in logs:
             return  # the trainer's closing summary
         now = time.monotonic()

@@ -19,10 +19,11 @@ def work(job: Job) -> None:
     import torch
     from peft import LoraConfig
     from transformers import set_seed
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTConfig
 
     from studio import models
     from studio.training.progress import ProgressCallback
+    from studio.training.trainer import Trainer
 
     run, project_folder = Run(job.folder), Path(job.request["project_folder"])
     recipe = run.recipe
@@ -79,14 +80,15 @@ def work(job: Job) -> None:
         adapter = LoraConfig(
             r=recipe.r, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=recipe.targets, bias="none", task_type="CAUSAL_LM"
         )  # fmt: skip
-    trainer = SFTTrainer(
+    progress = ProgressCallback(job, job.folder / "metrics.jsonl")
+    trainer = Trainer(
         model=model,
         args=arguments,
         train_dataset=train_rows,
         eval_dataset=evaluation_rows,
         processing_class=tokenizer,
         peft_config=adapter,
-        callbacks=[ProgressCallback(job, job.folder / "metrics.jsonl")],
+        callbacks=[progress],
     )
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
@@ -97,7 +99,6 @@ def work(job: Job) -> None:
     job.report(1, 1, "saving")
     save_model(trainer, tokenizer, run)
     state = trainer.state
-    tokens = max((row.get("num_tokens", 0.0) for row in state.log_history), default=0.0)
     seconds = run.result.get("seconds", 0.0) + time.monotonic() - begun
     store.write_json(
         job.folder / "result.json",
@@ -106,8 +107,8 @@ def work(job: Job) -> None:
             "best_step": state.best_global_step or state.global_step,
             "best_eval_loss": state.best_metric,
             "seconds": seconds,
-            "tokens": tokens,
-            "tokens_per_second": tokens / max(time.monotonic() - begun, 1e-9),
+            "tokens": run.result.get("tokens", 0.0) + progress.tokens_seen,
+            "tokens_per_second": progress.tokens_seen / max(progress.training_seconds, 1e-9),
             "truncated": truncated,
             "trainable_parameters": sum(
                 weight.numel() for weight in trainer.model.parameters() if weight.requires_grad

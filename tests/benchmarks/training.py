@@ -1,7 +1,7 @@
 """Tokens a second of a studio run over a plain TRL script with the same recipe, both in processes of their own.
 
 `python -m tests.benchmarks.training`: medians of ROUNDS runs each, in turns; the clock of both runs from the first to
-the last optimiser step, without loading and without evaluation.
+the last optimiser step, without loading, evaluation and checkpoints. A run that resumed counts its own steps only.
 """
 
 import json
