@@ -109,9 +109,8 @@ def job_line(job: Any) -> tuple[str, str]:
     )
     note = progress.note if state.status not in ENDED else ""
     line = f"<span class='why'>{escape(words)}{' · ' + escape(note) if note else ''}</span>"
-    wrong = " ".join(
-        part for part in (state.error or (state.message if state.status == "interrupted" else ""), state.fix) if part
-    )
+    found = state.error or (state.message if state.status == "interrupted" else "")
+    wrong = ". ".join(part.rstrip(".") for part in (found, state.fix) if part)
     return words, bar + line + (f'<div class="message">{escape(wrong)}</div>' if wrong else "")
 
 

@@ -57,9 +57,9 @@ def score_histogram(quality: pd.Series) -> Any:
 def threshold_histogram(quality: pd.Series, threshold: float) -> str:
     """The score histogram with the threshold drawn over it; what falls below is pale."""
     counts, edges = np.histogram(quality.dropna().to_numpy(dtype=float), bins=np.linspace(0, 1, 41))
-    width, height, left, bottom = 640, 200, 44, 34
+    width, height, left, bottom = 640, 214, 62, 48
     tallest = max(int(counts.max(initial=0)), 1)
-    inner_width, inner_height = width - left - 12, height - bottom - 22
+    inner_width, inner_height = width - left - 12, height - bottom - 26
 
     def across(score: float) -> float:
         return left + score * inner_width
@@ -73,7 +73,7 @@ def threshold_histogram(quality: pd.Series, threshold: float) -> str:
             f'fill="{shade}" opacity="{1 if high > threshold else 0.45}"><title>score {low:.2f} to {high:.2f}: {count:,} examples</title></rect>'
         )
     ticks = "".join(
-        f'<text x="{across(at):.1f}" y="{height - 18}" text-anchor="middle">{at:.1f}</text>'
+        f'<text x="{across(at):.1f}" y="{height - 28}" text-anchor="middle">{at:.1f}</text>'
         for at in (0, 0.2, 0.4, 0.6, 0.8, 1.0)
     )
     line = across(threshold)
@@ -81,15 +81,16 @@ def threshold_histogram(quality: pd.Series, threshold: float) -> str:
     return (
         f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="Histogram of quality scores with the threshold at {threshold:.2f}">'
         f'<line class="axis" x1="{left}" y1="{height - bottom}" x2="{width - 12}" y2="{height - bottom}"/>{"".join(bars)}{ticks}'
-        f'<text x="{left - 6}" y="30" text-anchor="end">{tallest:,}</text><text x="{left - 6}" y="{height - bottom}" text-anchor="end">0</text>'
-        f'<text x="{left + inner_width / 2}" y="{height - 2}" text-anchor="middle">quality score (height: examples)</text>'
-        f'<line x1="{line:.1f}" y1="16" x2="{line:.1f}" y2="{height - bottom}" stroke="var(--look)" stroke-width="2"/>'
-        f'<text class="strong" x="{line + (-6 if side == "end" else 6):.1f}" y="14" text-anchor="{side}">keep from {threshold:.2f}</text></svg>'
+        f'<text x="{left - 6}" y="38" text-anchor="end">{tallest:,}</text><text x="{left - 6}" y="{height - bottom}" text-anchor="end">0</text>'
+        f'<text x="{left + inner_width / 2}" y="{height - 5}" text-anchor="middle">quality score (height: examples)</text>'
+        f'<line x1="{line:.1f}" y1="20" x2="{line:.1f}" y2="{height - bottom}" stroke="var(--look)" stroke-width="2"/>'
+        f'<text class="strong" x="{line + (-6 if side == "end" else 6):.1f}" y="17" text-anchor="{side}">keep from {threshold:.2f}</text></svg>'
     )
 
 
-def cost_lines(curves: dict[str, tuple[list[float], list[float]]], calls: int) -> Any:
-    """Dollars a month against calls a month; each line carries its own name; the user's volume is a vertical line."""
+def cost_lines(curves: dict[str, tuple[list[float], list[float]]], calls: int, even: float) -> Any:
+    """Dollars a month against calls a month; each line carries its own name; the user's volume is a vertical line, and
+    where both ways cost the same (`even`, in calls) is a point."""
     figure = _figure("calls a month", "US dollars a month", 320)
     colours = {"prompting": BASE, "fine-tuning": TUNED}
     dearest = max(curves, key=lambda name: curves[name][1][-1], default="")
@@ -104,34 +105,38 @@ def cost_lines(curves: dict[str, tuple[list[float], list[float]]], calls: int) -
             y=up[-1],
             text=name,
             showarrow=False,
-            xanchor="right",
+            xanchor="left",
+            xshift=4,
             yanchor="bottom" if name == dearest else "top",
+            yshift=-6 if name == dearest else 6,
             font={"color": colour, "size": 13},
         )
+    across, up = curves["prompting"]
+    figure.add_scatter(
+        x=[even], y=[np.interp(even, across, up)], mode="markers", marker={"color": GREY, "size": 9}, hoverinfo="skip", cliponaxis=False,
+    )  # fmt: skip
+    figure.add_annotation(
+        x=even, y=np.interp(even, across, up), text=f"even at {even:,.0f}", showarrow=False, xanchor="left", xshift=30, yshift=4,
+    )  # fmt: skip
     figure.add_vline(
         x=calls,
         line_dash="dot",
         line_color=GREY,
-        annotation_text=f"your {calls:,} calls",
+        annotation_text=f"your<br>{calls:,} calls",
         annotation_position="top left",
     )
+    figure.update_xaxes(range=[0, across[-1]])
     figure.update_yaxes(rangemode="tozero", tickprefix="$")
+    figure.update_layout(margin_r=84)
     return figure
 
 
 def interval_bars(rows: list[tuple[str, float, float, float]]) -> str:
     """Horizontal bars of values 0 to 1 with their intervals: (name, value, low, high)."""
     colours = {"base": "var(--base)", "base, 3 examples in the prompt": "var(--few)", "tuned": "var(--tuned)"}
-    width, tall, left = 640, 34, 200
-    inner = width - left - 60
-    parts = []
-    for number, (name, value, low, high) in enumerate(rows):
-        y = 8 + number * tall
-        parts.append(
-            f'<text x="{left - 10}" y="{y + 16}" text-anchor="end">{escape(name)}</text>'
-            f'<rect x="{left}" y="{y + 3}" width="{max(value * inner, 1):.1f}" height="18" rx="3" fill="{colours.get(name, "var(--base)")}"/>'
-            f'<line x1="{left + low * inner:.1f}" x2="{left + high * inner:.1f}" y1="{y + 12}" y2="{y + 12}" stroke="var(--ink)" stroke-width="1.5"/>'
-            f'<text class="strong" x="{left + max(value, high) * inner + 8:.1f}" y="{y + 17}">{value:.0%}</text>'
-        )
-    height = 12 + tall * len(rows)
-    return f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="Bars with 95 % intervals">{"".join(parts)}</svg>'
+    parts = [
+        f'<span>{escape(name)}</span><div><i style="width:{value:.1%};background:{colours.get(name, "var(--base)")}"></i>'
+        f'<u style="left:{low:.1%};width:{high - low:.1%}"></u><b style="left:{max(value, high):.1%}">{value:.0%}</b></div>'
+        for name, value, low, high in rows
+    ]
+    return f'<div class="intervals" role="img" aria-label="Bars with 95 % intervals">{"".join(parts)}</div>'

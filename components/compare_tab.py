@@ -111,6 +111,7 @@ def _measure(page: Page, run: Any, rows: Any) -> Refresher:
         answers = gr.Dataframe(
             headers=["asked", "expected", "base", "base, 3 examples", "tuned"], value=[], interactive=False, wrap=True, visible=False,
             max_height=420, show_label=False, elem_id="compare-measure-answers",
+            column_widths=["280px", "215px", "215px", "215px", "215px"],
         )  # fmt: skip
     rows(dataset)
     timer, seen = gr.Timer(1.5, active=False), gr.State("")

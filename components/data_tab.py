@@ -142,9 +142,9 @@ def _filter(page: Page) -> None:
         if step is None:
             return {**updates, result: gr.update(visible=False)}
         made = project.dataset(step.results[0])
-        reasons = [(str(reason), f"{count:,}") for reason, count in made.dropped["reason"].value_counts().items()]
-        words = f'<p class="why"><b class="good">{made.reference}</b> holds {len(made):,} examples.</p>' + table(
-            ["dropped because", "examples"], reasons
+        words = (
+            f'<p class="why"><b class="good">{made.reference}</b> holds {len(made):,} examples. The {len(made.dropped):,} '
+            "that were left out stand in cell 2, each with its reason.</p>"
         )
         return {**updates, result: gr.update(value=words, visible=True)}
 

@@ -83,7 +83,7 @@ def build(page: Page) -> None:
         ]
         return {
             verdict: f'<div class="verdict">{escape(_words(advice.approach))}</div><ul>{reasons}</ul>{_weak(advice)}',
-            chart: gr.update(value=cost_lines(_curves(advice), number), visible=True),
+            chart: gr.update(value=cost_lines(_curves(advice), number, advice.break_even_calls), visible=True),
             costs: table(["way", "a month", "a call"], rows),
             **cost_cell.says(f"even at {advice.break_even_calls:,.0f} calls a month"),
         }

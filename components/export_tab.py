@@ -62,7 +62,7 @@ def build(page: Page) -> Refresher:
             stop: gr.update(visible=status in ("running", "queued")),
             timer: gr.update(active=status not in ENDED),
             seen: now,
-            **cell.says(words),
+            **cell.says(f"{job.id} {words}"),
         }
         return {**updates, **show_bundles(project)} if status in ENDED else updates
 

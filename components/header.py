@@ -43,7 +43,7 @@ def build(page: Page) -> dict[str, Any]:
         )  # fmt: skip
         if page.demo:
             gr.HTML('<div class="facts"><b>Demo</b><br>your project goes when you leave</div>', min_width=150)
-        machine_box = gr.HTML(seen.html(), elem_id="machine", min_width=280, scale=2)
+        machine_box = gr.HTML(seen.html(), elem_id="machine", scale=0)
         card = gr.HTML(_card(None), elem_id="card", min_width=200, scale=2)
         stop = gr.Button("Stop job", size="sm", visible=False, elem_id="card-stop", min_width=90, scale=0)
         export = gr.Button("Export notebook", size="sm", elem_id="notebook-export", min_width=130, scale=0)

@@ -23,8 +23,8 @@ def build_look(page: Page) -> None:
         dataset = gr.Dropdown([], label="Dataset", elem_id="data-look-dataset")
         summary = gr.HTML(empty(NONE), elem_id="data-look-summary")
         with gr.Row(elem_classes="row"):
-            scores = gr.Plot(label="Scores", elem_id="data-look-scores", visible=False)
-            tokens = gr.Plot(label="Tokens", elem_id="data-look-tokens", visible=False)
+            scores = gr.Plot(show_label=False, elem_id="data-look-scores", visible=False)
+            tokens = gr.Plot(show_label=False, elem_id="data-look-tokens", visible=False)
         with gr.Column(visible=False) as reading:
             with gr.Row(elem_classes="row"):
                 show = gr.Dropdown(
@@ -38,7 +38,7 @@ def build_look(page: Page) -> None:
             rows = gr.Dataframe(
                 headers=["id", "request", "answer", "tokens", "score", "reasons"], datatype=["str", "str", "str", "number", "number", "str"],
                 value=[], interactive=False, wrap=True, max_height=420, elem_id="data-look-table", show_label=False,
-                column_widths=["90px", "32%", "32%", "80px", "80px", "18%"],
+                column_widths=["90px", "350px", "350px", "80px", "80px", "190px"],
             )  # fmt: skip
         example = gr.HTML(elem_id="data-look-example")
         with gr.Accordion(

@@ -21,6 +21,10 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 #header .title { font-weight: 650; font-size: 17px; white-space: nowrap; }
 #header .form, #header .block { background: transparent !important; border: 0 !important; padding: 0; }
 #header > .form, #header > .block { align-self: center; }
+#header > .block:first-child { flex: 0 0 180px !important; }
+#header > .form { flex: 1 1 160px !important; min-width: 140px !important; max-width: 300px; }
+#machine { flex: 0 1 auto !important; min-width: 266px !important; max-width: 340px; }
+#card { flex: 1 1 150px !important; min-width: 130px !important; }
 #header .facts { color: var(--soft); font-size: 13px; line-height: 1.5; }
 #header .facts b { color: var(--ink); font-weight: 600; white-space: nowrap; }
 #header .problem { color: var(--look); }
@@ -59,24 +63,37 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .cell .row:has(> .form):has(> button) { align-items: flex-end !important; }
 .cell .row > button { max-width: 280px; height: 42px; } .cell .row:has(> .form) > button { margin-bottom: 6px; }
 .cell .block:has(> .html-container > .prose:empty), .cell .row:not(:has(> *)) { display: none; }
+#tab-compare .form { background: transparent; border: 0; } #compare-run { background: transparent !important; }
+#data-look-problems-file { align-self: flex-start; width: auto; padding: 6px 14px; }
 #data-load-file { border: 1px dashed var(--line) !important; border-radius: 8px; }
 .dark .tab-container button.selected { color: #a5b8ff; }
-.answer { border: 1px solid var(--line); border-top: 3px solid var(--base); border-radius: 8px; padding: 10px 14px; min-height: 130px; background: var(--card); }
+.answer { border-bottom: 1px solid var(--line); border-left: 1px solid var(--line); border-right: 1px solid var(--line);
+  border-top: 3px solid var(--base); border-radius: 8px; padding: 10px 14px; min-height: 130px; background: var(--card); }
 .answer.tuned { border-top-color: var(--tuned); }
 .answer h4 { margin: 0 0 6px; font-size: 13px; color: var(--soft); font-weight: 600; }
 .answer pre, .turn pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13.5px; margin: 0; background: transparent; font-family: inherit; }
 .answer mark { background: color-mix(in srgb, var(--tuned) 22%, transparent); color: inherit; border-radius: 3px; }
 .turn { border-left: 3px solid var(--line); padding: 2px 0 2px 12px; margin: 8px 0; } .turn b { color: var(--soft); font-size: 12px; }
-.chart { width: 100%; height: auto; display: block; } .chart text { fill: var(--soft); font-size: 12px; }
+.chart { width: 100%; max-width: 760px; height: auto; display: block; } .chart text { fill: var(--soft); font-size: 12px; }
 .chart .axis { stroke: var(--line); } .chart .strong { fill: var(--ink); font-weight: 600; }
+.intervals { display: grid; grid-template-columns: max-content 1fr; gap: 8px 14px; align-items: center; padding: 6px 0; max-width: 900px; }
+.intervals span { color: var(--soft); font-size: 14px; } .intervals div { position: relative; height: 20px; margin-right: 60px; }
+.intervals i { position: absolute; left: 0; top: 0; bottom: 0; min-width: 2px; border-radius: 3px; }
+.intervals u { position: absolute; top: 9px; height: 2px; background: var(--ink); }
+.intervals b { position: absolute; margin-left: 10px; line-height: 20px; font-size: 14px; font-variant-numeric: tabular-nums; }
 .preview { width: 100%; height: 560px; border: 1px solid var(--line); border-radius: 8px; background: #fff; }
 footer { display: none !important; }
 @media (max-width: 640px) {
   .cell > button, .cell > .label-wrap { padding: 12px; } .cell > div:not(.label-wrap) { padding: 0 12px 12px; }
   .cell button.primary { max-width: none; }
-  #header { position: static; gap: 8px; } .tile b { font-size: 18px; }
-  .cell .form > .block { flex: 1 1 130px !important; min-width: 130px !important; }
-  .cell .form > .block:has(input[role="combobox"], textarea, input[type="range"]) { flex-basis: 100% !important; }
+  #header { position: static; gap: 8px; } #header > .form { max-width: none; } .tile b { font-size: 18px; }
+  .row > .form > .block { flex: 1 1 130px !important; min-width: 130px !important; }
+  .row > .form > .block:has(input[role="combobox"]) { flex-basis: 100% !important; }
+  .row > .form > .block:has(input[type="range"]) { flex-basis: 100% !important; }
+  .row > .column { flex-basis: 100% !important; }
+  .plain { font-size: 13px; } .plain td:last-child { min-width: 38%; } .plain small { display: block; white-space: normal; }
+  .chart text { font-size: 20px; }
+  .intervals { grid-template-columns: 1fr; gap: 2px; } .intervals div { margin-bottom: 8px; }
   .cell .row > button { max-width: none; }
   .row { flex-wrap: wrap !important; } .row > * { min-width: min(100%, 240px) !important; flex: 1 1 240px !important; }
   .row > button { min-width: 120px !important; flex: 1 1 120px !important; }
@@ -108,6 +125,9 @@ def theme() -> gr.themes.Base:
         block_border_width="0px", block_shadow="none", block_padding="6px 0px",
         block_label_background_fill="transparent", block_label_background_fill_dark="transparent",
         block_label_border_width="0px", block_label_text_color="#5b6475", block_label_text_color_dark="#a3acbd",
+        table_even_background_fill="#ffffff", table_even_background_fill_dark="#1a1f29",
+        table_odd_background_fill="#f7f8fb", table_odd_background_fill_dark="#202633",
+        table_border_color="#dfe3ea", table_border_color_dark="#2c3442",
         block_title_text_color="#5b6475", block_title_text_color_dark="#a3acbd", block_title_text_weight="500",
         border_color_primary="#dfe3ea", border_color_primary_dark="#2c3442",
         input_background_fill="#ffffff", input_background_fill_dark="#141922",

@@ -4,6 +4,7 @@ The run is trained once, by the verbs, while the studio starts.
 """
 
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from studio import Project, Recipe
+from studio import JobError, Project, Recipe
 from tests.browser.page import MINUTES, choose, fill, more, opened, press, state_of, studio, tab, until
 
 ROOMS = "kitchen garden office cellar attic hall studio library".split()
@@ -154,7 +155,7 @@ def test_a_merged_bundle_with_its_parity_and_its_zip(page: Page, trained: Projec
     tab(page, "5 Export")
     choose(page, "export-kind", "Merged: a whole model")
     press(page, "export-make")
-    state_of(page, "export-bundle", "✓ finished", timeout=3 * MINUTES)
+    state_of(page, "export-bundle", "export-001 ✓ finished", timeout=3 * MINUTES)
     bundle = trained.bundles()[-1]
     assert bundle.parity is not None
     row = page.locator("#export-bundle-table tbody tr").first
@@ -203,3 +204,19 @@ def test_a_training_is_stopped_and_resumed(page: Page, trained: Project) -> None
     press(page, "train-stop")
     state_of(page, "train-live", f"{run.id} stopped", timeout=MINUTES)
     assert run.is_ready
+
+
+def test_an_export_that_failed_says_so_after_a_reload_too(page: Page, trained: Project) -> None:
+    """Last here: it leaves a run behind whose weights are gone."""
+    run = trained.runs()[0]
+    damaged = shutil.copytree(run.folder, run.folder.with_name("run-999"))
+    for weights in damaged.glob("adapter/*.safetensors"):
+        weights.unlink()
+    job = trained.start_export(trained.run("run-999"), "merged")
+    with pytest.raises(JobError):
+        job.wait(timeout=60)
+    page.reload()
+    tab(page, "5 Export")
+    state_of(page, "export-bundle", f"{job.id} ! failed")
+    expect(page.locator("#export-state .message")).to_contain_text(job.state.error)
+    expect(page.locator("#export-bundle-table")).not_to_contain_text(job.id)

@@ -9,7 +9,7 @@ import gradio as gr
 import pandas as pd
 import pytest
 
-from components import app, cell, charts
+from components import app, cell, charts, look_cell
 from components.cell import Page
 from studio import InputError
 
@@ -81,6 +81,12 @@ def test_numbers_in_the_readers_words() -> None:
 
 def test_html_from_data_is_escaped() -> None:
     assert "<script>" not in cell.table(["reason"], [["<script>"]])
+
+
+def test_a_row_says_why_its_score_is_not_one() -> None:
+    row = {"id": "r1", "messages": [], "tokens": 9, "quality": 0.7, "flags": [], "reasons": ["ends <in> the middle"]}
+    assert "ends &lt;in&gt; the middle" in look_cell._whole(pd.Series(row))
+    assert "Why" not in look_cell._whole(pd.Series({**row, "reasons": []}))
 
 
 def test_the_threshold_is_drawn_over_the_histogram() -> None:
