@@ -22,7 +22,8 @@ VENV = ROOT / ".venv"
 NEEDED = [
     "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets", "gradio", "pandas", "plotly", "wandb", "pydantic",
     "numpy", "scipy", "rouge_score", "nbformat", "platformdirs", "psutil", "filelock", "pyarrow", "safetensors", "huggingface_hub",
-    "charset_normalizer", "jinja2", "httpx", "tokenizers", "sklearn",
+    "charset_normalizer", "jinja2", "httpx", "tokenizers", "sklearn", "orjson", "zstandard",
+    "pypdf", "docx", "bs4",
 ]  # fmt: skip
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 PORTS_TRIED = 50

@@ -1,6 +1,11 @@
 """Examples and datasets: named, immutable, versioned tables in Parquet with a small description beside them."""
 
+import os
+import shutil
+import uuid
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,20 +18,29 @@ from filelock import FileLock
 from studio import store
 from studio.errors import NotFoundError
 
-FORMAT = 2
+FORMAT = 3
 Message = dict[str, str]
-COLUMNS = ["id", "messages", "source", "tokens", "quality", "flags", "reasons"]
+"""`role` and `content`, and where it is so the MESSAGE_EXTRAS; `tool_calls` is the JSON text of OpenAI's list."""
+MESSAGE_EXTRAS = ("tool_calls", "tool_call_id", "name")
+KINDS = ("conversation", "preference", "passage")
+COLUMNS = ["id", "messages", "source", "tokens", "quality", "flags", "reasons", "kind", "rejected", "tools"]
 LISTS = ("flags", "reasons")
+BATCH_ROWS = 2000
 
 
 @dataclass(frozen=True)
 class Dataset:
     """One version of a dataset in a project.
 
-    `examples` has columns id (str), messages (list of {role, content}), source (str), tokens (int), quality (0-1 or
-    NaN), flags (list of str: what is worth a look) and reasons (list of str: the penalties that made the quality);
+    `examples` has columns id (str), messages (list of Message), source (str), tokens (int), quality (0-1 or NaN), flags
+    (list of str: what is worth a look), reasons (list of str: the penalties that made the quality), kind (see KINDS),
+    rejected (the answer to avoid, or None) and tools (the JSON text of the tools on offer, or None);
     `problems` line, reason and raw of the rows set aside while loading; `dropped` id and reason of the rows that a
     filter left out.
+
+    The last message of a conversation is the assistant's answer, and so it is in a preference, where `rejected` is the
+    worse one; a preference whose only answer was judged bad ends with the prompt. A passage is one message of the
+    assistant: a text to learn to write, with nothing asked before it.
     """
 
     folder: Path
@@ -43,15 +57,20 @@ class Dataset:
 
     @cached_property
     def examples(self) -> pd.DataFrame:
-        written = self.description["format"]
-        table = pd.read_parquet(self.folder / "examples.parquet")
-        if written < 2:
-            table = _with_reasons(table)
-        conversations = [[dict(message) for message in messages] for messages in table["messages"]]
-        table["messages"] = pd.Series(conversations, table.index, object)
-        for column in LISTS:
-            table[column] = pd.Series([list(words) for words in table[column]], table.index, object)
-        return table
+        import pyarrow.parquet
+
+        self._check_format()
+        return _to_frame(pyarrow.parquet.read_table(self.folder / "examples.parquet"))
+
+    def batches(self, size: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
+        """`examples` in parts of up to `size` rows, never more than one in memory."""
+        import pyarrow
+        import pyarrow.parquet
+
+        self._check_format()
+        with pyarrow.parquet.ParquetFile(self.folder / "examples.parquet") as file:
+            for batch in file.iter_batches(batch_size=size):
+                yield _to_frame(pyarrow.Table.from_batches([batch]))
 
     @cached_property
     def problems(self) -> pd.DataFrame:
@@ -60,6 +79,9 @@ class Dataset:
     @cached_property
     def dropped(self) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "dropped.parquet")
+
+    def _check_format(self) -> None:
+        _ = self.description
 
     def __len__(self) -> int:
         return int(self.description["rows"])
@@ -82,45 +104,117 @@ class Dataset:
         }
 
 
-def _with_reasons(table: pd.DataFrame) -> pd.DataFrame:
-    """Format 1 kept no reasons: each row gets an empty list."""
-    return table.assign(reasons=pd.Series([[] for _ in range(len(table))], table.index, object))
+def _to_frame(table: Any) -> pd.DataFrame:
+    """An Arrow table as the frame of examples; columns that an older format lacks get what they stand for."""
+    columns: dict[str, Any] = {"messages": pd.Series(_conversations(table["messages"]), dtype=object)}
+    for name in table.column_names:
+        if name in LISTS or name in ("rejected", "tools"):
+            columns[name] = pd.Series(table[name].to_pylist(), dtype=object)
+        elif name != "messages":
+            columns[name] = table[name].to_pandas()
+    return complete(pd.DataFrame(columns))
+
+
+def complete(examples: pd.DataFrame) -> pd.DataFrame:
+    """All COLUMNS in their order: no reasons, conversations, nothing rejected and no tools where a column is absent."""
+    rows, index = len(examples), examples.index
+    if set(COLUMNS) - set(examples):
+        absent: dict[str, pd.Series] = {
+            **{name: pd.Series([[] for _ in range(rows)], index, object) for name in LISTS},
+            "kind": pd.Series(["conversation"] * rows, index, "str"),
+            "rejected": pd.Series([None] * rows, index, object),
+            "tools": pd.Series([None] * rows, index, object),
+        }
+        examples = examples.assign(**{name: values for name, values in absent.items() if name not in examples})
+    return examples.reindex(columns=COLUMNS)
+
+
+def _conversations(column: Any) -> list[list[Message]]:
+    """The messages of each row without the extras that a message does not have."""
+    combined = column.combine_chunks()
+    flat = combined.flatten()
+    fields = [name for name in flat.type.names if flat.field(name).null_count < len(flat)] if len(flat) else []
+    values = [flat.field(name).to_pylist() for name in fields]
+    if set(fields) <= {"role", "content"}:
+        known: dict[str, str] = {}
+        roles, contents = (flat.field(name).to_pylist() for name in ("role", "content"))
+        messages = [
+            {"role": known.setdefault(role, role), "content": known.setdefault(content, content) if role == "system" else content}
+            for role, content in zip(roles, contents, strict=True)
+        ]  # fmt: skip
+    else:
+        messages = [
+            {name: value for name, value in zip(fields, row, strict=True) if value is not None}
+            for row in zip(*values, strict=True)
+        ]
+    ends = np.cumsum(np.asarray(combined.value_lengths().fill_null(0)))
+    return [messages[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)] if len(ends) else []
 
 
 def write_dataset(
     project_folder: Path,
     name: str,
-    examples: pd.DataFrame,
-    problems: pd.DataFrame | None = None,
+    examples: pd.DataFrame | Iterable[pd.DataFrame],
+    problems: pd.DataFrame | list[tuple[int, str, str]] | None = None,
     dropped: pd.DataFrame | None = None,
     made_by: dict[str, Any] | None = None,
 ) -> Dataset:
-    """Writes the next version of `name`, whole or not at all."""
+    """Writes the next version of `name`, whole or not at all. Examples may come in batches, and the list of problems
+    may grow while they come."""
     store.check_name(name)
     parent = project_folder / "datasets" / name
-    parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(parent / ".lock"):  # two at once get two versions
-        version = max(_versions(parent), default=0) + 1
-        _write(parent / f"v{version}", examples, problems, dropped, made_by or {})
+    beside = parent / f".new-{uuid.uuid4().hex[:8]}"
+    try:
+        with store.making_folder(beside) as folder:
+            _write(folder, examples, problems, dropped, made_by or {})
+        with FileLock(parent / ".lock"):  # two at once get two versions
+            version = max(_versions(parent), default=0) + 1
+            os.replace(beside, parent / f"v{version}")
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        with suppress(OSError):  # other versions are there
+            parent.rmdir()
     return Dataset(parent / f"v{version}", name, version)
 
 
 def _write(
-    target: Path,
-    examples: pd.DataFrame,
-    problems: pd.DataFrame | None,
+    folder: Path,
+    examples: pd.DataFrame | Iterable[pd.DataFrame],
+    problems: pd.DataFrame | list[tuple[int, str, str]] | None,
     dropped: pd.DataFrame | None,
     made_by: dict[str, Any],
 ) -> None:
-    complete = examples if "reasons" in examples else _with_reasons(examples)
-    with store.making_folder(target) as folder:
-        table = complete.reindex(columns=COLUMNS).astype({"quality": "float64", "tokens": "int64"})
-        table.to_parquet(folder / "examples.parquet", index=False)
-        empty_problems = pd.DataFrame({"line": np.array([], "int64"), "reason": [], "raw": []})
-        (empty_problems if problems is None else problems).to_parquet(folder / "problems.parquet", index=False)
-        empty_dropped = pd.DataFrame({"id": [], "reason": []}, dtype="str")
-        (empty_dropped if dropped is None else dropped).to_parquet(folder / "dropped.parquet", index=False)
-        store.write_json(folder / "description.json", {"format": FORMAT, "rows": len(table), **made_by})
+    rows = write_examples(folder / "examples.parquet", [examples] if isinstance(examples, pd.DataFrame) else examples)
+    if not isinstance(problems, pd.DataFrame):
+        line, reason, raw = zip(*problems, strict=True) if problems else ((), (), ())
+        problems = pd.DataFrame({"line": np.array(line, "int64"), "reason": [*reason], "raw": [*raw]})
+    problems.astype({"reason": "str", "raw": "str"}).to_parquet(folder / "problems.parquet", index=False)
+    empty_dropped = pd.DataFrame({"id": [], "reason": []}, dtype="str")
+    (empty_dropped if dropped is None else dropped).to_parquet(folder / "dropped.parquet", index=False)
+    store.write_json(folder / "description.json", {"format": FORMAT, "rows": rows, **made_by})
+
+
+def write_examples(path: Path, batches: Iterable[pd.DataFrame]) -> int:
+    """Writes batches of examples to one Parquet file; the number of rows."""
+    import pyarrow.parquet
+
+    schema, rows = _schema(), 0
+    with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in batches:
+            table = complete(batch).astype({"quality": "float64", "tokens": "int64"})
+            arrays = [pyarrow.array(table[column.name].tolist(), column.type) for column in schema]
+            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
+            rows += len(table)
+    return rows
+
+
+def _schema() -> Any:
+    import pyarrow
+
+    text, texts = pyarrow.string(), pyarrow.list_(pyarrow.string())
+    message = pyarrow.struct([(name, text) for name in ("role", "content", *MESSAGE_EXTRAS)])
+    special = {"messages": pyarrow.list_(message), "tokens": pyarrow.int64(), "quality": pyarrow.float64()}
+    return pyarrow.schema([(name, texts if name in LISTS else special.get(name, text)) for name in COLUMNS])
 
 
 def _versions(parent: Path) -> list[int]:

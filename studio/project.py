@@ -71,26 +71,17 @@ class Project(DataVerbs):
         self, source: loading.Source | None = None, name: str | None = None, shape: str | None = None,
         columns: dict[str, str] | None = None, system: str | None = None, pasted: str | None = None, **hub: Any,
     ) -> Dataset:  # fmt: skip
-        """Reads a file (JSONL, JSON, CSV, Parquet, Arrow, a document; also .gz and .zst), several, a folder, pasted rows
-        or "hub:owner/name" (with config, split, rows) into a dataset. `columns` maps fields to the file's columns, as in
-        {"prompt": "question"}; `system` stands before rows that bring no system prompt ("" for none).
-
-        Rows that cannot be used are in `.problems` with line and reason. Raises InputError when nothing can be read."""
-        said = {"name": name, "shape": shape, "columns": columns, "system": system}
-        arguments = {"source": loading.shown(source)} | {key: value for key, value in said.items() if value is not None}
+        """Reads a file (rows or a document, also .gz and .zst), several, a folder, pasted rows or "hub:owner/name" (with
+        config, split, rows). `columns` maps fields to the file's, as in {"prompt": "question"}; `system` stands before
+        rows without a system prompt ("" for none). Rows that cannot be used are in `.problems` with line and reason.
+        Raises InputError when nothing can be read."""
+        arguments = loading.arguments(source, name=name, shape=shape, columns=columns, system=system)
 
         def make() -> Dataset:
             choices = Choices.of(shape, columns, system)
-            with loading.bringing(self.folder, source, pasted, choices, self.demo, **hub) as brought:
-                counter = self._counter()
-                origin = brought.origin(self.folder) | {"token_counter": counter.name}
-                called = name or sources.dataset_name(brought.given[0])
-                made = write_dataset(
-                    self.folder, called, brought.examples(counter), brought.problems, made_by=origin
-                )  # fmt: skip
-                arguments["source"] = (
-                    brought.source
-                )  # the step repeats from the copy; a failed one shows what was given
+            with loading.bringing(self.folder, source, pasted, choices, self.demo, **hub) as found:
+                made = found.write(self.folder, name, self._counter())
+                arguments["source"] = found.source  # the step repeats from the copy
             return made
 
         return self.journal.step("load", {}, arguments, ["raw"], make, lambda made: [made.reference])
@@ -108,15 +99,15 @@ class Project(DataVerbs):
     ) -> Dataset:  # fmt: skip
         """One dataset from several by their shares (general data against forgetting), or with sources or labels in
         `balance` ("source", "label", "label:FIELD") by `weights`; nothing twice. Raises InputError for too few rows."""
-        choices = {"shares": shares, "rows": rows, "balance": balance, "weights": weights, "seed": seed}
+        said = {"shares": shares, "rows": rows, "balance": balance, "weights": weights, "seed": seed}
+        choices = {key: value for key, value in said.items() if value is not None}
 
         def make() -> Dataset:
             mixed, origin = mixing.mix_datasets(datasets, **choices)
             return write_dataset(self.folder, "mixed", mixed, made_by=origin)
 
         inputs = {f"dataset_{place}": dataset.reference for place, dataset in enumerate(datasets, start=1)}
-        given = {key: value for key, value in choices.items() if value is not None}
-        return self.journal.step("mix", inputs, given, ["mixed"], make, lambda made: [made.reference])
+        return self.journal.step("mix", inputs, choices, ["mixed"], make, lambda made: [made.reference])
 
     def filter(
         self,
@@ -192,9 +183,8 @@ class Project(DataVerbs):
             steps = notebook.ancestry(self.journal.steps(), made) if made else []
             return writers.save_copy(dataset, form, self.folder / "exports", [step.code for step in steps])
 
-        return self.journal.step(
-            "save_copy", {"dataset": dataset.reference}, {"form": form}, ["copy"], make, lambda made: [made.name]
-        )
+        inputs = {"dataset": dataset.reference}
+        return self.journal.step("save_copy", inputs, {"form": form}, ["copy"], make, lambda made: [made.name])
 
     # ---- decide
 

@@ -1,194 +1,187 @@
-"""Files to rows: JSONL, JSON, CSV and Parquet. A bad row is set aside with its line and reason; it never ends a load."""
+"""Files to rows, in a stream: a bad row is set aside with its line and reason; it never ends a load."""
 
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
+
+from studio.data import documents, tables
+from studio.data.compressed import (
+    LARGEST,
+    LARGEST_WHOLE,
+    LONGEST_LINE,
+    PACKED,
+    Text,
+    decoded,
+    is_packed,
+    kind,
+    opened,
+    unpacked,
+    whole,
+)
+from studio.data.rows import Problem, Row, kept, shown
 from studio.errors import InputError
 
-Row = tuple[int, dict[str, Any]]
-Problem = tuple[int, str, str]
-LARGEST = 512 * 1024**2
-RAW_SHOWN = 500
-MOST_RESTARTS = 100
-SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+BATCH_ROWS = 2000
+LINES = (".jsonl", ".ndjson")
+ARROW = (".arrow", ".feather", ".ipc")
+TABLES = (".csv", ".tsv", ".parquet", *ARROW)
+SUFFIXES = (*LINES, ".json", *TABLES, *documents.SUFFIXES)
+HELD_WHOLE = (".json", *documents.SUFFIXES)
+
+
+def batches(path: Path) -> Iterator[tuple[list[Row], list[Problem]]]:
+    """Up to BATCH_ROWS rows and problems at a time, in the order of the file.
+
+    Raises InputError when the whole file is none: unknown kind, empty, binary, too large, broken.
+    """
+    check(path)
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    for item in _items(path):
+        if len(item) == 2:
+            rows.append(item)
+        else:
+            problems.append(item)
+        if len(rows) + len(problems) >= BATCH_ROWS:
+            yield rows, problems
+            rows, problems = [], []
+    if rows or problems:
+        yield rows, problems
 
 
 def read(path: Path) -> tuple[list[Row], list[Problem]]:
     """(line or row number from 1, fields) of each row, and (line, reason, raw) of those that could not be read.
 
-    Raises InputError when the whole file is none: unknown kind, empty, binary, over 512 MB, no rows.
+    Raises InputError as `batches` does, and when there are no rows.
     """
-    check(path)
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        rows, problems = _parquet(path)
-    else:
-        text = _text(path)
-        reader = {".jsonl": _jsonl, ".json": _json, ".csv": _csv, ".tsv": _csv}[suffix]
-        rows, problems = reader(text, path.name)
-    if not rows and not problems:
-        raise InputError("The file holds no rows", path.name, "Choose a file with examples")
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    for some_rows, some_problems in batches(path):
+        rows += some_rows
+        problems += some_problems
     if not rows:
-        line, reason, _ = problems[0]
-        raise InputError(
-            "No row of the file can be read",
-            f"{path.name}, {len(problems)} rows; line {line}: {reason}",
-            "Correct the file",
-        )
+        raise nothing_read(path.name, problems)
     return rows, problems
+
+
+def nothing_read(name: str, problems: list[Problem]) -> InputError:
+    """The error for a source without one row that could be read."""
+    if not problems:
+        return InputError("The file holds no rows", name, "Choose a file with examples")
+    line, reason, _ = problems[0]
+    found = f"{name}, {len(problems)} rows; line {line}: {reason}"
+    return InputError("No row of the file can be read", found, "Correct the file")
 
 
 def check(path: Path) -> None:
     """Raises InputError for what needs no reading: no file, an unknown kind, empty, too large."""
     if not path.is_file():
         raise InputError("There is no such file", str(path), "Check the path")
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise InputError("This kind of file cannot be read", path.name, f"Give one of {', '.join(SUFFIXES)}")
-    size = path.stat().st_size
+    inside = kind(path)
+    if inside not in SUFFIXES:
+        raise InputError(
+            "This kind of file cannot be read",
+            path.name,
+            f"Give one of {', '.join(SUFFIXES)}, or one of them packed as {' or '.join(PACKED)}",
+        )
+    size, limit = path.stat().st_size, LARGEST_WHOLE if inside in HELD_WHOLE else LARGEST
     if size == 0:
         raise InputError("The file is empty", path.name, "Choose a file with examples")
-    if size > LARGEST:
+    if size > limit:
         raise InputError(
-            "The file is too large", f"{path.name}, {size / 1024**2:,.0f} MB", "Split it into parts under 512 MB"
+            "The file is too large",
+            f"{path.name}, {size / 1024**2:,.0f} MB",
+            f"Split it into parts under {limit / 1024**2:,.0f} MB" + (" or use .jsonl" if inside == ".json" else ""),
         )
 
 
-def _text(path: Path) -> str:
-    """UTF-8 (with or without a mark at the start), UTF-16 with one, else the encoding that fits the bytes best."""
-    content = path.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
-    if b"\x00" in content[:65536]:
+def _items(path: Path) -> Iterator[Row | Problem]:
+    inside = kind(path)
+    if inside in documents.SUFFIXES:
+        yield from documents.document(path, inside)
+    elif inside == ".json":
+        yield from _json(path)
+    elif inside == ".parquet" or inside in ARROW:
+        reader = tables.parquet if inside == ".parquet" else tables.arrow
+        with unpacked(path) as plain:
+            yield from reader(plain, path.name)
+    else:
+        with opened(path) as stream:
+            text = Text(stream, path.name)
+            if inside in LINES:
+                yield from _json_lines(text)
+            else:
+                yield from tables.delimited(text, path.name, "\t" if inside == ".tsv" else None)
+
+
+def _json_lines(text: Text) -> Iterator[Row | Problem]:
+    for number, line in enumerate(text.lines(), start=1):
+        if line is None:
+            yield number, f"the line is over {LONGEST_LINE / 1024**2:,.0f} MB", ""
+        elif line and not line.isspace():
+            try:
+                value = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                yield _second_reading(text.text(line).strip("\r\n"), number)
+            else:
+                yield kept(value, number, line)
+
+
+def _second_reading(line: str, number: int) -> Row | Problem:
+    """What the quick parser refuses and Python's takes: another encoding, NaN, very large numbers, odd escapes."""
+    try:
+        return kept(json.loads(line), number, line)
+    except (ValueError, RecursionError) as error:
+        return number, f"not JSON: {error}", shown(line)
+
+
+def _json(path: Path) -> Iterator[Row | Problem]:
+    """An array of objects, or an object that holds exactly one such array. Lines are the place in the array."""
+    content = whole(path)
+    if b"\x00" in content[:65536] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(
             "This is a binary file", f"{path.name} holds zero bytes", "Save it as text (UTF-8), or as Parquet"
         )
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        from charset_normalizer import from_bytes
-
-        best = from_bytes(content[: 1 << 20]).best()
-        if best is None:
-            raise InputError(
-                "The file's encoding is not known", f"{path.name}, byte {error.start}", "Save it as UTF-8"
-            ) from None
-        return content.decode(best.encoding, errors="replace")
-
-
-def _jsonl(text: str, name: str) -> tuple[list[Row], list[Problem]]:
-    rows: list[Row] = []
-    problems: list[Problem] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            problems.append((number, f"not JSON: {error}", line[:RAW_SHOWN]))
-            continue
-        _keep(value, number, rows, problems, line)
-    return rows, problems
-
-
-def _keep(value: Any, number: int, rows: list[Row], problems: list[Problem], raw: str) -> None:
-    if isinstance(value, dict):
-        rows.append((number, value))
-    else:
-        problems.append((number, f"not an object with fields but {type(value).__name__}", raw[:RAW_SHOWN]))
-
-
-def _json(text: str, name: str) -> tuple[list[Row], list[Problem]]:
-    """An array of objects, or an object that holds exactly one such array. Lines are the place in the array."""
-    try:
-        value = json.loads(text)
+        value = _parsed(content)
     except (ValueError, RecursionError) as error:
-        if "\n{" in text.strip():
-            return _jsonl(text, name)  # lines of JSON under the wrong name
-        raise InputError(
-            "The file is not JSON", f"{name}: {error}", "Correct it, or save one object a line as .jsonl"
-        ) from None
-    if isinstance(value, dict):
-        arrays = [content for content in value.values() if isinstance(content, list) and content]
-        value = arrays[0] if len(arrays) == 1 and "messages" not in value else [value]
-    if not isinstance(value, list):
+        if b"\n{" not in content.strip():
+            raise InputError(
+                "The file is not JSON", f"{path.name}: {error}", "Correct it, or save one object a line as .jsonl"
+            ) from None
+        with opened(path) as stream:  # lines of JSON under the wrong name
+            yield from _json_lines(Text(stream, path.name))
+        return
+    for number, item in enumerate(_array(value, path.name), start=1):
+        yield (number, item) if isinstance(item, dict) else kept(item, number, json.dumps(item, ensure_ascii=False))
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return json.loads(decoded(content))
+
+
+def _array(value: Any, name: str) -> list[Any]:
+    """The list of examples in a JSON value: itself, the one array of objects in it, or the one object."""
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict):
         raise InputError(
             "The file holds no list of examples", f"{name}: a JSON {type(value).__name__}", "Give an array of objects"
         )
-    rows: list[Row] = []
-    problems: list[Problem] = []
-    for number, item in enumerate(value, start=1):
-        _keep(item, number, rows, problems, json.dumps(item, ensure_ascii=False))
-    return rows, problems
+    arrays = [content for content in value.values() if isinstance(content, list) and content]
+    conversation = {"messages", "conversations", "conversation"} & set(value)
+    return arrays[0] if len(arrays) == 1 and not conversation else [value]
 
 
-def _csv(text: str, name: str) -> tuple[list[Row], list[Problem]]:
-    """With a header line; cells may hold quotes and line breaks. A line number is that on which the row begins."""
-    csv.field_size_limit(64 * 1024**2)
-    lines = text.splitlines(keepends=True)
-    delimiter = max(",;\t|", key=lines[0].count) if lines else ","
-    rows: list[Row] = []
-    problems: list[Problem] = []
-    header: list[str] | None = None
-    at = restarts = 0
-    while at < len(lines):
-        try:
-            for begins, ends, cells in _records(lines, at, delimiter):
-                at = ends
-                if header is None:
-                    header = _header(cells, name)
-                elif any(cell.strip() for cell in cells):
-                    if len(cells) == len(header):
-                        rows.append((begins + 1, dict(zip(header, cells, strict=True))))
-                    else:
-                        reason = f"{len(cells)} cells where the header has {len(header)}"
-                        problems.append((begins + 1, reason, delimiter.join(cells)[:RAW_SHOWN]))
-        except csv.Error as error:
-            # only the line on which the bad row begins is set aside; reading goes on with the next
-            problems.append((at + 1, f"not CSV: {error}", lines[at].rstrip()[:RAW_SHOWN]))
-            at, restarts = at + 1, restarts + 1
-        if restarts > MOST_RESTARTS:
-            problems += [
-                (number + 1, "not read: too many broken rows before it", lines[number][:RAW_SHOWN])
-                for number in range(at, len(lines))
-            ]
-            break
-    if header is None:
-        raise InputError("The file holds no rows", name, "Give a header line and a line for each example")
-    return rows, problems
+def is_readable(path: Path) -> bool:
+    """Whether the file's name is of a kind that can be read."""
+    return kind(path) in SUFFIXES
 
 
-def _records(lines: list[str], start: int, delimiter: str) -> Iterator[tuple[int, int, list[str]]]:
-    """(index of the first line, index behind the last, cells) of each record from line `start` on."""
-    reader = csv.reader(lines[start:], delimiter=delimiter, strict=True)
-    begins = start
-    for cells in reader:
-        ends = start + reader.line_num
-        yield begins, ends, cells
-        begins = ends
-
-
-def _header(cells: list[str], name: str) -> list[str]:
-    header = [cell.strip() for cell in cells]
-    twice = sorted({column for column in header if header.count(column) > 1})
-    if twice:
-        raise InputError(
-            "Two columns have the same name", f"{name}: {', '.join(map(repr, twice))}", "Rename one of them"
-        )
-    return header
-
-
-def _parquet(path: Path) -> tuple[list[Row], list[Problem]]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InputError(
-            "This is no Parquet file", f"{path.name}: {str(error)[:100]}", "Write it again, or use JSONL"
-        ) from None
-    return [(number, row) for number, row in enumerate(table.to_pylist(), start=1)], []
+__all__ = ["SUFFIXES", "Problem", "Row", "batches", "check", "is_packed", "is_readable", "nothing_read", "read"]

@@ -1,22 +1,27 @@
-"""Rows to Examples: alpaca (instruction, input, output), prompt/completion, and chat messages (OpenAI)."""
+"""Rows to Examples: each row by its own fields, so that one file may mix shapes. What is not sure can be mapped."""
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from studio.chat import DEFAULT_SYSTEM, TokenCounter
-from studio.data.readers import RAW_SHOWN, Problem, Row
+from studio.data import preferences
+from studio.data.columns import ACCEPTED, Choices, Plan, plan
+from studio.data.conversations import BadRowError, check_order, from_json, parse, with_system
+from studio.data.rows import Problem, Row, clean, shown
 from studio.errors import InputError
-from studio.examples import COLUMNS, Message
-
-ACCEPTED = "instruction/input/output, prompt/completion, or messages"
-ROLES = ("system", "user", "assistant", "tool")
+from studio.examples import COLUMNS, KINDS, Message
 
 
-class BadRowError(Exception):
-    """The reason why one row is no example."""
+class Parts(NamedTuple):
+    """What one row says: see studio.examples for the kinds; `tools` is the JSON text of the tools on offer."""
+
+    kind: str
+    messages: list[Message]
+    rejected: str | None = None
+    tools: str | None = None
 
 
 def to_examples(
@@ -24,127 +29,229 @@ def to_examples(
 ) -> tuple[pd.DataFrame, list[Problem]]:  # fmt: skip
     """The table of examples (see studio.examples) and (line, reason, raw) of the rows that are none.
 
-    A row's own `source` and `quality` are kept. Raises InputError when no row has a shape that is known.
+    A row's own `id`, `source` and `quality` are kept. Raises InputError when no row is an example.
     """
-    examples: list[dict[str, Any]] = []
+    examples, problems = batch(rows, source, counter, Choices(system=system), set())
+    if rows and not len(examples):
+        raise no_examples(source, rows[0][1], problems)
+    return examples, problems
+
+
+def batch(
+    rows: list[Row], source: str, counter: TokenCounter, choices: Choices, taken: set[str]
+) -> tuple[pd.DataFrame, list[Problem]]:  # fmt: skip
+    """The same for one batch of a stream; `taken` are the ids given so far, and grows."""
     problems: list[Problem] = []
-    known = 0
+    found: list[tuple[int, dict[str, Any], Parts]] = []
     for number, row in rows:
         try:
-            shape = _shape(row)
-            known += 1
-            messages = shape(row, system)
-            examples.append({
-                "id": f"r{number:06d}",
-                "messages": messages,
-                "source": _clean(str(row.get("source") or source)),
-                "tokens": counter.count(messages),
-                "quality": _quality(row),
-                "flags": [],
-                "reasons": [],
-            })  # fmt: skip
-        except BadRowError as error:
-            raw = json.dumps(row, ensure_ascii=False, default=str)[:RAW_SHOWN]
-            problems.append((number, _clean(str(error)), _clean(raw)))
-    if rows and not known:
-        columns = ", ".join(map(str, rows[0][1]))[:200]
-        raise InputError(
-            "No known shape of examples", f"{source} with the fields {columns}", f"Rename them to {ACCEPTED}"
+            found.append((number, row, parts(row, choices)))
+        except (BadRowError, RecursionError) as error:
+            problems.append((number, clean(str(error)), shown(_raw(row))))
+    columns: dict[str, Any] = {
+        "id": [_free(_own_id(row) or f"r{number:06d}", taken) for number, row, _ in found],
+        "messages": [made.messages for _, _, made in found],
+        "source": [clean(str(row.get("source") or source)) for _, row, _ in found],
+        "tokens": _tokens([made for _, _, made in found], counter),
+        "quality": [_quality(row) for _, row, _ in found],
+        "flags": [[] for _ in found],
+        "reasons": [[] for _ in found],
+        "kind": [made.kind for _, _, made in found],
+        "rejected": [made.rejected for _, _, made in found],
+        "tools": [made.tools for _, _, made in found],
+    }
+    kept_as = dict.fromkeys(("messages", "flags", "reasons", "rejected", "tools"), object)
+    table = {name: pd.Series(columns[name], dtype=kept_as.get(name)) for name in COLUMNS}
+    return pd.DataFrame(table).astype({"tokens": "int64", "quality": "float64"}), problems
+
+
+def parts(row: dict[str, Any], choices: Choices) -> Parts:
+    """What a row says. Raises BadRowError when it is no example."""
+    chosen = choices.columns_of(row)
+    how = plan(tuple(name for name, value in chosen.items() if not is_absent(value)), choices.shape)
+    if how is None:
+        raise BadRowError(f"no known shape: the fields are {', '.join(map(str, row))[:100]}; needed are {ACCEPTED}")
+    system = _field(chosen, how, "system", False) or choices.system
+    made = READERS[how.shape](chosen, how, system)
+    return made if "tools" not in how.columns else made._replace(tools=_tools(chosen[how.columns["tools"]]))
+
+
+def is_absent(value: Any) -> bool:
+    """Nothing stands there: null, not a number, or an empty cell."""
+    return value is None or value == "" or (isinstance(value, float) and value != value)
+
+
+def no_examples(source: str, row: dict[str, Any], problems: Sequence[Problem]) -> InputError:
+    """The error for a source of whose rows none is an example; `row` is its first."""
+    if all(reason.startswith("no known shape") for _, reason, _ in problems):
+        fields = ", ".join(map(str, row))[:200]
+        return InputError(
+            "No known shape of examples",
+            f"{source} with the fields {fields}",
+            f'Say which is which, as in columns={{"prompt": ..., "completion": ...}}, or rename them to {ACCEPTED}',
         )
-    if rows and not examples:
-        line, reason, _ = problems[0]
-        raise InputError(
-            "No row of the file is an example",
-            f"{source}, {len(rows)} rows; line {line}: {reason}",
-            f"Needed are {ACCEPTED}",
-        )
-    return pd.DataFrame(examples, columns=COLUMNS), problems
+    line, reason, _ = problems[0]
+    found = f"{source}, {len(problems)} rows; line {line}: {reason}"
+    return InputError("No row of the file is an example", found, f"Needed are {ACCEPTED}")
 
 
-def _shape(row: dict[str, Any]) -> Callable[[dict[str, Any], str], list[Message]]:
-    fields = {str(key).lower() for key in row}
-    if "messages" in fields:
-        return _from_messages
-    if {"prompt", "completion"} & fields:
-        return _from_prompt
-    if {"instruction", "output"} & fields:
-        return _from_alpaca
-    raise BadRowError(f"no known shape: the fields are {', '.join(map(str, row))[:100]}; needed are {ACCEPTED}")
+def _value(row: dict[str, Any], how: Plan, name: str) -> Any:
+    column = how.columns.get(name)
+    return None if column is None or is_absent(row[column]) else row[column]
 
 
-def _field(row: dict[str, Any], name: str, required: bool = True) -> str:
-    value = next((content for key, content in row.items() if str(key).lower() == name), None)
+def _field(row: dict[str, Any], how: Plan, name: str, required: bool = True) -> str:
+    column = how.columns.get(name)
+    value = row[column] if column is not None else next((row[key] for key in row if key.lower() == name), None)
     if value is None or (isinstance(value, float) and value != value):
         if required:
             raise BadRowError(f"{name} is missing")
         return ""
     if not isinstance(value, str):
-        raise BadRowError(f"{name} is not text but {type(value).__name__}")
+        raise BadRowError(f"{column or name} is not text but {type(value).__name__}")
     if required and not value.strip():
-        raise BadRowError(f"{name} is empty")
-    return _clean(value)
+        raise BadRowError(f"{column or name} is empty")
+    return clean(value)
 
 
-def _clean(text: str) -> str:
-    """Lone surrogates cannot be written to any file; nothing else is changed."""
-    return text.encode("utf-8", errors="replace").decode()
-
-
-def _turns(system: str, user: str, answer: str) -> list[Message]:
+def _turns(system: str, user: str, answer: str, history: Any = None) -> Parts:
     before = [{"role": "system", "content": system}] if system else []
-    return [*before, {"role": "user", "content": user}, {"role": "assistant", "content": answer}]
+    for question, reply in _history(history):
+        before += [{"role": "user", "content": question}, {"role": "assistant", "content": reply}]
+    return Parts("conversation", [*before, {"role": "user", "content": user}, {"role": "assistant", "content": answer}])
 
 
-def _from_alpaca(row: dict[str, Any], system: str) -> list[Message]:
-    instruction, given, output = _field(row, "instruction"), _field(row, "input", False), _field(row, "output")
-    return _turns(
-        _field(row, "system", False) or system,
-        f"{instruction}\n\nInput: {given}" if given.strip() else instruction,
-        output,
+def _history(given: Any) -> list[tuple[str, str]]:
+    turns = from_json(given, "history") or []
+    is_pairs = isinstance(turns, list) and all(
+        isinstance(turn, list) and len(turn) == 2 and all(isinstance(said, str) for said in turn) for turn in turns
     )
+    if not is_pairs:
+        raise BadRowError("history is not a list of pairs, question and answer")
+    return [(clean(question), clean(reply)) for question, reply in turns]
 
 
-def _from_prompt(row: dict[str, Any], system: str) -> list[Message]:
-    return _turns(_field(row, "system", False) or system, _field(row, "prompt"), _field(row, "completion"))
+def _from_alpaca(row: dict[str, Any], how: Plan, system: str) -> Parts:
+    instruction, given = _field(row, how, "instruction"), _field(row, how, "input", False)
+    asked = f"{instruction}\n\nInput: {given}" if given.strip() else instruction
+    return _turns(system, asked, _field(row, how, "output"), _value(row, how, "history"))
 
 
-def _from_messages(row: dict[str, Any], system: str) -> list[Message]:
-    given = next(content for key, content in row.items() if str(key).lower() == "messages")
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except ValueError:
-            raise BadRowError("messages is text and not JSON") from None
-    if not isinstance(given, list) or not given:
-        raise BadRowError("messages is not a list with messages")
-    messages: list[Message] = []
-    for place, message in enumerate(given, start=1):
-        if not isinstance(message, dict):
-            raise BadRowError(f"message {place} is not an object")
-        role, content = message.get("role"), message.get("content")
-        if role not in ROLES:
-            raise BadRowError(f"message {place} has the role {role!r}; known are {', '.join(ROLES)}")
-        if not isinstance(content, str):
-            raise BadRowError(f"message {place} has no text")
-        messages.append({"role": str(role), "content": _clean(content)})
-    roles = [message["role"] for message in messages]
-    if roles[-1] != "assistant":
-        raise BadRowError(f"the last message is of the {roles[-1]}, not of the assistant")
-    if "user" not in roles:
-        raise BadRowError("there is no message of the user")
-    if next(role for role in roles if role != "system") != "user":
-        raise BadRowError(f"the first message is of the {roles[0]}, not of the user")
-    if "system" in roles[1:]:
-        raise BadRowError("a system message stands after the first place")
-    if not messages[-1]["content"].strip():
-        raise BadRowError("the answer is empty")
-    return messages if roles[0] == "system" or not system else [{"role": "system", "content": system}, *messages]
+def _from_prompt(row: dict[str, Any], how: Plan, system: str) -> Parts:
+    prompt, completion = _value(row, how, "prompt"), _value(row, how, "completion")
+    if not isinstance(prompt, list) and not isinstance(completion, list):
+        return _turns(system, _field(row, how, "prompt"), _field(row, how, "completion"), _value(row, how, "history"))
+    if completion is None:
+        raise BadRowError("completion is missing")
+    messages = preferences.prompt_messages(prompt) + preferences.answer_messages(completion, "completion")
+    check_order(messages)
+    return Parts("conversation", with_system(messages, system))
+
+
+def _from_question(row: dict[str, Any], how: Plan, system: str) -> Parts:
+    question, context = _field(row, how, "question"), _field(row, how, "context", False)
+    asked = f"{question}\n\nInput: {context}" if context.strip() else question
+    answer = _value(row, how, "answer")
+    if isinstance(answer, dict):
+        answer = answer.get("text")
+    if isinstance(answer, list):
+        answer = next((one for one in answer if isinstance(one, str) and one.strip()), None)
+        return _turns(system, asked, _field({"answer": answer}, Plan("", {"answer": "answer"}, 0), "answer"))
+    return _turns(system, asked, _field(row, how, "answer"))
+
+
+def _from_messages(row: dict[str, Any], how: Plan, system: str) -> Parts:
+    messages = parse(_value(row, how, "messages"))
+    kind = row.get("kind")
+    if kind not in KINDS:
+        check_order(messages)
+        return Parts("conversation", with_system(messages, system))
+    rejected = row.get("rejected")  # a table that the studio wrote
+    if rejected is not None and not isinstance(rejected, str):
+        raise BadRowError(f"rejected is not text but {type(rejected).__name__}")
+    if kind == "passage":
+        if [message["role"] for message in messages] != ["assistant"]:
+            raise BadRowError("a passage is one message of the assistant")
+    else:
+        check_order(messages, answered=kind == "conversation" or messages[-1]["role"] == "assistant")
+        if kind == "preference" and rejected is None and messages[-1]["role"] != "assistant":
+            raise BadRowError("there is no answer, neither to learn nor to avoid")
+    return Parts(str(kind), messages, clean(rejected) if rejected is not None else None)
+
+
+def _from_preference(row: dict[str, Any], how: Plan, system: str) -> Parts:
+    prompt, chosen, worse = (_value(row, how, name) for name in ("prompt", "chosen", "rejected"))
+    messages, rejected = preferences.pair(prompt, chosen, worse, system)
+    return Parts("preference", messages, rejected)
+
+
+def _from_feedback(row: dict[str, Any], how: Plan, system: str) -> Parts:
+    label = _value(row, how, "label")
+    said = label if isinstance(label, bool) else {"true": True, "false": False}.get(str(label).strip().lower())
+    if said is None:  # an ordinary column of that name
+        return _from_prompt(row, how, system)
+    messages, rejected = preferences.judged(
+        _value(row, how, "prompt"), _value(row, how, "completion"), said, system
+    )  # fmt: skip
+    return Parts("preference", messages, rejected)
+
+
+def _from_text(row: dict[str, Any], how: Plan, system: str) -> Parts:
+    """A passage is written by the assistant with nothing before it: what there is to learn is to write it."""
+    return Parts("passage", [{"role": "assistant", "content": _field(row, how, "text")}])
+
+
+READERS: dict[str, Callable[[dict[str, Any], Plan, str], Parts]] = {
+    "preference": _from_preference,
+    "messages": _from_messages,
+    "sharegpt": _from_messages,
+    "alpaca": _from_alpaca,
+    "question-answer": _from_question,
+    "feedback": _from_feedback,
+    "prompt-completion": _from_prompt,
+    "text": _from_text,
+}
+
+
+def _tokens(found: list[Parts], counter: TokenCounter) -> list[int]:
+    return [
+        counter.count_text(made.messages[0]["content"]) if made.kind == "passage" else counter.count(made.messages)
+        for made in found
+    ]
+
+
+def _tools(given: Any) -> str:
+    value = from_json(given, "tools")
+    if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
+        raise BadRowError("tools is not a list of tools")
+    return clean(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _own_id(row: dict[str, Any]) -> str:
+    given = row.get("id")
+    return clean(str(given)) if isinstance(given, str | int) and not isinstance(given, bool) else ""
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    """`wanted`, or with the first number that makes it new."""
+    chosen, number = wanted, 2
+    while chosen in taken:
+        chosen, number = f"{wanted}-{number}", number + 1
+    taken.add(chosen)
+    return chosen
+
+
+def _raw(row: dict[str, Any]) -> str:
+    try:
+        return json.dumps(row, ensure_ascii=False, default=str)
+    except (RecursionError, ValueError):
+        return str(list(row))
 
 
 def _quality(row: dict[str, Any]) -> float:
     value = row.get("quality", row.get("quality_score"))
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return float("nan")
     return number if 0 <= number <= 1 else float("nan")

@@ -34,7 +34,7 @@ GOOD = {"instruction": "Say hello.", "input": "", "output": "Hello."}
         ("a.jsonl", b"\x00\x01\x02\x00" * 50, "binary"),
         ("a.parquet", b"not parquet", "no Parquet"),
         ("a.json", b"{", "not JSON"),
-        ("a.csv", b"text\nonly one column\n", "No known shape"),
+        ("a.csv", b"thing\nonly one column\n", "No known shape"),
         ("a.json", b"3", "no list"),
         ("a.csv", b"\xef\xbb\xbf", "no rows"),
         ("a.csv", b"prompt,prompt,completion\na,b,c\n", "same name"),
@@ -47,11 +47,11 @@ def test_one_clear_message(tmp_path: Path, name: str, content: bytes, words: str
         load(tmp_path / name, content)
 
 
-def test_a_gigabyte_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_what_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "large.jsonl"
     with open(path, "wb") as file:
-        file.truncate(1024**3)
-    with pytest.raises(InputError, match="1,024 MB"):
+        file.truncate(5 * 1024**3)
+    with pytest.raises(InputError, match="5,120 MB"):
         readers.read(path)
 
 

@@ -1,0 +1,180 @@
+"""Files as streams of bytes and lines, unpacked on the way (.gz, .zst), never more than a limit."""
+
+import gzip
+import io
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from studio.errors import InputError
+
+PACKED = (".gz", ".zst")
+LARGEST = 4 * 1024**3
+LARGEST_WHOLE = 512 * 1024**2
+LONGEST_LINE = 64 * 1024**2
+BLOCK = 1 << 20
+GUESSED_FROM = 1 << 16
+LARGEST_WINDOW = 128 * 1024**2
+
+
+def kind(path: Path) -> str:
+    """The suffix that says what is inside: `.jsonl` for rows.jsonl and for rows.jsonl.gz."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix in PACKED else suffix
+
+
+def is_packed(path: Path) -> bool:
+    return path.suffix.lower() in PACKED
+
+
+class _Bounded(io.RawIOBase):
+    """What comes out of an unpacker, up to `limit` bytes, so that a small file cannot fill the memory or the disk."""
+
+    def __init__(self, inner: Any, name: str, limit: int) -> None:
+        self._inner, self._name, self._left, self._limit = inner, name, limit, limit
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            block = self._inner.read(len(buffer))
+        except (EOFError, OSError, zlib.error, MemoryError) as error:
+            raise _broken(self._name, error) from None
+        except Exception as error:  # zstandard's own error, imported only for a .zst
+            if type(error).__name__ != "ZstdError":
+                raise
+            raise _broken(self._name, error) from None
+        self._left -= len(block)
+        if self._left < 0:
+            raise InputError(
+                "The compressed file is too large",
+                f"{self._name} unpacks to more than {self._limit / 1024**2:,.0f} MB",
+                "Split it into parts",
+            )
+        buffer[: len(block)] = block
+        return len(block)
+
+    def close(self) -> None:
+        self._inner.close()
+        super().close()
+
+
+def _broken(name: str, error: BaseException) -> InputError:
+    return InputError("The compressed file is broken", f"{name}: {str(error)[:100]}", "Compress it again")
+
+
+@contextmanager
+def opened(path: Path, limit: int = LARGEST) -> Iterator[BinaryIO]:
+    """The bytes inside a file. Reading raises InputError when it is broken or unpacks to more than `limit` bytes."""
+    raw = open(path, "rb")  # noqa: SIM115 the stream that is yielded owns it
+    with raw:
+        if not is_packed(path):
+            yield cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, raw), BLOCK))
+            return
+        if path.suffix.lower() == ".gz":
+            inner: Any = gzip.GzipFile(fileobj=raw)
+        else:
+            import zstandard
+
+            unpacker = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
+            inner = unpacker.stream_reader(raw, read_across_frames=True)
+        with io.BufferedReader(_Bounded(inner, path.name, limit), BLOCK) as stream:
+            yield cast(BinaryIO, stream)
+
+
+def whole(path: Path, limit: int = LARGEST_WHOLE) -> bytes:
+    """All bytes inside a file. Raises InputError when there are more than `limit`."""
+    with opened(path, limit) as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise InputError(
+            "The file is too large", f"{path.name}, over {limit / 1024**2:,.0f} MB", "Split it, or save it as .jsonl"
+        )
+    return content
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """The path of the file as it is inside: a temporary one when it is compressed."""
+    if not is_packed(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="studio-") as folder:
+        inside = Path(folder) / path.stem
+        with opened(path) as stream, open(inside, "wb") as file:
+            while block := stream.read(BLOCK):
+                file.write(block)
+        yield inside
+
+
+class Text:
+    """The lines of a stream as UTF-8 bytes, whatever its encoding: with or without a mark at the start, UTF-16 with
+    one, else each line that is not UTF-8 in the encoding that fits best what follows it."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream, self._name = cast(io.BufferedReader, stream), name
+        self._guess: str | None = None
+
+    def lines(self) -> Iterator[bytes | None]:
+        """Each line with its end; None for one that is longer than LONGEST_LINE. Raises InputError for a binary file."""
+        head = self._stream.peek(GUESSED_FROM)[:GUESSED_FROM]
+        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            yield from self._recoded("utf-16", "")
+        elif b"\x00" in head:
+            raise InputError(
+                "This is a binary file", f"{self._name} holds zero bytes", "Save it as text (UTF-8), or as Parquet"
+            )
+        elif b"\r" in head and b"\n" not in head:
+            yield from self._recoded("utf-8-sig", None)
+        else:
+            if head.startswith(b"\xef\xbb\xbf"):
+                self._stream.read(3)
+            yield from self._bounded()
+
+    def text(self, line: bytes) -> str:
+        """One line as text."""
+        try:
+            return line.decode("utf-8")
+        except UnicodeDecodeError:
+            if self._guess is None:
+                self._guess = guessed_encoding(line + self._stream.peek(GUESSED_FROM))
+            return line.decode(self._guess, errors="replace")
+
+    def _bounded(self) -> Iterator[bytes | None]:
+        while line := self._stream.readline(LONGEST_LINE):
+            if len(line) < LONGEST_LINE or line.endswith(b"\n"):
+                yield line
+                continue
+            while (rest := self._stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                pass
+            yield None
+
+    def _recoded(self, encoding: str, newline: str | None) -> Iterator[bytes | None]:
+        lines = io.TextIOWrapper(self._stream, encoding, errors="replace", newline=newline)
+        try:
+            while line := lines.readline(LONGEST_LINE):
+                yield line.encode("utf-8", errors="replace")
+        finally:
+            lines.detach()
+
+
+def guessed_encoding(content: bytes) -> str:
+    """The encoding that fits bytes best that are not UTF-8."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(content[:GUESSED_FROM]).best()
+    return best.encoding if best is not None and best.encoding != "ascii" else "cp1252"
+
+
+def decoded(content: bytes) -> str:
+    """A whole text file as text."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode(guessed_encoding(content), errors="replace")

@@ -1,0 +1,129 @@
+"""Messages of every form in use (OpenAI, ShareGPT, with tool calls) to the studio's own: role, content and, where a
+tool is called, `tool_calls` as JSON text."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from studio.data.rows import clean
+from studio.examples import MESSAGE_EXTRAS, Message
+
+ROLES = {
+    "system": "system", "developer": "system",
+    "user": "user", "human": "user", "prompter": "user", "customer": "user",
+    "assistant": "assistant", "gpt": "assistant", "chatgpt": "assistant", "bing": "assistant", "bard": "assistant",
+    "claude": "assistant", "model": "assistant", "bot": "assistant", "agent": "assistant", "function_call": "assistant",
+    "tool_call": "assistant",
+    "tool": "tool", "function": "tool", "observation": "tool", "tool_response": "tool", "function_response": "tool",
+}  # fmt: skip
+CALLS = ("function_call", "tool_call")
+TEXTS = ("content", "value", "text")
+
+
+class BadRowError(Exception):
+    """The reason why one row is no example."""
+
+
+def from_json(given: Any, name: str) -> Any:
+    """A list or object that a table holds as JSON text; anything else as it is."""
+    if not isinstance(given, str) or given.lstrip()[:1] not in ("[", "{"):
+        return given
+    try:
+        return json.loads(given)
+    except (ValueError, RecursionError):
+        raise BadRowError(f"{name} is text and not JSON") from None
+
+
+def parse(given: Any, name: str = "messages") -> list[Message]:
+    """The messages of a list, or of one message. Raises BadRowError with the first that is none."""
+    given = from_json(given, name)
+    if isinstance(given, dict):
+        given = [given]
+    if isinstance(given, str):
+        raise BadRowError(f"{name} is text and not JSON")
+    if not isinstance(given, list) or not given:
+        raise BadRowError(f"{name} is not a list with messages")
+    return [_message(message, place) for place, message in enumerate(given, start=1)]
+
+
+def _message(given: Any, place: int) -> Message:
+    if not isinstance(given, dict):
+        raise BadRowError(f"message {place} is not an object")
+    said = given.get("role") or given.get("from")
+    role = ROLES.get(said.strip().lower()) if isinstance(said, str) else None
+    if role is None:
+        raise BadRowError(f"message {place} has the role {_short(said)}; known are {', '.join(ROLES)}")
+    content = next((given[name] for name in TEXTS if given.get(name) is not None), None)
+    if str(said).lower() in CALLS and given.get("tool_calls") is None:
+        return {"role": role, "content": "", "tool_calls": tool_calls(content, place)}
+    calls = given.get("tool_calls") or given.get("function_call")
+    if content is None and calls:
+        content = ""
+    message = {"role": role, "content": _text(content, place)}
+    if calls:
+        message["tool_calls"] = tool_calls(calls, place)
+    for extra in MESSAGE_EXTRAS:
+        if extra != "tool_calls" and given.get(extra):
+            message[extra] = clean(str(given[extra]))
+    return message
+
+
+def _text(content: Any, place: int) -> str:
+    if isinstance(content, list) and content and all(isinstance(part, dict) for part in content):
+        kinds = {part.get("type") for part in content}
+        if kinds <= {"text", "input_text", "output_text"} and all(
+            isinstance(part.get("text"), str) for part in content
+        ):
+            return clean("\n".join(part["text"] for part in content))
+        raise BadRowError(
+            f"message {place} holds {', '.join(sorted(map(_short, kinds)))}; only text can be learned from"
+        )
+    if not isinstance(content, str):
+        raise BadRowError(f"message {place} has no text")
+    return clean(content)
+
+
+def tool_calls(given: Any, place: int) -> str:
+    """The calls as the JSON text of OpenAI's list."""
+    value = from_json(given, f"the tool call of message {place}")
+    calls = value if isinstance(value, list) else [value]
+    if not calls or not all(isinstance(call, dict) and (call.get("function") or call.get("name")) for call in calls):
+        raise BadRowError(f"the tool call of message {place} names no function")
+    wrapped = [_wrapped(call) for call in calls]
+    return clean(json.dumps(wrapped, ensure_ascii=False))
+
+
+def _wrapped(call: dict[str, Any]) -> dict[str, Any]:
+    if "function" in call:
+        return {name: value for name, value in call.items() if value is not None}
+    arguments = call.get("arguments", call.get("parameters", {}))
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    return {"type": "function", "function": {"name": call["name"], "arguments": text}}
+
+
+def check_order(messages: Sequence[Message], answered: bool = True) -> None:
+    """Raises BadRowError unless a user speaks first (after a system prompt) and, when `answered`, the assistant last."""
+    roles = [message["role"] for message in messages]
+    if answered and roles[-1] != "assistant":
+        raise BadRowError(f"the last message is of the {roles[-1]}, not of the assistant")
+    if not answered and roles[-1] == "assistant":
+        raise BadRowError("the prompt ends with the assistant's answer")
+    if "user" not in roles:
+        raise BadRowError("there is no message of the user")
+    if next(role for role in roles if role != "system") != "user":
+        raise BadRowError(f"the first message is of the {roles[0]}, not of the user")
+    if "system" in roles[1:]:
+        raise BadRowError("a system message stands after the first place")
+    if answered and not messages[-1]["content"].strip() and "tool_calls" not in messages[-1]:
+        raise BadRowError("the answer is empty")
+
+
+def with_system(messages: list[Message], system: str) -> list[Message]:
+    """The messages after the system prompt, unless they bring their own or it is empty."""
+    if not system or messages[0]["role"] == "system":
+        return messages
+    return [{"role": "system", "content": system}, *messages]
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:40]

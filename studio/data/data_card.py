@@ -1,0 +1,79 @@
+"""A page about a dataset for whoever gets the file: what is in it, where it comes from, how it was made."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from studio.examples import Dataset
+
+LOST = {
+    "openai": "messages and tools",
+    "alpaca": "system prompt, question and answer",
+    "sharegpt": "messages and tools",
+    "prompt-completion": "messages, tools and the answers to avoid",
+    "parquet": "everything: messages, tools, answers to avoid, ids, sources, token counts, scores, reasons and flags",
+}
+
+
+def text(dataset: Dataset, form: str, path: Path, steps: Iterable[str]) -> str:
+    """The card in Markdown; `steps` are the Python that made the dataset, the first first."""
+    summary = dataset.summary()
+    kinds = dataset.examples["kind"].value_counts()
+    quality = summary["mean_quality"]
+    counts = [
+        ("Examples", f"{summary['count']:,}"),
+        *((f"of them {kind}s", f"{count:,}") for kind, count in kinds.items()),
+        ("Tokens, mean (least to most)", f"{summary['mean_tokens']:.0f} ({summary['min_tokens']:,} to {summary['max_tokens']:,})"),
+        ("Tokens counted with", str(summary["token_counter"])),
+        ("Quality, mean", "not scored" if quality is None else f"{quality:.3f}"),
+        ("Rows set aside while loading", f"{summary['problems']:,}"),
+        ("Rows left out by the last filter", f"{summary['dropped']:,}"),
+    ]  # fmt: skip
+    code = "\n".join(steps) or "# no step is known"
+    return "\n".join([
+        f"# {dataset.name}, version {dataset.version}",
+        "",
+        f"Written by Fine-Tuning Studio as `{path.name}` in the form {form}. The file holds {LOST[form]}.",
+        "",
+        "## Counts",
+        "",
+        *_table(("what", "how many"), counts),
+        "",
+        "## Sources",
+        "",
+        *_table(("source", "examples"), [(name, f"{count:,}") for name, count in summary["sources"].items()]),
+        "",
+        "## Flags",
+        "",
+        *_table(("flag", "examples"), [(name, f"{count:,}") for name, count in summary["flags"].items()]),
+        "",
+        "## How it was made",
+        "",
+        "```python",
+        code,
+        "```",
+        "",
+        "## Files",
+        "",
+        *_table(
+            ("file", "bytes", "SHA-256"), [(path.name, f"{path.stat().st_size:,}", sha256(path))]
+        ),
+        "",
+    ])  # fmt: skip
+
+
+def sha256(path: Path) -> str:
+    """All 64 hex digits of the SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    written = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
+    if not written:
+        return ["none"]
+    return [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}", *written]
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

@@ -1,0 +1,125 @@
+"""Which shape a source has, how sure that is, and what its first examples would be."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from studio.data import shapes
+from studio.data.columns import Choices, plan
+from studio.data.conversations import BadRowError
+
+SAMPLE_ROWS = 500
+PREVIEWED = 3
+GUESSED = 0.3
+
+
+@dataclass(frozen=True)
+class Detection:
+    """`shape` is None when there is not even a guess; `confidence` runs from 0 to 1. Under `SURE` the columns are best
+    shown to the user, who may give others to `load(columns=...)`.
+
+    `columns` maps fields to the file's columns; `preview` holds up to three {kind, messages, rejected}; `alternatives`
+    are (shape, columns, confidence), the likeliest first; `shapes` counts the sampled rows by shape, `reasons` those
+    that are no example by why."""
+
+    shape: str | None
+    confidence: float
+    columns: dict[str, str]
+    preview: list[dict[str, Any]]
+    alternatives: list[tuple[str, dict[str, str], float]]
+    shapes: dict[str, int]
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+SURE = 0.8
+
+
+def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> Detection:
+    """The shape of most of `rows`. Rows of other shapes are read by their own fields all the same.
+
+    Raises InputError for mapped columns that no row has."""
+    choices = choices or Choices()
+    if choices.columns and rows:
+        choices.check(rows)
+    found: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    certainty: dict[str, float] = {}
+    columns: dict[str, dict[str, str]] = {}
+    preview: dict[str, list[dict[str, Any]]] = {}
+    for row in rows[:SAMPLE_ROWS]:
+        there = tuple(name for name, value in choices.columns_of(row).items() if not shapes.is_absent(value))
+        how = plan(there, choices.shape)
+        try:
+            made = shapes.parts(row, choices)
+        except (BadRowError, RecursionError) as error:
+            reasons[str(error)] += 1
+            continue
+        assert how is not None  # parts has found one
+        shape = "prompt-completion" if how.shape == "feedback" and made.kind == "conversation" else how.shape
+        found[shape] += 1
+        certainty[shape] = min(certainty.get(shape, 1.0), 1.0 if choices.columns or choices.shape else how.certainty)
+        columns[shape] = columns.get(shape, {}) | how.columns
+        shown = preview.setdefault(shape, [])
+        if len(shown) < PREVIEWED:
+            shown.append({"kind": made.kind, "messages": made.messages, "rejected": made.rejected})
+    sampled = min(len(rows), SAMPLE_ROWS)
+    guesses = _guesses(rows[:SAMPLE_ROWS]) if not choices.columns else []
+    if not found:
+        if not guesses:
+            return Detection(None, 0.0, {}, [], [], {}, dict(reasons.most_common()))
+        guess, mapping, confidence = guesses[0]
+        examples = _preview(rows, mapping, choices)
+        return Detection(guess, confidence, mapping, examples, guesses[1:], {}, dict(reasons.most_common()))
+    best = found.most_common(1)[0][0]
+    others = [(name, columns[name], round(count / sampled, 3)) for name, count in found.most_common()[1:]]
+    if certainty[best] < SURE:
+        others += [guess for guess in guesses if guess[0] != best]
+    return Detection(
+        best,
+        round(found.total() / sampled * certainty[best], 3),
+        {name: choices.columns.get(name, column) for name, column in columns[best].items()},
+        preview[best],
+        others,
+        dict(found.most_common()),
+        dict(reasons.most_common()),
+    )
+
+
+def _guesses(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, str], float]]:
+    """By what stands in the columns: the one with the longest texts, and one before it that may be the question."""
+    lengths: dict[str, list[int]] = {}
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, str) and value.strip():
+                lengths.setdefault(name, []).append(len(value))
+    often = [name for name, found in lengths.items() if len(found) >= len(rows) / 2 and name.lower() not in _ABOUT]
+    if not often:
+        return []
+    mean = {name: sum(lengths[name]) / len(lengths[name]) for name in often}
+    longest = sorted(often, key=lambda name: -mean[name])
+    passage = ("text", {"text": longest[0]}, GUESSED)
+    if len(often) == 1:
+        return [passage]
+    prompt, completion = sorted(longest[:2], key=often.index)
+    return [
+        ("prompt-completion", {"prompt": prompt, "completion": completion}, GUESSED),
+        ("text", {"text": longest[0]}, GUESSED / 2),
+    ]
+
+
+_ABOUT = ("id", "source", "url", "title", "date", "created_at", "language", "quality")
+
+
+def _preview(rows: Sequence[dict[str, Any]], mapping: dict[str, str], choices: Choices) -> list[dict[str, Any]]:
+    guessed = Choices(columns=mapping, system=choices.system)
+    shown: list[dict[str, Any]] = []
+    for row in rows:
+        try:
+            made = shapes.parts(row, guessed)
+        except BadRowError:
+            continue
+        shown.append({"kind": made.kind, "messages": made.messages, "rejected": made.rejected})
+        if len(shown) == PREVIEWED:
+            break
+    return shown

@@ -1,0 +1,193 @@
+"""From what the user brings to batches of scored examples: files, folders, pasted rows and datasets of the Hub."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from studio import sources
+from studio.chat import TokenCounter
+from studio.data import detection, hub, quality, readers, shapes
+from studio.data.columns import Choices
+from studio.data.rows import Problem, clean
+from studio.errors import ForbiddenError, InputError
+from studio.examples import Dataset, write_dataset
+
+Source = str | Path | Sequence[str | Path]
+
+
+@dataclass
+class Loading:
+    """The files of one load and the choices for all of them; `problems` grows while `examples` are read."""
+
+    given: list[Path]
+    files: list[tuple[Path, str]]
+    choices: Choices
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def source(self) -> str | list[str]:
+        """What `load` is to be given to repeat it from the copies."""
+        paths = [str(path) for path in self.given]
+        return paths[0] if len(paths) == 1 else paths
+
+    def write(self, project_folder: Path, name: str | None, counter: TokenCounter) -> Dataset:
+        """The dataset of all that can be read; its description says where it comes from, relative to the project."""
+        paths = [str(path.relative_to(project_folder)) for path in self.given]
+        source = paths[0] if len(paths) == 1 else paths
+        origin = {"verb": "load", "source": source, "token_counter": counter.name}
+        called = name or sources.dataset_name(self.given[0])
+        return write_dataset(project_folder, called, self.examples(counter), self.problems, made_by=origin)
+
+    def examples(self, counter: TokenCounter) -> Iterator[pd.DataFrame]:
+        """Batches of scored examples. Raises InputError when a file cannot be read at all or no row is an example."""
+        taken: set[str] = set()
+        first_row: dict[str, Any] | None = None
+        for path, name in self.files:
+            several = f"{name}: " if len(self.files) > 1 else ""
+            for rows, unread in self._batches(path, several):
+                if first_row is None and rows:
+                    first_row = rows[0][1]
+                    self.choices.check(row for _, row in rows)
+                examples, unshaped = shapes.batch(rows, name, counter, self.choices, taken)
+                found = sorted([*unread, *unshaped], key=lambda problem: problem[0])
+                self.problems += [(line, clean(several + reason), clean(raw)) for line, reason, raw in found]
+                if len(examples):
+                    yield quality.score_dataset(examples)
+        if first_row is None:
+            raise readers.nothing_read(self.files[0][1], self.problems)
+        if not taken:
+            raise shapes.no_examples(self.files[0][1], first_row, self.problems)
+
+    def sample(self) -> detection.Detection:
+        """What the first rows are, without loading more of them."""
+        rows: list[dict[str, Any]] = []
+        for path, _ in self.files:
+            for some, _ in readers.batches(path):
+                rows += [row for _, row in some]
+                if len(rows) >= detection.SAMPLE_ROWS:
+                    return detection.detect(rows, self.choices)
+        return detection.detect(rows, self.choices)
+
+    def _batches(self, path: Path, several: str) -> Iterator[tuple[list[readers.Row], list[Problem]]]:
+        """Those of one file; among several, one that cannot be read at all is a problem and not the end."""
+        try:
+            yield from readers.batches(path)
+        except InputError as error:
+            if not several:
+                raise
+            yield [], [(0, str(error), "")]
+
+
+@contextmanager
+def bringing(
+    project_folder: Path, source: Source | None, pasted: str | None, choices: Choices, demo: bool = False, **hub_choices: Any
+) -> Iterator[Loading]:  # fmt: skip
+    """Yields a Loading of the project's own copies, which go again when the load fails.
+
+    Raises InputError with every source that is not there or of an unknown kind."""
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="studio-")))
+        given = _given(source, pasted, scratch)
+        if demo and pasted is None:
+            for one in given:
+                _check_allowed(one)
+        paths = [
+            stack.enter_context(hub.downloaded(str(one), scratch, **hub_choices)) if hub.is_hub(one) else Path(one).expanduser()
+            for one in given
+        ]  # fmt: skip
+        _check_all([path for path in paths if not path.is_dir()])
+        loading = Loading([], [], choices)
+        for path in paths:
+            if path.is_dir():
+                files, left = sources.files_of(path, readers.is_readable)
+                kept = stack.enter_context(sources.bringing(project_folder, path, files))
+                loading.files += [(kept / file.relative_to(path), file.relative_to(path).as_posix()) for file in files]
+                loading.problems += left
+            else:
+                kept = stack.enter_context(sources.bringing(project_folder, path))
+                loading.files.append((kept, path.name))
+            loading.given.append(kept)
+        yield loading
+
+
+def preview(
+    source: Source | None, pasted: str | None, choices: Choices, demo: bool = False, **hub_choices: Any
+) -> detection.Detection:
+    """What the first rows of a source are; nothing is kept."""
+    wanted = {"rows": detection.SAMPLE_ROWS} | hub_choices if hub.is_hub(source) else hub_choices
+    with (
+        tempfile.TemporaryDirectory(prefix="studio-") as folder,
+        bringing(Path(folder), source, pasted, choices, demo, **wanted) as loading,
+    ):
+        return loading.sample()
+
+
+def arguments(source: Source | None, **said: Any) -> dict[str, Any]:
+    """What a step that loads shows: the source as it was given, and whatever else was said."""
+    given = source if isinstance(source, str | Path | None) else [str(one) for one in source]
+    shown = "pasted rows" if given is None else given if isinstance(given, list) else str(given)
+    return {"source": shown} | {name: value for name, value in said.items() if value is not None}
+
+
+def _given(source: Source | None, pasted: str | None, scratch: Path) -> list[str | Path]:
+    if pasted is not None and source is not None:
+        raise InputError("There are two sources", "a path and pasted rows", "Give one of the two")
+    if pasted is not None:
+        return [_written(pasted, scratch)]
+    given = [source] if isinstance(source, str | Path) else list(source or [])
+    if not given:
+        raise InputError(
+            "There is nothing to load", "no source", "Give a file, a folder, hub:owner/name, or pasted rows"
+        )
+    return given
+
+
+def _written(pasted: str, scratch: Path) -> Path:
+    """Pasted rows as a file of the kind that they look like: JSON, lines of JSON, a table, or plain text."""
+    text = pasted.strip("\ufeff\r\n")
+    if not text.strip():
+        raise InputError("There is nothing to load", "nothing was pasted", "Paste rows, or choose a file")
+    first = text.lstrip().splitlines()[0]
+    if first.startswith("["):
+        suffix = ".json"
+    elif first.startswith("{"):
+        suffix = ".jsonl" if first.rstrip().endswith("}") else ".json"
+    elif "\t" in first:
+        suffix = ".tsv"
+    else:
+        suffix = ".csv" if ("," in first or ";" in first) and "\n" in text and _looks_like_header(first) else ".txt"
+    path = scratch / f"pasted{suffix}"
+    path.write_bytes(text.encode("utf-8", errors="replace"))
+    return path
+
+
+def _looks_like_header(first: str) -> bool:
+    cells = first.replace(";", ",").split(",")
+    return all(cell.strip() and len(cell.split()) <= 3 for cell in cells)
+
+
+def _check_allowed(source: str | Path) -> None:
+    if hub.is_hub(source):
+        raise ForbiddenError(
+            "Datasets of the Hub cannot be loaded here", "a shared Space", "Upload a file or use the sample"
+        )
+    sources.check_allowed(Path(source).expanduser())
+
+
+def _check_all(paths: Sequence[Path]) -> None:
+    """Raises one InputError for all files that cannot be read."""
+    errors: list[InputError] = []
+    for path in paths:
+        try:
+            readers.check(path)
+        except InputError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise InputError(f"{len(errors)} files cannot be read", "; ".join(map(str, errors)), "Correct the list")
