@@ -1,0 +1,169 @@
+"""Every shape in use becomes the same kind of example; what is not sure says so."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studio import InputError, Project
+from studio.data import detection, shapes
+from studio.data.columns import Choices
+from studio.data.conversations import BadRowError
+
+PLAIN = Choices(system="")
+TURN = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+CALL = {"type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+
+
+def read(row: dict[str, Any], choices: Choices = PLAIN) -> shapes.Parts:
+    return shapes.parts(row, choices)
+
+
+@pytest.mark.parametrize(
+    ("row", "question"),
+    [
+        ({"instruction": "Hi", "input": "", "output": "Hello"}, "Hi"),
+        ({"instruction": "Hi", "context": "there", "response": "Hello"}, "Hi\n\nInput: there"),
+        ({"Instruction": "Hi", "Output": "Hello"}, "Hi"),
+        ({"prompt": "Hi", "completion": "Hello"}, "Hi"),
+        ({"prompt": "Hi", "response": "Hello"}, "Hi"),
+        ({"input": "Hi", "output": "Hello"}, "Hi"),
+        ({"query": "Hi", "answer": "Hello"}, "Hi"),
+        (
+            {"prompt": [{"role": "user", "content": "Hi"}], "completion": [{"role": "assistant", "content": "Hello"}]},
+            "Hi",
+        ),
+        ({"question": "Hi", "answer": "Hello"}, "Hi"),
+        (
+            {"question": "Hi", "context": "there", "answers": {"text": ["Hello"], "answer_start": [0]}},
+            "Hi\n\nInput: there",
+        ),
+        ({"messages": TURN}, "Hi"),
+        ({"messages": json.dumps(TURN)}, "Hi"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}, TURN[1]]}, "Hi"),
+        ({"prompt": "Hi", "completion": "Hello", "label": "greeting"}, "Hi"),
+        ({"prompt": None, "instruction": "Hi", "output": "Hello", "completion": float("nan")}, "Hi"),
+    ],
+)
+def test_one_turn(row: dict[str, Any], question: str) -> None:
+    assert read(row) == ("conversation", [{"role": "user", "content": question}, TURN[1]], None, None)
+
+
+@pytest.mark.parametrize("user", ["human", "user", "Human"])
+@pytest.mark.parametrize("assistant", ["gpt", "assistant", "chatgpt", "bing", "bard", "model"])
+def test_sharegpt_by_all_its_names(user: str, assistant: str) -> None:
+    turns = [("system", "Be brief."), (user, "Hi"), (assistant, "Hello"), (user, "Bye"), (assistant, "Goodbye")]
+    row = {"conversations": [{"from": name, "value": said} for name, said in turns]}
+    roles = ["system", "user", "assistant", "user", "assistant"]
+    assert [(one["role"], one["content"]) for one in read(row, Choices(system="Other")).messages] == [
+        (role, said) for role, (_, said) in zip(roles, turns, strict=True)
+    ]
+
+
+def test_tool_calls_are_kept_in_either_form() -> None:
+    openai = {
+        "messages": [
+            TURN[0],
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", **CALL}]},
+            {"role": "tool", "content": "2", "tool_call_id": "c1"},
+            TURN[1],
+        ],
+        "tools": [{"type": "function", "function": {"name": "add"}}],
+    }
+    made = read(openai)
+    assert [one["role"] for one in made.messages] == ["user", "assistant", "tool", "assistant"]
+    assert json.loads(made.messages[1]["tool_calls"]) == [{"id": "c1", **CALL}] and made.messages[1]["content"] == ""
+    assert made.messages[2]["tool_call_id"] == "c1" and json.loads(made.tools or "")[0]["function"]["name"] == "add"
+    called = {"name": "add", "arguments": {"a": 1}}
+    turns = [("human", "Hi"), ("function_call", json.dumps(called)), ("observation", "2"), ("gpt", "Hello")]
+    sharegpt = read({"conversations": [{"from": name, "value": said} for name, said in turns]})
+    assert [one["role"] for one in sharegpt.messages] == ["user", "assistant", "tool", "assistant"]
+    assert json.loads(sharegpt.messages[1]["tool_calls"]) == [CALL]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Hi", "chosen": "Hello", "rejected": "No"},
+        {"question": "Hi", "chosen": "Hello", "rejected": "No"},
+        {"prompt": TURN[:1], "chosen": TURN[1:], "rejected": [{"role": "assistant", "content": "No"}]},
+        {"prompt": "Hi", "chosen": TURN, "rejected": [TURN[0], {"role": "assistant", "content": "No"}]},
+        {"chosen": TURN, "rejected": [TURN[0], {"role": "assistant", "content": "No"}]},
+        {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello", "rejected": "\n\nHuman: Hi\n\nAssistant: No"},
+        {"conversations": [{"from": "human", "value": "Hi"}], "chosen": {"from": "gpt", "value": "Hello"},
+         "rejected": {"from": "gpt", "value": "No"}},
+    ],
+)  # fmt: skip
+def test_preference_pairs(row: dict[str, Any]) -> None:
+    assert read(row) == ("preference", TURN, "No", None)
+
+
+def test_one_answer_judged_good_or_bad() -> None:
+    row = {"prompt": "Hi", "completion": "Hello"}
+    assert read({**row, "label": True}) == ("preference", TURN, None, None)
+    assert read({**row, "label": "False"}) == ("preference", TURN[:1], "Hello", None)  # nothing to learn by mistake
+
+
+def test_a_text_is_a_passage() -> None:
+    assert read({"text": "Once."}, Choices()) == ("passage", [{"role": "assistant", "content": "Once."}], None, None)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"prompt": "Hi"}, "completion is missing"),
+        ({"instruction": "Hi", "input": "x"}, "output is missing"),
+        ({"question": "Hi", "answer": ""}, "answer is empty"),
+        ({"prompt": "Hi", "chosen": "Hello"}, "rejected is missing"),
+        ({"prompt": "Hi", "chosen": "a", "rejected": "a"}, "are the same"),
+        ({"chosen": "a", "rejected": "b"}, "prompt is missing"),
+        ({"messages": [TURN[0]]}, "the last message is of the user"),
+        ({"messages": [TURN[1], *TURN]}, "the first message is of the assistant"),
+        ({"messages": [TURN[0], {"role": "king", "content": "x"}]}, "role 'king'"),
+        ({"messages": [TURN[0], {"role": "assistant", "content": None}]}, "message 2 has no text"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, TURN[1]]}, "image_url"),
+        ({"messages": [*TURN, {"role": "system", "content": "x"}, *TURN]}, "system message stands after"),
+        ({"messages": None, "other": 1}, "no known shape"),
+        ({"prompt": "Hi", "completion": "x", "history": "?"}, "history"),
+    ],
+)
+def test_the_reason_names_what_is_wrong(row: dict[str, Any], reason: str) -> None:
+    with pytest.raises(BadRowError, match=reason):
+        read(row)
+
+
+def test_detection_says_how_sure_it_is() -> None:
+    sure = detection.detect([{"instruction": "Hi", "input": "", "output": "Hello"}] * 4)
+    assert (sure.shape, sure.confidence) == ("alpaca", 1.0) and len(sure.preview) == 3
+    mixed = detection.detect([{"prompt": "Hi", "completion": "Hello"}] * 3 + [{"text": "Once."}])
+    assert mixed.shapes == {"prompt-completion": 3, "text": 1} and mixed.alternatives[0][0] == "text"
+    guess = detection.detect(
+        [{"frage": "Wie geht es dir heute?", "antwort": "Es geht mir gut, danke der Nachfrage."}] * 5
+    )
+    assert guess.confidence < detection.SURE and guess.columns == {"prompt": "frage", "completion": "antwort"}
+    labelled = detection.detect([{"text": "My card was charged twice.", "label": "billing"}] * 5)
+    assert labelled.shape == "text" and labelled.confidence < detection.SURE
+    assert labelled.alternatives[0][:2] == ("prompt-completion", {"prompt": "text", "completion": "label"})
+    assert detection.detect([{"a": 1}]).shape is None
+
+
+def test_columns_are_mapped_and_their_mistakes_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "fragen.csv"
+    path.write_text("frage,antwort,source\nWie?,So.,buch\nWo?,Hier.,buch\n")
+    project = Project.open("mapped", home=tmp_path / "home")
+    with pytest.raises(InputError, match="Say which is which"):
+        project.load(path)
+    found = project.preview_load(path, columns={"instruction": "frage", "output": "antwort"})
+    assert (found.shape, found.confidence) == ("alpaca", 1.0) and not list(project.folder.glob("sources/*/*"))
+    made = project.load(path, columns={"instruction": "frage", "output": "antwort"}, system="")
+    assert made.examples["messages"][0] == [
+        {"role": "user", "content": "Wie?"},
+        {"role": "assistant", "content": "So."},
+    ]
+    assert set(made.examples["source"]) == {"buch"}
+    assert "columns={'instruction': 'frage', 'output': 'antwort'}" in project.journal.steps()[-1].code
+    with pytest.raises(InputError, match="(?s)'was'.*'wer'.*no shape 'odd'"):
+        project.load(path, shape="odd", columns={"was": "frage", "wer": "antwort"})
+    with pytest.raises(InputError, match="no column 'x'"):
+        project.load(path, columns={"prompt": "x", "completion": "antwort"})
