@@ -12,7 +12,9 @@ from components.cell import ENDED, Cell, Page, Refresher, Updates, empty, job_li
 from components.dataset_box import opened, references
 from studio import InputError, JobError, Project
 
-NO_RUN = "No run has finished yet. Train one in tab 3; then ask it and its base the same thing here."
+NO_RUN = (
+    "No run has finished yet. Train one in tab 3: the sample of tab 1 and its recommended recipe take some minutes."
+)
 NOT_MEASURED = "Not measured yet. Press “Measure”: it answers every held-out row three ways."
 NAMES = {"base": "base", "base_few_shot": "base, 3 examples in the prompt", "tuned": "tuned"}
 METRICS = {
@@ -37,15 +39,18 @@ def chosen_run(project: Project, run_id: str | None) -> Any:
 
 def build(page: Page) -> Refresher:
     run = gr.Dropdown([], label="Run to judge, against its base", elem_id="compare-run")
+    notice = gr.HTML(empty(NO_RUN), elem_id="compare-notice")
     rows = _ask(page, run)
     measure = _measure(page, run, rows)
 
     def show(project: Project) -> Updates:
         found = ready_runs(project)
-        return {run: gr.update(choices=found, value=found[0] if found else None), **measure.function(project)}
+        chosen = gr.update(choices=found, value=found[0] if found else None)
+        return {run: chosen, notice: gr.update(visible=not found), **measure.function(project)}
 
-    page.refresh_with(show, [run, *measure.outputs])
-    return Refresher(show, [run, *measure.outputs])
+    outputs = [run, notice, *measure.outputs]
+    page.refresh_with(show, outputs)
+    return Refresher(show, outputs)
 
 
 def _ask(page: Page, run: Any) -> Any:

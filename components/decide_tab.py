@@ -96,6 +96,7 @@ def build(page: Page) -> None:
                 verdict: empty(NONE),
                 chart: gr.update(visible=False),
                 costs: empty("The verdict above fills this."),
+                examples: None,
             }
             return {**updates, **nothing, **cost_cell.says("")}
         asked = {part: step.arguments.get(name) for name, part in boxes.items()}

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import ENDED, Cell, Page, Refresher, Updates, empty, handout, job_line, size, table
-from components.compare_tab import chosen_run, ready_runs
+from components.compare_tab import NO_RUN, chosen_run, ready_runs
 from studio import JobError, NotFoundError, Project
 
 KINDS = [("Adapter: small, needs its base", "adapter"), ("Merged: a whole model", "merged")]
@@ -50,7 +50,8 @@ def build(page: Page) -> Refresher:
     def follow(project: Project, before: str = "") -> Updates:
         exports = project.jobs("export")
         if not exports:
-            return {state: "", stop: gr.update(visible=False), timer: gr.update(active=False), seen: ""}
+            nothing = "" if ready_runs(project) else empty(NO_RUN)
+            return {state: nothing, stop: gr.update(visible=False), timer: gr.update(active=False), seen: ""}
         job = exports[-1]
         status = job.state.status
         now = f"{job.id} {status} {job.progress.done}"
