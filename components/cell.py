@@ -6,10 +6,15 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
   tabs     tab-data  tab-decide  tab-train  tab-compare  tab-export
   1 data   data-load: data-load-sample data-load-file data-load-run data-load-name data-load-path data-load-result
            data-look: data-look-dataset data-look-summary data-look-scores data-look-tokens data-look-show data-look-previous
-             data-look-page data-look-next data-look-table data-look-example data-look-problems data-look-problems-file
+             data-look-page data-look-next data-look-table data-look-example data-look-length data-look-tokens-view
+             data-look-labels data-look-topics data-look-topic-words data-look-problems data-look-problems-file
              data-look-dropped
            data-filter: data-filter-dataset data-filter-quality data-filter-flags data-filter-duplicates data-filter-preset
              data-filter-max-tokens data-filter-kept data-filter-chart data-filter-run data-filter-result
+           data-review: data-review-dataset data-review-name data-review-example data-review-good data-review-bad data-review-undo
+             data-review-report
+           data-steps: data-steps-dataset data-steps-list data-steps-kept data-steps-run data-steps-other data-steps-compare
+             data-steps-difference
            data-split: data-split-dataset data-split-share data-split-seed data-split-run data-split-result
            data-copy: data-copy-dataset data-copy-run data-copy-file
   2 decide decide-case: decide-dataset decide-examples decide-consistency decide-specificity decide-calls decide-latency
@@ -20,7 +25,7 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
            train-memory: train-memory-text;  train-begin: train-start train-queue
            train-live: train-run train-live-state train-live-loss train-live-rate train-live-speed train-stop train-resume
              train-live-log;  train-past: train-past-table
-  4 compare compare-both: compare-run compare-prompt compare-row compare-ask compare-ask-stop compare-base compare-tuned
+  4 compare compare-run compare-notice;  compare-both: compare-prompt compare-row compare-ask compare-ask-stop compare-base compare-tuned
            compare-measure: compare-dataset compare-measure-run compare-measure-stop compare-measure-state
              compare-measure-table compare-measure-answers
   5 export export-bundle: export-run export-kind export-make export-stop export-state

@@ -54,6 +54,23 @@ def score_histogram(quality: pd.Series) -> Any:
     return figure
 
 
+def topic_scatter(points: pd.DataFrame, topics: pd.DataFrame) -> Any:
+    """Each example a point; each topic in a colour and a shape, with its number and heaviest word where it lies."""
+    figure = _figure("second direction of meaning (no unit)", "third direction", 380)
+    shapes = ["circle", "square", "diamond", "cross", "x", "triangle-up", "star", "hexagon"]
+    for topic, words, _ in topics.itertuples(index=False):
+        inside = points[points["topic"] == topic]
+        figure.add_scattergl(
+            x=inside["x"], y=inside["y"], mode="markers", customdata=inside["id"], marker={"size": 5, "opacity": 0.6, "symbol": shapes[topic % 8]},
+            hovertemplate="%{customdata}<extra>" + escape(str(words)) + "</extra>",
+        )  # fmt: skip
+        figure.add_annotation(
+            x=inside["x"].median(), y=inside["y"].median(), text=f"{topic + 1} {escape(str(words).split(',')[0])}", showarrow=False,
+            font={"size": 13, "color": GREY}, bgcolor="rgba(125,134,152,.16)",
+        )  # fmt: skip
+    return figure
+
+
 def threshold_histogram(quality: pd.Series, threshold: float) -> str:
     """The score histogram with the threshold drawn over it; what falls below is pale."""
     counts, edges = np.histogram(quality.dropna().to_numpy(dtype=float), bins=np.linspace(0, 1, 41))

@@ -7,6 +7,8 @@ import gradio as gr
 from components.cell import Cell, Page, Updates, empty, handout, more, table, tiles
 from components.dataset_box import choose, opened
 from components.look_cell import build_look
+from components.review_cell import build_review
+from components.steps_cell import build_steps
 from studio import InputError, Project
 
 FLAGS = ("broken JSON", "TODO", "truncated")
@@ -17,6 +19,8 @@ def build(page: Page) -> None:
     _load(page)
     build_look(page)
     _filter(page)
+    build_review(page, 4)
+    build_steps(page, 5)
     _split(page)
     _copy(page)
 
@@ -156,7 +160,7 @@ def _filter(page: Page) -> None:
 
 def _split(page: Page) -> None:
     why = "Hold some rows back: a model is judged on what it has never seen."
-    with Cell(page, "data-split", 4, "Split", why, "split", describe=_rows) as cell:
+    with Cell(page, "data-split", 6, "Split", why, "split", describe=_rows) as cell:
         with gr.Row(elem_classes="row"):
             dataset = gr.Dropdown([], label="Dataset", elem_id="data-split-dataset")
             share = gr.Slider(0.01, 0.5, 0.1, step=0.01, label="Share for the test", elem_id="data-split-share")
@@ -188,7 +192,7 @@ def _split(page: Page) -> None:
 
 def _copy(page: Page) -> None:
     why = "Take the examples elsewhere, as JSONL for chat fine-tuning in OpenAI's form."
-    with Cell(page, "data-copy", 5, "Save a copy", why, "save_copy") as cell, gr.Row(elem_classes="row"):
+    with Cell(page, "data-copy", 7, "Save a copy", why, "save_copy") as cell, gr.Row(elem_classes="row"):
         dataset = gr.Dropdown([], label="Dataset", scale=2, elem_id="data-copy-dataset")
         run = gr.Button("Save", variant="primary", elem_id="data-copy-run", min_width=120)
         file = gr.DownloadButton("Download", visible=False, elem_id="data-copy-file", min_width=120)

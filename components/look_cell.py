@@ -9,6 +9,7 @@ import pandas as pd
 
 from components.cell import Cell, Page, Updates, empty, handout, table, tiles
 from components.dataset_box import opened
+from components.tokens_view import tokens_html
 from studio import Project
 
 ROWS = 100
@@ -41,6 +42,16 @@ def build_look(page: Page) -> None:
                 column_widths=["90px", "350px", "350px", "80px", "80px", "190px"],
             )  # fmt: skip
         example = gr.HTML(elem_id="data-look-example")
+        with gr.Row(visible=False, elem_classes="row") as reading_tokens:
+            length = gr.Number(
+                2048, label="Cut at so many tokens", precision=0, minimum=1, elem_id="data-look-length", min_width=140, scale=0,
+            )  # fmt: skip
+            token_view = gr.HTML(elem_id="data-look-tokens-view")
+        with gr.Accordion("More: topics and labels", open=False, elem_classes="more") as topics_box:
+            labels = gr.HTML(elem_id="data-look-labels")
+            topics = gr.Plot(show_label=False, elem_id="data-look-topics")
+            topic_words = gr.HTML(elem_id="data-look-topic-words")
+        row_shown = gr.State("")
         with gr.Accordion(
             "Rows set aside while loading", open=False, elem_classes="more", visible=False
         ) as problems_box:
@@ -103,7 +114,38 @@ def build_look(page: Page) -> None:
     def read(project: Project, row_id: str, reference: str | None) -> Updates:
         examples = project.dataset(reference).examples if reference else pd.DataFrame({"id": []})
         found = examples[examples["id"] == row_id]
-        return {example: _whole(found.iloc[0]) if len(found) else ""}
+        return {
+            example: _whole(found.iloc[0]) if len(found) else "",
+            row_shown: row_id,
+            reading_tokens: gr.update(visible=len(found) > 0),
+        }
+
+    def read_tokens(project: Project, reference: str | None, row_id: str, cut: float | None) -> Updates:
+        if not reference or not row_id:
+            return {}
+        longest = max(1, int(cut or 2048))
+        return {
+            token_view: tokens_html(project.tokens_of(project.dataset(reference), row_id, max_length=longest), longest)
+        }
+
+    def map_topics(project: Project, reference: str | None) -> Updates:
+        from components.charts import topic_scatter
+
+        chosen = opened(project, reference)
+        balance = project.label_balance(chosen)
+        said = [
+            (row.field or "answer", row.value, f"{row.count:,}", f"{row.share:.0%}")
+            for row in balance.itertuples(name="Label")
+        ]
+        found = project.topics(chosen)
+        listed = [(str(topic + 1), words, f"{count:,}") for topic, words, count in found.topics.itertuples(index=False)]
+        return {
+            labels: table(["label", "value", "examples", "share"], said)
+            if said
+            else empty("The answers are no labels and no JSON."),
+            topics: topic_scatter(found.points, found.topics),
+            topic_words: table(["topic", "its heaviest words", "examples"], listed),
+        }
 
     def offer(project: Project, reference: str | None) -> Updates:
         path = project.problems_file(opened(project, reference))
@@ -119,7 +161,11 @@ def build_look(page: Page) -> None:
     page.on(previous.click, lambda project, *at: turn(project, *at, by=-1), place, [rows, number])
     page.on(following.click, lambda project, *at: turn(project, *at, by=1), place, [rows, number])
     page.on(number.submit, turn, place, [rows, number])
-    page.on(rows.select, read, [dataset], [example], row=True)
+    read_row = page.on(rows.select, read, [dataset], [example, row_shown, reading_tokens], row=True)
+    what = [dataset, row_shown, length]
+    page.on(read_row.then, read_tokens, what, [token_view], cell, show_progress="hidden")
+    page.on(length.change, read_tokens, what, [token_view], cell, show_progress="hidden")
+    page.on(topics_box.expand, map_topics, [dataset], [labels, topics, topic_words], cell)
     page.on(problems_box.expand, offer, [dataset], [problems_file], cell, show_progress="hidden")
 
     def newest(project: Project) -> Updates:

@@ -74,6 +74,10 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .answer pre, .turn pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13.5px; margin: 0; background: transparent; font-family: inherit; }
 .answer mark { background: color-mix(in srgb, var(--tuned) 22%, transparent); color: inherit; border-radius: 3px; }
 .turn { border-left: 3px solid var(--line); padding: 2px 0 2px 12px; margin: 8px 0; } .turn b { color: var(--soft); font-size: 12px; }
+.tokens { white-space: pre-wrap; overflow-wrap: anywhere; font: 12.5px/1.9 var(--font-mono); background: transparent; }
+.tokens span span { border: 1px solid var(--line); border-radius: 3px; margin-right: -1px; }
+.tokens .trained span { background: color-mix(in srgb, var(--tuned) 22%, transparent); text-decoration: underline; }
+.tokens .cut span { text-decoration: line-through; opacity: .55; }
 .chart { width: 100%; max-width: 760px; height: auto; display: block; } .chart text { fill: var(--soft); font-size: 12px; }
 .chart .axis { stroke: var(--line); } .chart .strong { fill: var(--ink); font-weight: 600; }
 .intervals { display: grid; grid-template-columns: max-content 1fr; gap: 8px 14px; align-items: center; padding: 6px 0; max-width: 900px; }

@@ -1,7 +1,7 @@
 """A map of what the examples are about, and how their answers are spread: looks that need no download.
 
 Topics: TF-IDF of the questions, reduced by truncated SVD (latent semantic analysis, Deerwester et al. 1990), grouped
-by k-means; the two first directions of the reduced space are the map.
+by k-means. The first direction is what all texts share, so the second and the third are the map.
 """
 
 import json
@@ -46,7 +46,7 @@ def topic_map(examples: pd.DataFrame, topics: int = 8, seed: int = 0) -> TopicMa
             "There is too little text for a map of topics", f"{len(chosen)} examples", "Load more"
         ) from None
     directions = min(DIRECTIONS, min(table.shape) - 1)
-    if directions < 2:
+    if directions < 3:
         raise InputError("There is too little text for a map of topics", f"{len(chosen)} examples", "Load more")
     reduced = TruncatedSVD(directions, random_state=seed).fit_transform(table)
     length = np.linalg.norm(reduced, axis=1, keepdims=True)
@@ -59,7 +59,7 @@ def topic_map(examples: pd.DataFrame, topics: int = 8, seed: int = 0) -> TopicMa
         inside = np.flatnonzero(groups == group)
         heavy = np.asarray(table[inside].mean(axis=0)).ravel().argsort()[::-1][:WORDS_SHOWN]
         listed.append((group, ", ".join(str(names[place]) for place in heavy), len(inside)))
-    points = pd.DataFrame({"id": chosen["id"].to_numpy(), "x": reduced[:, 0], "y": reduced[:, 1], "topic": groups})
+    points = pd.DataFrame({"id": chosen["id"].to_numpy(), "x": reduced[:, 1], "y": reduced[:, 2], "topic": groups})
     return TopicMap(points, pd.DataFrame(listed, columns=["topic", "words", "count"]))
 
 

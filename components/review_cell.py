@@ -1,0 +1,134 @@
+"""The Review cell of tab 1: one example at a time, judged good or bad with a key, and what that says of a threshold."""
+
+import math
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from components.cell import Cell, Page, Updates, empty, table, tiles
+from components.dataset_box import choose, opened
+from studio import InputError, Project
+
+FIRST = "No dataset yet: use the sample in cell 1."
+# A key judges when nobody is typing: g good, b bad, u takes the last judgement back.
+KEYS = """() => {
+  if (window.reviewKeys) return;
+  window.reviewKeys = true;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, [contenteditable]")) return;
+    const button = document.querySelector({g: "#data-review-good", b: "#data-review-bad", u: "#data-review-undo"}[event.key]);
+    if (button && button.offsetParent) { event.preventDefault(); button.click(); }
+  });
+}"""
+
+
+def build_review(page: Page, number: int) -> None:
+    why = "Judge a sample that represents: the numbers then say which score is worth cutting at."
+    with Cell(page, "data-review", number, "Review by hand", why) as cell:
+        with gr.Row(elem_classes="row"):
+            dataset = gr.Dropdown([], label="Dataset", elem_id="data-review-dataset")
+            reviewer = gr.Textbox("me", label="Who judges", max_length=60, elem_id="data-review-name")
+        example = gr.HTML(empty(FIRST), elem_id="data-review-example")
+        with gr.Row(elem_classes="row"):
+            good = gr.Button("Good (g)", elem_id="data-review-good", interactive=False, min_width=120)
+            bad = gr.Button("Bad (b)", elem_id="data-review-bad", interactive=False, min_width=120)
+            undo = gr.Button("Take the last back (u)", elem_id="data-review-undo", interactive=False, min_width=160)
+        report = gr.HTML("", elem_id="data-review-report")
+        shown = gr.State("")
+    outputs = [example, good, bad, undo, report, shown]
+
+    def look(project: Project, reference: str | None, who: str | None, wanted: str = "") -> Updates:
+        if not reference:
+            off = gr.update(interactive=False)
+            return {
+                **dict.fromkeys((good, bad, undo), off),
+                example: empty(FIRST),
+                report: "",
+                shown: "",
+                **cell.says(""),
+            }
+        chosen, name = project.dataset(reference), (who or "").strip()
+        row_id = wanted or (project.next_review(chosen, name) if name else None)
+        judged = project.reviews(chosen)
+        mine = int((judged["reviewer"] == name).sum())
+        can_judge = gr.update(interactive=row_id is not None)
+        words = (
+            "Write a name above: a judgement needs one."
+            if not name
+            else "Every example is judged. See the numbers below."
+        )
+        return {
+            good: can_judge,
+            bad: can_judge,
+            undo: gr.update(interactive=mine > 0),
+            example: empty(words) if row_id is None else _shown(chosen, row_id),
+            shown: row_id or "",
+            report: _report(project.review_report(chosen)),
+            **cell.says(f"{judged['id'].nunique():,} of {len(chosen):,} judged" if len(judged) else "not begun"),
+        }
+
+    def judge(verdict: str) -> Any:
+        def press(project: Project, reference: str | None, who: str | None, row_id: str) -> Updates:
+            chosen = opened(project, reference)
+            if not row_id:
+                raise InputError("There is no example to judge", "none is shown", "Choose a dataset and a name")
+            project.judge(chosen, row_id, verdict, (who or "").strip())
+            return look(project, reference, who)
+
+        return press
+
+    def take_back(project: Project, reference: str | None, who: str | None) -> Updates:
+        chosen, name = opened(project, reference), (who or "").strip()
+        judged = project.reviews(chosen)
+        mine = judged[judged["reviewer"] == name]
+        if mine.empty:
+            raise InputError("There is nothing to take back", f"no judgement of {name!r}", "Judge an example first")
+        last = str(mine["id"].iloc[-1])
+        project.judge(chosen, last, None, name)
+        return look(project, reference, who, last)
+
+    place = [dataset, reviewer]
+    for changed in (dataset.change, reviewer.submit, reviewer.blur):
+        page.on(changed, look, place, outputs, cell, show_progress="hidden")
+    page.on(good.click, judge("good"), [*place, shown], outputs, cell, show_progress="hidden")
+    page.on(bad.click, judge("bad"), [*place, shown], outputs, cell, show_progress="hidden")
+    page.on(undo.click, take_back, place, outputs, cell, show_progress="hidden")
+    cell.box.expand(None, None, None, js=KEYS)
+    page.refresh_with(lambda project: {dataset: choose(project, "load", "filter")}, [dataset])
+
+
+def _shown(dataset: Any, row_id: str) -> str:
+    row = dataset.examples[dataset.examples["id"] == row_id].iloc[0]
+    turns = "".join(
+        f'<div class="turn"><b>{escape(message["role"])}</b><pre>{escape(message["content"])}</pre></div>'
+        for message in row["messages"]
+    )
+    return f'<p class="why">{escape(row_id)} · {escape(str(row["source"]))}</p>{turns}'
+
+
+def _report(found: dict[str, Any]) -> str:
+    thresholds, suggested, agreed = found["thresholds"], found["suggested"], found["agreement"]
+    if thresholds.empty:
+        return f'<p class="why">{found["judged"]:,} judged. After ten the thresholds are told here.</p>'
+    facts = {"judged": f"{found['judged']:,}"}
+    if suggested:
+        facts["keep from this score"] = f"{suggested[0]:.2f}"
+    if agreed["rows"]:
+        kappa = "" if math.isnan(agreed["kappa"]) else f", kappa {agreed['kappa']:.2f}"
+        facts[f"agreement on {agreed['rows']:,} shared rows"] = f"{agreed['raw']:.0%}{kappa}"
+    why = (
+        f'<p class="why">{escape(suggested[1][0].upper() + suggested[1][1:])}.</p>'
+        if suggested
+        else (
+            '<p class="why">No row was judged bad among those that a threshold drops: there is no reason to cut by score yet.</p>'
+        )
+    )
+    rows = [
+        (f"{row.threshold:.2f}", f"{row.dropped_share:.0%}", f"{row.precision:.0%} ({row.precision_low:.0%} to {row.precision_high:.0%})",
+         f"{row.recall:.0%} ({row.recall_low:.0%} to {row.recall_high:.0%})")
+        for row in thresholds.itertuples()
+        if row.dropped_share > 0
+    ]  # fmt: skip
+    heads = ["score under", "drops", "of these bad (95 %)", "of all bad, found (95 %)"]
+    return tiles(facts) + why + (table(heads, rows) if rows else "")

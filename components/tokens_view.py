@@ -1,0 +1,27 @@
+"""An example as the model reads it: its tokens, coloured by whether their loss counts, and what a length cuts."""
+
+from html import escape
+from itertools import groupby
+from typing import Any
+
+MARKS = {(True, False): "trained", (False, False): "read", (True, True): "trained cut", (False, True): "read cut"}
+LONGEST = 4_000
+"""Tokens drawn; more than that nobody reads, and the browser would be slow."""
+
+
+def tokens_html(tokens: list[Any], max_length: int) -> str:
+    """The tokens of one example (see studio.loss_mask.ShownToken) with a legend in words: never by colour alone."""
+    trained = sum(token.trained and not token.cut for token in tokens)
+    cut = sum(token.cut for token in tokens)
+    parts = []
+    for mark, run in groupby(tokens[:LONGEST], key=lambda token: MARKS[token.trained, token.cut]):
+        pieces = "".join(f"<span>{escape(token.text)}</span>" for token in run)
+        parts.append(f'<span class="{mark}">{pieces}</span>')
+    words = f"{len(tokens):,} tokens: {trained:,} are trained on (underlined), the others are only read"
+    words += (
+        f"; {cut:,} lie behind {max_length:,} and are cut (struck through)."
+        if cut
+        else f"; none lies behind {max_length:,}."
+    )
+    left_out = f'<p class="why">The first {LONGEST:,} are shown.</p>' if len(tokens) > LONGEST else ""
+    return f'<p class="why">{words}</p><pre class="tokens">{"".join(parts)}</pre>{left_out}'

@@ -1,0 +1,75 @@
+"""The cells of the Data tab that look and judge: tokens, review by key, steps off and on again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from studio import Project
+from tests.browser.page import choose, fill, more, opened, press, state_of, studio, until
+
+
+@pytest.fixture(scope="module")
+def project(home: Path) -> Project:
+    project = Project.open("cells", home=home)
+    raw = project.load(Project.sample())
+    first = project.filter(raw, min_quality=0, drop_flags=("TODO",), exact_duplicates=False)
+    project.filter(first, min_quality=0, drop_flags=(), exact_duplicates=True)
+    return project
+
+
+@pytest.fixture(scope="module")
+def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
+    with studio(home, project.name) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(30_000)
+        page.goto(address)
+        yield page
+
+
+def test_the_tokens_of_a_row_say_what_is_trained_on(page: Page) -> None:
+    opened(page, "data-look", "data-look-table")
+    page.locator("#data-look-table").get_by_text("r000001").last.click()
+    expect(page.locator("#data-look-tokens-view")).to_contain_text("are trained on")
+    trained = page.locator("#data-look-tokens-view .trained").first
+    expect(trained).to_contain_text("team")
+    fill(page, "data-look-length", 20)
+    expect(page.locator("#data-look-tokens-view")).to_contain_text("are cut")
+
+
+def test_rows_are_judged_by_key_and_taken_back(page: Page, project: Project) -> None:
+    opened(page, "data-review", "data-review-good")
+    choose(page, "data-review-dataset", "tickets@v1")
+    fill(page, "data-review-name", "Ada")
+    expect(page.locator("button#data-review-good")).to_be_enabled()
+    page.locator("#data-review .turn").first.click()
+    for number, key in enumerate("ggbggbggbggb", start=1):
+        page.keyboard.press(key)
+        state_of(page, "data-review", f"{number} of")
+    expect(page.locator("#data-review-report")).to_contain_text("of all bad, found")
+    page.keyboard.press("u")
+    state_of(page, "data-review", "11 of")
+    judged = project.reviews(project.dataset("tickets"))
+    assert len(judged) == 11 and set(judged["reviewer"]) == {"Ada"}
+
+
+def test_a_step_goes_off_and_comes_on_again(page: Page, project: Project) -> None:
+    opened(page, "data-steps", "data-steps-list")
+    choose(page, "data-steps-dataset", "clean@v2")
+    expect(page.locator("#data-steps-list")).to_contain_text("exact duplicate (40)")
+    page.locator("#data-steps-kept label", has_text="2 filter").click()
+    press(page, "data-steps-run")
+    until(lambda: project.dataset("clean").version == 3)
+    assert len(project.dataset("clean")) == len(project.dataset("clean@v1"))
+    state_of(page, "data-steps", "clean@v3")
+    choose(page, "data-steps-dataset", "clean@v2")
+    choose(page, "data-steps-other", "clean@v3")
+    press(page, "data-steps-compare")
+    expect(page.locator("#data-steps-difference")).to_contain_text("40 only in the second")
+
+
+def test_topics_and_labels_are_drawn(page: Page) -> None:
+    more(page, "data-look")
+    expect(page.locator("#data-look-labels")).to_contain_text("urgency")
+    expect(page.locator("#data-look-topics .plot-container").first).to_be_visible()
