@@ -219,6 +219,13 @@ class TokenCounter:
             return round(sum(len(message["content"]) for message in messages) / CHARACTERS_PER_TOKEN)
         return len(self._tokenizer.encode(self._text(messages), add_special_tokens=False))
 
+    def count_many(self, conversations: Sequence[Sequence[Message]]) -> list[int]:
+        """The same for many conversations at once, on all processors."""
+        if self._tokenizer is None:
+            return [self.count(messages) for messages in conversations]
+        texts = [self._text(messages) for messages in conversations]
+        return [len(found) for found in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+
     def count_text(self, text: str) -> int:
         """Tokens of a plain text, without any template."""
         if self._tokenizer is None:

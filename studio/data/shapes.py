@@ -214,9 +214,9 @@ READERS: dict[str, Callable[[dict[str, Any], Plan, str], Parts]] = {
 
 
 def _tokens(found: list[Parts], counter: TokenCounter) -> list[int]:
+    counts = iter(counter.count_many([made.messages for made in found if made.kind != "passage"]))
     return [
-        counter.count_text(made.messages[0]["content"]) if made.kind == "passage" else counter.count(made.messages)
-        for made in found
+        counter.count_text(made.messages[0]["content"]) if made.kind == "passage" else next(counts) for made in found
     ]
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from studio import InputError, Project
+from studio.chat import TokenCounter
 from studio.data import detection, shapes
 from studio.data.columns import Choices
 from studio.data.conversations import BadRowError
+from studio.models import STARTER
 
 PLAIN = Choices(system="")
 TURN = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
@@ -167,3 +169,9 @@ def test_columns_are_mapped_and_their_mistakes_named_at_once(tmp_path: Path) -> 
         project.load(path, shape="odd", columns={"was": "frage", "wer": "antwort"})
     with pytest.raises(InputError, match="no column 'x'"):
         project.load(path, columns={"prompt": "x", "completion": "antwort"})
+
+
+def test_many_conversations_are_counted_as_one_by_one() -> None:
+    counter = TokenCounter(STARTER)
+    conversations = [TURN, [{"role": "system", "content": "Be brief."}, *TURN], TURN[1:]]
+    assert counter.count_many(conversations) == [counter.count(messages) for messages in conversations]
