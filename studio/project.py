@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from studio import hardware, sources, store
-from studio.data import filters, loading, mixing, splitting, writers
+from studio.data import filters, loading, mixing, writers
+from studio.data.cleaning_verbs import CleaningVerbs
 from studio.data.columns import Choices
 from studio.data.detection import Detection
 from studio.data.verbs import DataVerbs
@@ -32,7 +33,7 @@ from studio.training.run import Run
 FORMAT = 1
 
 
-class Project(DataVerbs):
+class Project(DataVerbs, CleaningVerbs):
     """One folder with everything about one task. Make one with `Project.open`."""
 
     def __init__(self, folder: Path, home: Path, demo: bool = False) -> None:
@@ -108,65 +109,6 @@ class Project(DataVerbs):
 
         inputs = {f"dataset_{place}": dataset.reference for place, dataset in enumerate(datasets, start=1)}
         return self.journal.step("mix", inputs, choices, ["mixed"], make, lambda made: [made.reference])
-
-    def filter(
-        self,
-        dataset: Dataset,
-        min_quality: float = 0.7,
-        preset: str = "guide",
-        max_tokens: int = 4096,
-        exact_duplicates: bool = True,
-        drop_flags: tuple[str, ...] = ("broken JSON", "TODO", "truncated"),
-    ) -> Dataset:
-        """A new dataset without the rows that would teach something wrong; `.dropped` says which and why."""
-        choices = {
-            "min_quality": min_quality,
-            "preset": preset,
-            "max_tokens": max_tokens,
-            "exact_duplicates": exact_duplicates,
-            "drop_flags": tuple(drop_flags),
-        }
-
-        def make() -> Dataset:
-            kept, dropped = filters.apply(dataset.examples, **choices)  # type: ignore[arg-type]
-            if kept.empty:
-                raise InputError(
-                    "The filter keeps no row", f"0 of {len(dataset)}", "Lower the threshold or drop fewer flags"
-                )
-            origin = {
-                "verb": "filter",
-                "from": dataset.reference,
-                "token_counter": dataset.description.get("token_counter"),
-            }
-            return write_dataset(self.folder, "clean", kept, dropped=dropped, made_by=origin)
-
-        return self.journal.step(
-            "filter", {"dataset": dataset.reference}, choices, ["clean"], make, lambda made: [made.reference]
-        )
-
-    def preview_filter(self, dataset: Dataset, **choices: Any) -> dict[str, Any]:
-        """What `filter` would keep: kept, total, reasons (counts). No step."""
-        return dict(filters.preview(dataset.examples, **choices))
-
-    def split(self, dataset: Dataset, test: float = 0.1, seed: int = 0) -> tuple[Dataset, Dataset]:
-        """Two datasets, for training and for testing; the same seed gives the same rows."""
-
-        def make() -> tuple[Dataset, Dataset]:
-            origin = {
-                "verb": "split",
-                "from": dataset.reference,
-                "token_counter": dataset.description.get("token_counter"),
-            }
-            train, held_out = splitting.split(dataset.examples, test=test, seed=seed)
-            return (
-                write_dataset(self.folder, "train", train, made_by=origin),
-                write_dataset(self.folder, "test", held_out, made_by=origin),
-            )
-
-        arguments = {"test": test, "seed": seed}
-        return self.journal.step(
-            "split", {"dataset": dataset.reference}, arguments, ["train", "test"], make, lambda made: [part.reference for part in made]
-        )  # fmt: skip
 
     def problems_file(self, dataset: Dataset) -> Path:
         """The rows that could not be loaded, as CSV (line, reason, raw), in the project's exports. No step."""

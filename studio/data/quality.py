@@ -1,27 +1,22 @@
-"""Four scores from 0 to 1 and their weighted sum (the guide's scorer, G3), and flags that need no score."""
+"""Four scores from 0 to 1 and their weighted sum (the guide's scorer, G3), and the flags of a row."""
 
 import json
-import re
 from dataclasses import dataclass
 
 import pandas as pd
 
-from studio.errors import InputError
-from studio.examples import Message
+from studio.data import privacy, studio_quality
 
 WEIGHTS = {"coherence": 0.30, "completeness": 0.25, "formatting": 0.20, "factual_consistency": 0.25}
-PRESETS = ("guide",)
-FLAGS = ("broken JSON", "TODO", "truncated", "short", "e-mail address", "phone number")
+PRESETS = ("guide", "studio")
+FLAGS = (
+    "broken JSON", "TODO", "truncated", "short", *privacy.KINDS,
+    *(flag for flag in studio_quality.FLAGS if flag not in ("broken JSON", "TODO", "truncated")),
+)  # fmt: skip
 SHORT = 50
 MARKERS = ("I cannot", "I'm not sure", "I don't know", "TODO", "TBD", "[placeholder]")
 OPPOSITES = (("always", "never"), ("all", "none"), ("true", "false"))
-LONG_ANSWER = 200
 BROUGHT = "the score stood in the file"
-EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]*\w")
-PHONE = re.compile(r"(?<![\w-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,4}\)[ .-]?)?\d{2,4}(?:[ .-]\d{2,4}){2,3}(?![\w-])")
-PHONE_DIGITS = 9  # a date has eight
-TODO = re.compile(r"\b(?:TODO|TBD|FIXME)\b|\[placeholder\]")
-SENTENCE_ENDS = tuple(".!?)]}\"'`>:;…|*。！？")
 
 
 @dataclass(frozen=True)
@@ -73,36 +68,22 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def flags(messages: list[Message]) -> list[str]:
-    """What is worth a look in one example, whatever its score; see FLAGS."""
-    answer = messages[-1]["content"].strip()
-    everything = "\n".join(message["content"] for message in messages)
-    looks_like_json = answer.startswith(("{", "["))
-    broken = looks_like_json and not _is_json(answer)
-    cut = answer.endswith(("...", "…")) or (broken and not answer.endswith(("}", "]")))
-    cut = cut or (len(answer) > LONG_ANSWER and not answer.endswith(SENTENCE_ENDS) and not answer[-1:].isdigit())
-    found = {
-        "broken JSON": broken,
-        "TODO": bool(TODO.search(answer)),
-        "truncated": cut,
-        "short": len(answer) < SHORT,
-        "e-mail address": bool(EMAIL.search(everything)),
-        "phone number": any(sum(map(str.isdigit, match)) >= PHONE_DIGITS for match in PHONE.findall(everything)),
-    }
-    return [name for name, is_so in found.items() if is_so]
-
-
-def score_dataset(examples: pd.DataFrame, preset: str = "guide") -> pd.DataFrame:
-    """A copy with `quality` (where the row brought none), its `reasons` and `flags` filled in. Raises InputError for a
-    preset that is not known."""
-    if preset not in PRESETS:
-        raise InputError("There is no such quality preset", repr(preset), f"Choose {' or '.join(PRESETS)}")
+def score_dataset(examples: pd.DataFrame) -> pd.DataFrame:
+    """A copy with `quality` by the guide (where the row brought none), its `reasons` and `flags` filled in."""
     scored = examples.copy()
-    scores = [score(messages[-1]["content"]) for messages in examples["messages"]]
+    scores = [score(messages[-1]["content"] or "") for messages in examples["messages"]]
     brought = examples["quality"].astype(float)
     scored["quality"] = brought.fillna(pd.Series([found.overall for found in scores], examples.index, float))
-    scored["reasons"] = [
-        found.reasons if computed else [BROUGHT] for found, computed in zip(scores, brought.isna(), strict=True)
-    ]
-    scored["flags"] = [flags(messages) for messages in examples["messages"]]
+    reasons = [found.reasons if computed else [BROUGHT] for found, computed in zip(scores, brought.isna(), strict=True)]
+    scored["reasons"] = pd.Series(reasons, examples.index, object)
+    scored["flags"] = pd.Series(flags(list(examples["messages"])), examples.index, object)
     return scored
+
+
+def flags(conversations: list[list[dict[str, str]]]) -> list[list[str]]:
+    """For each conversation what is worth a look in it, whatever its score, in the order of FLAGS."""
+    found = studio_quality.score_messages({"messages": conversations})["flags"]
+    private = privacy.flags_of(conversations)
+    short = [["short"] if len((messages[-1]["content"] or "").strip()) < SHORT else [] for messages in conversations]
+    together = ({*one, *two, *three} for one, two, three in zip(found, private, short, strict=True))
+    return [[flag for flag in FLAGS if flag in names] if names else [] for names in together]

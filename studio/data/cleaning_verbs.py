@@ -1,0 +1,117 @@
+"""The verbs that clean and divide a dataset, and the looks that go with them; `studio.Project` inherits them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from studio.data import filters, leakage, near_duplicates, privacy, splitting
+from studio.data.measures import Measures
+from studio.data.rules import Rule
+from studio.errors import InputError
+from studio.examples import Dataset, write_dataset
+from studio.journal import Journal
+
+
+class CleaningVerbs:
+    """Needs the folder and the journal of a project."""
+
+    folder: Path
+    journal: Journal
+
+    def filter(
+        self,
+        dataset: Dataset,
+        min_quality: float = 0.7,
+        preset: str = "guide",
+        max_tokens: int = 4096,
+        exact_duplicates: bool = True,
+        drop_flags: Sequence[str] = ("broken JSON", "TODO", "truncated"),
+        near_duplicates: float | None = None,
+        rules: Sequence[Rule | Mapping[str, Any]] = (),
+    ) -> Dataset:
+        """A new dataset without the rows that would teach something wrong; `.dropped` says which and why.
+
+        `preset` is the scorer, "guide" or "studio". `near_duplicates` is the Jaccard similarity of word triples (0.8 is
+        usual) from which only the best of two rows stays. `rules` are the user's own on the answer, such as
+        {"kind": "regex", "pattern": "^[A-Z]"}, {"kind": "json_schema", "schema": ...}, {"kind": "length", "maximum": 900}.
+        """
+        choices: dict[str, Any] = {
+            "min_quality": min_quality, "preset": preset, "max_tokens": max_tokens, "exact_duplicates": exact_duplicates,
+            "drop_flags": tuple(drop_flags),
+        }  # fmt: skip
+        choices |= {} if near_duplicates is None else {"near_duplicates": near_duplicates}
+        choices |= (
+            {"rules": tuple(rule.plain() if isinstance(rule, Rule) else dict(rule) for rule in rules)} if rules else {}
+        )
+        return self._cleaned(
+            "filter", dataset, choices, lambda: filters.apply(dataset.examples, Measures.of(dataset), **choices)
+        )
+
+    def preview_filter(self, dataset: Dataset, **choices: Any) -> dict[str, Any]:
+        """What `filter` would keep: kept, total, reasons (counts). No step."""
+        return filters.preview(dataset.examples, Measures.of(dataset), **choices)
+
+    def redact(
+        self, dataset: Dataset, kinds: Sequence[str] = privacy.KINDS, how: str = "mask", seed: int = 0
+    ) -> Dataset:  # fmt: skip
+        """A new dataset without private details of these `kinds`: "mask" writes [EMAIL] and the like, "replace" a made-up
+        value (the same for the same one, by the seed), "drop" leaves out the rows that have any."""
+        arguments = {"kinds": tuple(kinds), "how": how} | ({"seed": seed} if how == "replace" else {})
+        return self._cleaned("redact", dataset, arguments, lambda: privacy.redact(dataset.examples, kinds, how, seed))
+
+    def split(
+        self, dataset: Dataset, test: float = 0.1, seed: int = 0, keep_groups_together: bool = True
+    ) -> tuple[Dataset, Dataset]:  # fmt: skip
+        """Two datasets, for training and for testing; the same seed gives the same rows. Rows that are the same are
+        never in both, nor, with `keep_groups_together`, rows that are nearly the same."""
+        arguments = {"test": test, "seed": seed} | ({} if keep_groups_together else {"keep_groups_together": False})
+
+        def make() -> tuple[Dataset, Dataset]:
+            near = Measures.of(dataset).pairs() if keep_groups_together else None
+            train, held_out = splitting.split(dataset.examples, test, seed, near)
+            origin = _origin("split", dataset)
+            return (
+                write_dataset(self.folder, "train", train, made_by=origin),
+                write_dataset(self.folder, "test", held_out, made_by=origin),
+            )
+
+        return self.journal.step(
+            "split", {"dataset": dataset.reference}, arguments, ["train", "test"], make, lambda made: [part.reference for part in made]
+        )  # fmt: skip
+
+    def scores(self, dataset: Dataset, preset: str = "studio") -> pd.DataFrame:
+        """id, quality and reasons (list of str) of each example by a preset, "guide" or "studio". No step."""
+        made = Measures.of(dataset).scores(preset)
+        made.insert(0, "id", dataset.examples["id"].to_numpy(object))
+        return made
+
+    def near_duplicate_groups(self, dataset: Dataset, threshold: float = 0.8, run: int = 3) -> pd.DataFrame:
+        """The groups of examples that are nearly the same: group, id, keep, instead, similarity. No step."""
+        return near_duplicates.groups(dataset.examples, Measures.of(dataset).pairs(threshold, run))
+
+    def check_leakage(self, train: Dataset, test: Dataset, benchmark: Dataset | None = None) -> leakage.Leakage:
+        """What of the test rows, and of a benchmark that was loaded, stands in the training rows: `.counts`, `.pairs`
+        (part, train_id, id, kind, similarity), `.leaked`. No step."""
+        return leakage.check(train.examples, test.examples, None if benchmark is None else benchmark.examples)
+
+    def private_details(self, dataset: Dataset, kinds: Sequence[str] = privacy.KINDS) -> dict[str, int]:
+        """How many private details of each kind stand in the dataset. No step."""
+        return privacy.count(dataset.examples, kinds)
+
+    def _cleaned(
+        self, verb: str, dataset: Dataset, arguments: dict[str, Any], clean: Callable[[], tuple[pd.DataFrame, pd.DataFrame]]
+    ) -> Dataset:  # fmt: skip
+        def make() -> Dataset:
+            kept, dropped = clean()
+            if kept.empty:
+                raise InputError(f"The {verb} keeps no row", f"0 of {len(dataset)}", "Drop less")
+            return write_dataset(self.folder, "clean", kept, dropped=dropped, made_by=_origin(verb, dataset))
+
+        inputs = {"dataset": dataset.reference}
+        return self.journal.step(verb, inputs, arguments, ["clean"], make, lambda made: [made.reference])
+
+
+def _origin(verb: str, dataset: Dataset) -> dict[str, Any]:
+    return {"verb": verb, "from": dataset.reference, "token_counter": dataset.description.get("token_counter")}

@@ -1,0 +1,134 @@
+"""What of the test rows, or of a benchmark, was already learned from: the same text, nearly the same, or 13 words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from studio.data import near_duplicates
+from studio.data import words as word_hashes
+from studio.data.near_duplicates import text
+from studio.data.words import Array
+
+RUN = 13  # Brown et al. 2020, Language Models are Few-Shot Learners, appendix C
+SAME, QUESTION, NEAR, OVERLAP = "same", "same question", "near duplicate", "13 words in a row"
+KINDS = (SAME, QUESTION, NEAR, OVERLAP)
+COLUMNS = ["part", "train_id", "id", "kind", "similarity"]
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """`pairs`: part (test or benchmark), train_id, id, kind (of KINDS, the strongest that holds for the pair) and
+    similarity (Jaccard of word triples; for 13 words the share of the row's runs that stand in the training row).
+    `counts`: part to kind to the number of its rows that leak so, each under its strongest kind; `rows`: part to its
+    size."""
+
+    pairs: pd.DataFrame
+    counts: dict[str, dict[str, int]]
+    rows: dict[str, int]
+
+    @property
+    def leaked(self) -> dict[str, list[str]]:
+        """For each part the ids of its rows that were learned from."""
+        return {part: self.pairs.loc[self.pairs["part"] == part, "id"].drop_duplicates().tolist() for part in self.rows}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{len(self.leaked[part])} of {size} {part} rows stand in the training rows"
+            + "".join(f"; {kind}: {count}" for kind, count in self.counts[part].items() if count)
+            for part, size in self.rows.items()
+        ]
+        return "\n".join(lines)
+
+
+def check(
+    train: pd.DataFrame, test: pd.DataFrame, benchmark: pd.DataFrame | None = None, threshold: float = near_duplicates.THRESHOLD
+) -> Leakage:  # fmt: skip
+    """Compares every row of `test`, and of `benchmark` where there is one, with every row of `train`."""
+    parts = {"test": test} | ({} if benchmark is None else {"benchmark": benchmark})
+    pairs = pd.concat([_of_part(name, train, part, threshold) for name, part in parts.items()], ignore_index=True)
+    counts = {}
+    for name in parts:
+        strongest = pairs[pairs["part"] == name].drop_duplicates("id")["kind"].value_counts()
+        counts[name] = {kind: int(strongest.get(kind, 0)) for kind in KINDS}
+    return Leakage(pairs, counts, {name: len(part) for name, part in parts.items()})
+
+
+def question(messages: Sequence[dict[str, Any]]) -> str:
+    """Everything before the answer but the system prompt, in lower case and with single spaces."""
+    return " ".join(text(messages[:-1]).lower().split())
+
+
+def _of_part(name: str, train: pd.DataFrame, part: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    learned, asked = [text(row) for row in train["messages"]], [text(row) for row in part["messages"]]
+    same = _equal([" ".join(one.lower().split()) for one in learned], [" ".join(one.lower().split()) for one in asked])
+    questions = _equal([question(row) for row in train["messages"]], [question(row) for row in part["messages"]])
+    near = _near(learned, asked, threshold)
+    rows = [
+        *((at, of, SAME, 1.0) for at, of in same), *((at, of, QUESTION, 1.0) for at, of in questions),
+        *((at, of, NEAR, value) for at, of, value in near), *((at, of, OVERLAP, share) for at, of, share in _overlap(learned, asked)),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["train", "row", "kind", "similarity"])
+    strength = table["kind"].map({kind: rank for rank, kind in enumerate(KINDS)})
+    table = (
+        table.assign(strength=strength)
+        .sort_values(["row", "strength", "train"], kind="stable")
+        .drop_duplicates(["train", "row"])
+    )
+    made: dict[str, Any] = {
+        "part": name, "train_id": train["id"].to_numpy(object)[table["train"].to_numpy(int)],
+        "id": part["id"].to_numpy(object)[table["row"].to_numpy(int)], "kind": table["kind"].to_numpy(object),
+        "similarity": table["similarity"].to_numpy(float),
+    }  # fmt: skip
+    return pd.DataFrame(made, columns=COLUMNS)
+
+
+def _equal(learned: list[str], asked: list[str]) -> list[tuple[int, int]]:
+    """(first training row, row) of the texts that are the same and not empty."""
+    place: dict[str, int] = {}
+    for at, one in enumerate(learned):
+        place.setdefault(one, at)
+    return [(place[one], of) for of, one in enumerate(asked) if one and one in place]
+
+
+def _near(learned: list[str], asked: list[str], threshold: float) -> list[tuple[int, int, float]]:
+    """(first training row, row, similarity) of the pairs across; copies within a part are looked at once."""
+    codes, different = pd.factorize(np.array(asked, object))
+    first_learned = list({one: at for at, one in reversed(list(enumerate(learned)))}.items())
+    found = near_duplicates.pairs([*(one for one, _ in first_learned), *different.tolist()], threshold)
+    across = (found.first < len(first_learned)) & (found.second >= len(first_learned))
+    rows_of: dict[int, list[int]] = {}
+    for row, code in enumerate(codes.tolist()):
+        rows_of.setdefault(code, []).append(row)
+    return [
+        (first_learned[first][1], row, value)
+        for first, second, value in zip(*(column[across].tolist() for column in found), strict=True)
+        for row in rows_of[second - len(first_learned)]
+    ]
+
+
+def _overlap(learned: list[str], asked: list[str]) -> list[tuple[int, int, float]]:
+    """(training row, row, share) for each row that shares a run of 13 words, with the training row that shares most.
+    Runs that a tenth of the training rows have are their template and don't count."""
+    common = near_duplicates.template(learned, RUN) if learned else np.zeros(0, np.uint64)
+    of_asked = near_duplicates.sets(asked, RUN, common, whole=False)
+    if not len(of_asked.hashes):
+        return []
+    order = np.argsort(of_asked.hashes, kind="stable")
+    hashes, rows = of_asked.hashes[order], of_asked.rows[order]
+    shared: list[Array] = []
+    for begin, part in word_hashes.chunks(learned):
+        found = near_duplicates.sets(part, RUN, common, whole=False)
+        low, high = np.searchsorted(hashes, found.hashes), np.searchsorted(hashes, found.hashes, "right")
+        counts = high - low
+        inside = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        shared.append(np.column_stack([rows[np.repeat(low, counts) + inside], np.repeat(found.rows + begin, counts)]))
+    pairs, hits = np.unique(np.concatenate(shared) if shared else np.zeros((0, 2), int), axis=0, return_counts=True)
+    best = np.lexsort((pairs[:, 1], -hits, pairs[:, 0]))
+    first = np.unique(pairs[best, 0], return_index=True)[1]
+    sizes = np.bincount(of_asked.rows, minlength=len(asked))
+    return [
+        (int(pairs[at, 1]), int(pairs[at, 0]), float(hits[at] / sizes[pairs[at, 0]])) for at in best[first].tolist()
+    ]

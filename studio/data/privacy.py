@@ -1,0 +1,327 @@
+"""Private details in texts: found with their place, and masked, replaced alike everywhere, or dropped with their row."""
+
+import hashlib
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from studio.errors import InputError
+
+KINDS = ("e-mail address", "phone number", "card number", "IBAN", "IP address", "key or token")
+HOW = ("mask", "replace", "drop")
+MASKS = {
+    "e-mail address": "[EMAIL]", "phone number": "[PHONE]", "card number": "[CARD]", "IBAN": "[IBAN]", "IP address": "[IP]",
+    "key or token": "[KEY]",
+}  # fmt: skip
+EMAIL = re.compile(r"(?<![\w.+-])[\w+-][\w.+-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?![\w@])")
+KEY_SIGN = re.compile(
+    r"AKIA|ASIA|gh[pousr]_|github_pat_|sk-|xox[a-z]-|-----BEGIN|eyJ|AIza|hf_|glpat-|npm_|_live_|_test_"
+)
+SUSPECT = rf"@|{KEY_SIGN.pattern}|::|\d\.\d{{1,3}}\.\d|[0-9A-Fa-f]:[0-9A-Fa-f]{{1,4}}:|\d(?:[ ()./-]{{0,3}}\d){{6}}"
+KEY = re.compile(
+    r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|\Z)"
+    r"|(?<![A-Za-z0-9_])(?:(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}|glpat-[\w-]{20,64}"
+    r"|sk-(?:proj-|ant-|or-|svcacct-)?[A-Za-z0-9_-]{20,200}|[srp]k_(?:live|test)_[A-Za-z0-9]{16,128}|xox[abeoprs]-[A-Za-z0-9-]{10,250}"
+    r"|AIza[\w-]{35}|hf_[A-Za-z0-9]{30,64}|npm_[A-Za-z0-9]{36}|eyJ[\w-]{8,4000}\.eyJ[\w-]{8,4000}\.[\w-]{10,4000})(?![A-Za-z0-9_])",
+    re.DOTALL,
+)
+CARD = re.compile(r"(?<![\w.-])[2-6]\d{3}(?:[ -]?\d{2,6}){2,4}(?![\w-])")
+IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
+IP4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
+IP6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])")
+VERSION_BEFORE = re.compile(r"(?:\bversion|\bv|\brelease|\bsection|§)\s*$", re.IGNORECASE)
+PHONE = re.compile(r"(?<![\w.,@#/-])(?:\+|00|\()?\d[\d ()./-]{5,22}\d(?![\w-]|[.,]\d)")
+DATE = re.compile(r"(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}(?!\d)|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d(?!\d)")
+PHONE_WORD = re.compile(
+    r"\b(?:phone|tel|telephone|telefon|call|mobile|cell|fax|whatsapp|number is|dial|handy|reach \w+ (?:at|on))\b\W{0,12}(?:\w+\W{1,3}){0,2}$",
+    re.IGNORECASE,
+)
+NOT_PHONE_WORD = re.compile(
+    r"\b(?:isbn|issn|order|invoice|ticket|sku|id|ref|reference|doi|case|serial|part|rechnung|bestellung)\b[\w .:#-]{0,12}$",
+    re.IGNORECASE,
+)
+REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "IN", "AU", "NL", "BR", "CH", "AT", "JP")
+SHORTEST_NATIONAL = 9  # a date has eight digits
+IBAN_LENGTHS = (15, 34)
+
+
+class Detail(NamedTuple):
+    """`text[start:end]` is private, of `kind` (one of KINDS)."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def find(text: str, kinds: Sequence[str] = KINDS) -> list[Detail]:
+    """The private details of one text, in its order, none inside another (the first of KINDS that is longest wins)."""
+    found: list[Detail] = []
+    for kind in ("key or token", "e-mail address", "IBAN", "card number", "IP address", "phone number"):
+        for detail in _FINDERS[kind](text):
+            if all(detail.end <= other.start or detail.start >= other.end for other in found):
+                found.append(detail)
+    return sorted((detail for detail in found if detail.kind in kinds), key=lambda detail: detail.start)
+
+
+def find_batch(texts: Sequence[str], kinds: Sequence[str] = KINDS) -> list[list[Detail]]:
+    """`find` for each text; those without any sign of one are passed over."""
+    check_kinds(kinds)
+    suspect = _suspects(texts)
+    return [find(text, kinds) if suspect[at] else [] for at, text in enumerate(texts)]
+
+
+def flags_of(conversations: Sequence[Sequence[dict[str, Any]]]) -> list[list[str]]:
+    """For each conversation the kinds of private details in any of its messages, in the order of KINDS."""
+    flat = [message.get("content") or "" for messages in conversations for message in messages]
+    found = iter(find_batch(flat))
+    kinds = [{detail.kind for _ in messages for detail in next(found)} for messages in conversations]
+    return [[kind for kind in KINDS if kind in of_one] for of_one in kinds]
+
+
+def check_kinds(kinds: Sequence[str], how: str = "mask") -> None:
+    """Raises InputError that names every kind, and the manner, that is not known."""
+    mistakes = [f"there is no kind {kind!r}; there are {', '.join(KINDS)}" for kind in kinds if kind not in KINDS]
+    mistakes += ["no kind is chosen"] if not kinds else []
+    mistakes += [] if how in HOW else [f"there is no way {how!r}; there are {', '.join(HOW)}"]
+    if mistakes:
+        raise InputError("Private details cannot be removed like this", "; ".join(mistakes), "Correct it and run again")
+
+
+def _suspects(texts: Sequence[str]) -> list[bool]:
+    """Those with a sign of anything private; one linear pass (RE2) over all."""
+    import pyarrow
+    import pyarrow.compute
+
+    encoded = pyarrow.array([text.encode("utf-8", "replace") for text in texts], pyarrow.large_binary())
+    found: list[bool] = pyarrow.compute.match_substring_regex(encoded, SUSPECT).to_pylist()
+    return found
+
+
+def _emails(text: str) -> Iterator[Detail]:
+    if "@" in text:
+        for match in EMAIL.finditer(text):
+            if any(sign.isalpha() for sign in match[0].rsplit(".", 1)[1]):
+                yield Detail("e-mail address", *match.span())
+
+
+def _keys(text: str) -> Iterator[Detail]:
+    if KEY_SIGN.search(text):
+        for match in KEY.finditer(text):
+            if not match[0].startswith("sk-") or (
+                any(map(str.isdigit, match[0])) and any(map(str.isalpha, match[0][3:]))
+            ):
+                yield Detail("key or token", *match.span())
+
+
+def _ibans(text: str) -> Iterator[Detail]:
+    for match in IBAN.finditer(text):
+        for end in sorted(
+            {match.end(), *(match.start() + at for at, sign in enumerate(match[0]) if sign == " ")}, reverse=True
+        ):
+            if is_iban(text[match.start() : end]):
+                yield Detail("IBAN", match.start(), end)
+                break
+
+
+def _cards(text: str) -> Iterator[Detail]:
+    for match in CARD.finditer(text):
+        if is_card(match[0]):
+            yield Detail("card number", *match.span())
+
+
+def _addresses(text: str) -> Iterator[Detail]:
+    if text.count(".") > 2:
+        for match in IP4.finditer(text):
+            if _is_address(match[0]) and not VERSION_BEFORE.search(text, max(0, match.start() - 12), match.start()):
+                yield Detail("IP address", *match.span())
+    if text.count(":") > 1:
+        for match in IP6.finditer(text):
+            if len(match[0]) > 4 and ("::" in match[0] or match[0].count(":") == 7) and _is_address(match[0]):
+                yield Detail("IP address", *match.span())
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _phones(text: str) -> Iterator[Detail]:
+    for match in PHONE.finditer(text):
+        found = match[0]
+        start = match.start()
+        if found.count("(") < found.count(")"):
+            continue
+        if is_phone(found, text[max(0, start - 40) : start]):
+            yield Detail("phone number", start, match.end())
+
+
+def is_phone(found: str, before: str = "") -> bool:
+    """Whether `found` is a telephone number: with a country's code one of a possible length (phonenumbers), else one
+    that is valid in one of REGIONS, or a possible one after a word like "call". `before` is the text before it."""
+    import phonenumbers
+
+    digits = "".join(filter(str.isdigit, found))
+    if not 7 <= len(digits) <= 16 or DATE.match(found) or NOT_PHONE_WORD.search(before):
+        return False
+    is_international = found.startswith(("+", "00"))
+    invited = PHONE_WORD.search(before) is not None
+    if not is_international and len(digits) < SHORTEST_NATIONAL and not invited:
+        return False
+    if not is_international and digits == found and not (invited or found.startswith("0")):
+        return False  # a bare number is more often anything else
+    groups = re.findall(r"\d+", found)
+    if not invited and not is_international and len(groups) == 2 and groups[1].startswith("0"):
+        return False  # no subscriber's number begins with 0, a line number in a log does
+    for region in REGIONS if not is_international else ("DE",):
+        try:
+            number = phonenumbers.parse(found, region)
+        except phonenumbers.NumberParseException:
+            continue
+        if is_international or invited or found.startswith("("):
+            if phonenumbers.is_possible_number(number):
+                return True
+        elif phonenumbers.is_valid_number(number) and (found.startswith("0") or _is_grouped(found)):
+            return True
+    return False
+
+
+def _is_grouped(found: str) -> bool:
+    """At least three groups of two to five digits, and not the threes of a large number."""
+    groups = re.findall(r"\d+", found)
+    thousands = all(len(group) == 3 for group in groups[1:]) and " " in found and len(groups[0]) <= 3
+    return len(groups) > 2 and not thousands and all(1 < len(group) < 6 for group in groups)
+
+
+def is_card(text: str) -> bool:
+    """13 to 19 digits, of which the last is right (Luhn, ISO/IEC 7812-1), and not all the same."""
+    digits = [int(sign) for sign in text if sign.isdigit()]
+    if not 13 <= len(digits) <= 19 or len(set(digits)) < 2:
+        return False
+    doubled = [2 * digit - 9 * (digit > 4) for digit in digits[-2::-2]]
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def is_iban(text: str) -> bool:
+    """The right length and check digits (ISO 13616: the rearranged number leaves 1 modulo 97)."""
+    from stdnum import iban
+
+    plain = text.replace(" ", "")
+    return IBAN_LENGTHS[0] <= len(plain) <= IBAN_LENGTHS[1] and bool(iban.is_valid(plain))
+
+
+_FINDERS = {
+    "e-mail address": _emails,
+    "phone number": _phones,
+    "card number": _cards,
+    "IBAN": _ibans,
+    "IP address": _addresses,
+    "key or token": _keys,
+}
+
+
+def count(examples: pd.DataFrame, kinds: Sequence[str] = KINDS) -> dict[str, int]:
+    """How many details of each kind stand in the messages; every kind is named."""
+    flat = [message.get("content") or "" for messages in examples["messages"] for message in messages]
+    found = Counter(detail.kind for details in find_batch(flat, kinds) for detail in details)
+    return {kind: found[kind] for kind in kinds}
+
+
+def redact(
+    examples: pd.DataFrame, kinds: Sequence[str] = KINDS, how: str = "mask", seed: int = 0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(the examples without these details, id and reason of the rows left out).
+
+    "mask" writes [EMAIL] and the like; "replace" a made-up value of the same kind, the same for the same value in all
+    rows; "drop" leaves out the rows that have any. Raises InputError for a kind or a way that is not known.
+    """
+    check_kinds(kinds, how)
+    sizes = [len(messages) for messages in examples["messages"]]
+    flat = [message.get("content") or "" for messages in examples["messages"] for message in messages]
+    found = find_batch(flat, kinds)
+    row_of = np.repeat(np.arange(len(sizes)), sizes)
+    touched = sorted({int(row_of[at]) for at, details in enumerate(found) if details})
+    if how == "drop":
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
+        kinds_of = [
+            sorted({detail.kind for at in range(starts[row], starts[row + 1]) for detail in found[at]})
+            for row in touched
+        ]
+        dropped = pd.DataFrame(
+            {"id": examples["id"].to_numpy(object)[touched], "reason": [f"has {', '.join(names)}" for names in kinds_of]}, dtype="str"
+        )  # fmt: skip
+        gone = np.isin(np.arange(len(sizes)), touched)
+        return examples[~gone].reset_index(drop=True), dropped
+    write = _Replacements(seed) if how == "replace" else lambda kind, value: MASKS[kind]
+    texts = iter(
+        [_rewritten(text, details, write) if details else text for text, details in zip(flat, found, strict=True)]
+    )
+    conversations = [
+        [message | {"content": written} if (written := next(texts)) or message.get("content") else message for message in messages]
+        for messages in examples["messages"]
+    ]  # fmt: skip
+    redacted = examples.copy()
+    redacted["messages"] = pd.Series(conversations, examples.index, object)
+    gone_kinds = set(kinds) if how == "mask" else set()
+    redacted["flags"] = pd.Series(
+        [[flag for flag in flags if flag not in gone_kinds] for flags in examples["flags"]], examples.index, object
+    )
+    return redacted, pd.DataFrame({"id": [], "reason": []}, dtype="str")
+
+
+def _rewritten(text: str, details: list[Detail], write: Any) -> str:
+    parts, at = [], 0
+    for detail in details:
+        parts += [text[at : detail.start], write(detail.kind, text[detail.start : detail.end])]
+        at = detail.end
+    return "".join(parts) + text[at:]
+
+
+class _Replacements:
+    """Made-up values: drawn from the value itself and a seed, so that the same one is replaced alike in every part of
+    the data, and addresses, numbers and names that are set aside for examples where there are such."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __call__(self, kind: str, value: str) -> str:
+        plain = (
+            value.lower()
+            if kind == "e-mail address"
+            else re.sub(r"[\s()./-]", "", value)
+            if kind != "key or token"
+            else value
+        )
+        random = Random(hashlib.sha256(f"{self.seed}\x1f{kind}\x1f{plain}".encode()).digest())
+        return str(getattr(self, f"_{kind.split(' ')[0].replace('-', '').lower()}")(random, value))
+
+    def _email(self, random: Random, value: str) -> str:
+        name = "".join(random.choice(pair) for pair in ("bdfgklmnprst", "aeiou", "bdfgklmnprst", "aeiou", "lmnrst"))
+        return f"{name}.{random.randint(100, 9999)}@example.com"  # RFC 2606
+
+    def _phone(self, random: Random, value: str) -> str:
+        return f"+1 {random.randint(201, 989)} 555 01{random.randint(0, 99):02d}"  # 555-01xx is for fiction
+
+    def _card(self, random: Random, value: str) -> str:
+        digits = "4" + "".join(str(random.randint(0, 9)) for _ in range(14))
+        return next(digits + str(last) for last in range(10) if is_card(digits + str(last)))
+
+    def _iban(self, random: Random, value: str) -> str:
+        account = "".join(str(random.randint(0, 9)) for _ in range(18))
+        return f"DE{98 - int(account + '131400') % 97:02d}{account}"
+
+    def _ip(self, random: Random, value: str) -> str:
+        if ":" in value:
+            return f"2001:db8::{random.randrange(1, 0xFFFF):x}:{random.randrange(1, 0xFFFF):x}"  # RFC 3849
+        return f"{random.choice(('192.0.2', '198.51.100', '203.0.113'))}.{random.randint(1, 254)}"  # RFC 5737
+
+    def _key(self, random: Random, value: str) -> str:
+        return "sk-" + "".join(random.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(32))

@@ -1,0 +1,139 @@
+"""Near duplicates against a brute-force count of the Jaccard similarity; groups, and who stays."""
+
+import re
+from random import Random
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from studio import InputError
+from studio.data import near_duplicates, splitting
+from studio.data.near_duplicates import Pairs
+from studio.data.words import grams, words
+
+VOCABULARY = [f"{first}{second}" for first in "ba di ko lu me no pi ra".split() for second in "st nk rm lt s d".split()]
+
+
+def triples(text: str, run: int = 3) -> set[tuple[str, ...]]:
+    found = re.findall(r"\w+", text.lower())
+    return set(zip(*(found[at:] for at in range(run)), strict=False)) or {(word,) for word in found}
+
+
+def oracle(texts: list[str], threshold: float, run: int = 3) -> dict[tuple[int, int], float]:
+    sets = [triples(text, run) for text in texts]
+    found = {}
+    for first in range(len(texts)):
+        for second in range(first + 1, len(texts)):
+            union = sets[first] | sets[second]
+            share = len(sets[first] & sets[second]) / len(union) if union else 0.0
+            if share >= threshold:
+                found[first, second] = share
+    return found
+
+
+def edited(random: Random, text: str) -> str:
+    parts = text.split()
+    for _ in range(random.randrange(6)):
+        at = random.randrange(len(parts))
+        parts[at : at + random.randrange(2)] = [random.choice(VOCABULARY)]
+    return random.choice([" ", "  ", ", "]).join(parts).capitalize()
+
+
+@pytest.mark.parametrize(("threshold", "run"), [(0.5, 3), (0.7, 3), (0.8, 3), (0.8, 1), (0.9, 5), (1.0, 2)])
+def test_as_by_counting(threshold: float, run: int) -> None:
+    random = Random(int(threshold * 10) + run)
+    texts = [" ".join(random.choices(VOCABULARY, k=random.randint(2, 60))) for _ in range(250)]
+    texts += [edited(random, random.choice(texts)) for _ in range(200)]
+    texts = list(dict.fromkeys(texts))
+    found = near_duplicates.pairs(texts, threshold, run)
+    seen = {(int(first), int(second)): value for first, second, value in zip(*found, strict=True)}
+    true = oracle(texts, threshold, run)
+    assert not set(seen) - set(true)
+    assert len(seen) >= 0.99 * len(true)
+    assert all(value == pytest.approx(true[pair]) for pair, value in seen.items())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text(alphabet="abC äß你。1_-“ \n\0"), max_size=6))
+def test_words_are_those_of_the_text(texts: list[str]) -> None:
+    found = words(texts)
+    wanted = [re.findall(r"[a-zäß1_]+|你", text.lower()) for text in texts]
+    assert np.diff(found.starts).tolist() == [len(of_text) for of_text in wanted]
+    flat = [word for of_text in wanted for word in of_text]
+    assert found.lengths.tolist() == [len(word.encode()) for word in flat]
+    assert len(set(zip(flat, found.hashes.tolist(), strict=True))) == len(set(flat)) == len(set(found.hashes.tolist()))
+    assert len(grams(found, 2).hashes) == sum(max(0, len(of_text) - 1) for of_text in wanted)
+
+
+def test_a_template_does_not_make_rows_the_same() -> None:
+    template = "Classify the mood of the following review as good or bad and give nothing but the label itself please: "
+    texts = [template + f"the {first} was {second}" for first in VOCABULARY[:10] for second in VOCABULARY[10:20]]
+    assert len(near_duplicates.pairs(texts).first) == 0
+    assert len(near_duplicates.pairs([*texts, texts[3].upper()]).first) == 1
+
+
+def table(texts: list[str], scores: list[float]) -> pd.DataFrame:
+    rows = [[{"role": "system", "content": "x"}, {"role": "user", "content": text}] for text in texts]
+    return pd.DataFrame({"id": [f"r{at}" for at in range(len(texts))], "messages": rows, "quality": scores})
+
+
+def test_groups_keep_the_best_then_the_first() -> None:
+    base = " ".join(VOCABULARY[:30])
+    examples = table([base, "something else", base + " more", base + " again", base.upper()], [0.5, 0.9, 0.8, 0.8, 0.1])
+    texts = [near_duplicates.text(messages) for messages in examples["messages"]]
+    groups = near_duplicates.groups(examples, near_duplicates.pairs(texts))
+    assert groups["id"].tolist() == ["r0", "r2", "r3", "r4"] and groups["group"].tolist() == [1] * 4
+    assert groups.set_index("id")["keep"].to_dict() == {"r0": False, "r2": True, "r3": False, "r4": False}
+    assert set(groups["instead"]) == {"r2"}
+    assert groups.set_index("id").loc["r0", "similarity"] == pytest.approx(28 / 29)
+
+
+def test_a_chain_does_not_lose_its_far_end() -> None:
+    chain = Pairs(np.array([0, 1]), np.array([1, 2]), np.array([0.9, 0.9]))
+    instead, _ = near_duplicates.keepers(np.array([1.0, 0.5, 0.7]), chain)
+    assert instead.tolist() == [0, 0, 2]
+
+
+def test_of_many_copies_one_is_kept_whichever_is_best() -> None:
+    base = " ".join(VOCABULARY[:30])
+    examples = table([base, base, base.title(), base + " more", base, base.upper()], [0.5, 0.9, 0.7, 0.6, 0.9, 0.1])
+    found = near_duplicates.pairs([near_duplicates.text(messages) for messages in examples["messages"]])
+    scores = examples["quality"].to_numpy()
+    assert near_duplicates.keepers(scores, found)[0].tolist() == [1] * 6
+    gone = near_duplicates.keepers(scores, found, np.array([False, False, True, True, True, True]))
+    assert gone[0].tolist() == [0, 1, 4, 4, 4, 4]
+
+
+def test_nothing_and_no_words() -> None:
+    for texts in ([], ["", ""], ["...", "!!", ""], ["one"]):
+        found = near_duplicates.pairs(texts)
+        assert all(texts[first] == texts[second] for first, second in zip(found.first, found.second, strict=True))
+
+
+def test_all_mistakes_at_once() -> None:
+    with pytest.raises(InputError, match="threshold of 0.*runs of 0"):
+        near_duplicates.pairs(["a"], 0, 0)
+
+
+def test_a_split_never_separates_a_group() -> None:
+    random = Random(3)
+    texts = [" ".join(random.choices(VOCABULARY, k=30)) for _ in range(100)]
+    texts += [text + " " + random.choice(VOCABULARY) for text in texts[:60]]
+    examples = table(texts, [1.0] * len(texts))
+    found = near_duplicates.pairs([near_duplicates.text(messages) for messages in examples["messages"]])
+    for seed in range(5):
+        train, test = splitting.split(examples, 0.2, seed, found)
+        assert len(train) + len(test) == len(examples) and 0.1 < len(test) / len(examples) < 0.3
+        groups = dict(zip(examples["id"], splitting.together(examples, found), strict=True))
+        assert not {groups[row_id] for row_id in train["id"]} & {groups[row_id] for row_id in test["id"]}
+
+
+def test_a_group_larger_than_the_test_part_is_for_training() -> None:
+    base = " ".join(VOCABULARY[:30])
+    examples = table([base + f" {word}" for word in VOCABULARY[:12]] + ["a b c d", "e f g h", "i j k l"], [1.0] * 15)
+    found = near_duplicates.pairs([near_duplicates.text(messages) for messages in examples["messages"]])
+    _, test = splitting.split(examples, 0.2, 1, found)
+    assert 0 < len(test) <= 3

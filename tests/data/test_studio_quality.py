@@ -1,0 +1,114 @@
+"""The preset "studio", answer by answer; and the same columns whoever calls it."""
+
+from typing import Any
+
+import pytest
+
+from studio.data import quality, repetition, studio_quality
+from studio.data.measures import Measures
+from tests.data.planted import planted
+
+PROSE = "The kettle stands in the lobby. Nobody moved it since Monday."
+NUMBERS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
+)
+
+
+def scored(answer: str, prompt: str = "What of the kettle?") -> tuple[float, list[str], list[str]]:
+    columns = studio_quality.score_batch([prompt], [answer])
+    return columns["quality"][0], columns["reasons"][0], columns["flags"][0]
+
+
+@pytest.mark.parametrize("answer", [
+    "billing", "No", "42", "3.14", "B)", "unknown", '{"team": "billing"}', "[1, 2, 3]", "[]", PROSE, "Best Western at the pier",
+    "I call all tall people, whatever is true or false.", "He said “never (ever) [again]” :-)", "a) the pier\nb) the lobby", "The screen is 27\" wide.",
+    "x lies in [0, 1).", "Wait... it works now.", "See https://example.org/a_(b", "1. Boil the water\n2. Add the tea\n3. Wait for two minutes",
+    "# Plan\n\nGo there first. Then rest.\n\n| a | b |\n|---|---|\n| 1 | 2 |", "```python\nprint('(')\n```", "```python\n>>> 1 +\n```",
+    "Run `f(` to open it.", "[1] See the first source.", "Dr. Smith", "Use `{{ answer }}` in the template.", "Er sagte „nein“ und ging.", "是的，可以。",
+    "Add the task to your to-do list.", "He whispered: ‘I know.’", "SELECT * FROM rooms", "As an example, take the pier.", "Sorry for the wait! It is open.",
+])  # fmt: skip
+def test_good_answers_keep_the_full_score(answer: str) -> None:
+    assert scored(answer) == (1.0, [], [])
+
+
+@pytest.mark.parametrize(("answer", "reason", "flag"), [
+    ("", "empty", "empty"), ("N/A", "empty", "empty"), ("TODO: ask Ana", "fill in", "TODO"), ("The fee is [insert amount] euros.", "fill in", "TODO"),
+    ("Lorem ipsum dolor sit amet.", "fill in", "TODO"), ('{"a": 1,}', "JSON", "broken JSON"), ("{'a': 1}", "JSON", "broken JSON"),
+    ("Here:\n```json\n{a: 1}\n```", "JSON", "broken JSON"), ("Here:\n```python\ndef f(:\n    pass\n```", "Python", "broken code"),
+    ("The kettle stands in the", "middle", "truncated"), (PROSE + " It was bought by", "middle", "truncated"), ("It stands in the lobby and...", "middle", "truncated"),
+    ('{"a": [1, 2', "middle", "truncated"), ("```python\nprint(1)", "middle", "truncated"), ("First we go to the pier,", "middle", "truncated"),
+    ("I'm sorry, but I can't help with that.", "refuses", "refusal"), ("As an AI language model, I have no kettle.", "refuses", "refusal"),
+    ("I cannot assist with this request.", "refuses", "refusal"), ("It costs (about 3 euros.", "close", ""), ("He said “yes and left.", "close", ""),
+    ('He said "yes and left.', "close", ""), ("I'm not sure, maybe in the lobby.", "not sure", ""), ("The cafÃ© is open.", "broken char", "broken characters"),
+])  # fmt: skip
+def test_each_penalty_has_its_name(answer: str, reason: str, flag: str) -> None:
+    score, reasons, flags = scored(answer)
+    assert any(reason in words for words in reasons), reasons
+    assert score < 1 and (not flag or flag in flags)
+
+
+def test_a_copied_question_and_another_language() -> None:
+    question = "Where does the kettle stand in this house?"
+    assert "copied question" in scored(question, question)[2]
+    german = "Der Kessel steht in der Halle und ist nicht für die Küche, weil wir ihn mit dem Ofen brauchen."
+    english = "Tell me where the kettle of the house is and what we do with it in the winter."
+    assert "other language" in scored(german, english)[2]
+    assert scored(german, "Translate to German: " + english)[2] == []
+    assert scored(german, "Bitte sag mir, wo der Kessel ist und was wir mit ihm in der Küche machen.")[2] == []
+    assert "other language" in scored("Чайник стоит в холле, его никто не трогал.", english)[2]
+
+
+def test_repetition_by_the_published_thresholds() -> None:
+    loop = "and then the van came back to the house with the box " * 12
+    assert scored(loop + ".")[0] == pytest.approx(0.6)
+    assert "repetition" in scored(loop + ".")[2]
+    once = " ".join(f"{first} {second}" for first in NUMBERS[:9] for second in NUMBERS[8:])
+    assert repetition.measure(once, repetition.PRESETS["data-juicer"]) == []
+    lines = "\n".join(
+        ["The kettle is in the lobby of the house."] * 4
+        + [f"{word} chairs stand here now and wait." for word in NUMBERS[:6]]
+    )
+    assert any("lines" in words for words in repetition.measure(lines, repetition.PRESETS["gopher"]))
+    assert repetition.measure("no " * 49, repetition.PRESETS["gopher"]) == []
+
+
+def test_what_the_quick_look_passes_over_is_under_every_threshold() -> None:
+    answers = [messages[-1]["content"] for messages in planted("second").examples["messages"]]
+    answers += [" ".join(answers[at : at + 4]) for at in range(0, 400, 4)]
+    passed = set(range(len(answers))) - set(repetition.suspects(answers))
+    for limits in repetition.PRESETS.values():
+        assert not [at for at in passed if repetition.measure(answers[at], limits)]
+
+
+def test_words_not_substrings() -> None:
+    assert quality.score("We call all of them, none is missing, as the wall is tall enough for a note.").reasons
+    assert scored("We call all of them, none is missing, as the wall is tall enough for a note.")[0] == 1.0
+
+
+def test_a_score_that_the_row_brought_stays() -> None:
+    examples = planted("second").examples.head(20).copy()
+    examples["quality"] = [0.25] * 10 + [float("nan")] * 10
+    made = Measures(quality.score_dataset(examples)).scores("studio")
+    assert (made["quality"][:10] == 0.25).all() and made["reasons"][0] == [quality.BROUGHT]
+    assert (made["quality"][10:] > 0.25).all()
+
+
+def test_the_same_under_map_with_two_processes_and_over_a_stream() -> None:
+    import datasets
+
+    examples = planted("second").examples
+    rows = {"messages": [list(messages) for messages in examples["messages"]]}
+    plain: dict[str, list[Any]] = studio_quality.score_messages(rows)
+    table = datasets.Dataset.from_dict(rows)
+    value = {"float64": datasets.Value("float64"), "string": datasets.Value("string")}
+    made = {
+        name: datasets.List(value[kind[0]]) if isinstance(kind, list) else value[kind]
+        for name, kind in studio_quality.FEATURES.items()
+    }
+    features = datasets.Features(table.features | made)
+    mapped = table.map(studio_quality.score_messages, batched=True, batch_size=100, num_proc=2, features=features)
+    stream = table.to_iterable_dataset()
+    streamed = list(stream.map(studio_quality.score_messages, batched=True, batch_size=37, features=features))
+    for column, values in plain.items():
+        assert list(mapped[column]) == values
+        assert [row[column] for row in streamed] == values
