@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 
 from studio import Project, Recipe
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TOPICS = ["login", "parcel", "invoice", "refund"]
 
 
@@ -25,7 +26,7 @@ def tickets(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def made(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Project:
     """What a user does on the page; a training taken out of the queue and a load that failed are no part of it."""
     home = tmp_path_factory.mktemp("home")
     project = Project.open("steps", home=home)
