@@ -99,6 +99,29 @@ def end_token_ids(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
     return sorted(ends)
 
 
+def for_template(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The messages as chat templates read them: tool calls, which are kept as JSON text, with arguments as objects."""
+    if not any("tool_calls" in message for message in messages):
+        return list(messages)
+    return [
+        {**message, "tool_calls": [_with_arguments(call) for call in json.loads(message["tool_calls"])]}
+        if "tool_calls" in message
+        else dict(message)
+        for message in messages
+    ]
+
+
+def _with_arguments(call: dict[str, Any]) -> dict[str, Any]:
+    function = call.get("function")
+    if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
+        return call
+    try:
+        arguments = json.loads(function["arguments"])
+    except ValueError:
+        return call
+    return {**call, "function": {**function, "arguments": arguments}}
+
+
 def split_answer(messages: Sequence[Message]) -> tuple[list[Message], str]:
     """The messages before the last answer, and that answer. Raises InputError when the last message is no answer."""
     if not messages or messages[-1]["role"] != "assistant":
@@ -116,7 +139,7 @@ def _rendered_with_answers(
         from transformers.utils.chat_template_utils import render_jinja_template
 
         texts, spans = render_jinja_template(
-            conversations=[messages],
+            conversations=[for_template(messages)],
             chat_template=template,
             return_assistant_tokens_mask=True,
             **tokenizer.special_tokens_map,
@@ -188,7 +211,8 @@ def _render(tokenizer: "PreTrainedTokenizerBase", messages: list[Message], add_g
 
 
 def _apply(tokenizer: "PreTrainedTokenizerBase", messages: list[Message], add_generation_prompt: bool) -> str:
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=add_generation_prompt))
+    given = for_template(messages)
+    return str(tokenizer.apply_chat_template(given, tokenize=False, add_generation_prompt=add_generation_prompt))
 
 
 class TokenCounter:
@@ -246,7 +270,8 @@ class TokenCounter:
             folded = whole
         for candidate in (whole, folded):
             try:
-                return str(self._template.render(messages=candidate, add_generation_prompt=False, **self._special))
+                given = for_template(candidate)
+                return str(self._template.render(messages=given, add_generation_prompt=False, **self._special))
             except TemplateError:
                 continue
         return "\n\n".join(f"### {message['role']}:\n{message['content']}" for message in whole)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.chat import Message, TokenCounter, template_of
+from studio.chat import Message, TokenCounter, for_template, template_of
 from studio.errors import InputError
 
 BEGINS, ENDS = "\ue000", "\ue001"
@@ -76,7 +76,10 @@ class TokenViewer:
         problem = ""
         for candidate in (messages, folded):
             try:
-                values: dict[str, Any] = {"messages": candidate, "add_generation_prompt": add_generation_prompt}
+                values: dict[str, Any] = {
+                    "messages": for_template(candidate),
+                    "add_generation_prompt": add_generation_prompt,
+                }
                 return str(self._marked.render(**values, **self._special))
             except TemplateError as error:
                 problem = str(error)

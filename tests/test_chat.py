@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -134,3 +135,14 @@ def test_the_last_answer_is_split_off() -> None:
     assert asked == CONVERSATION[:4] and expected == "Fine.\n"
     with pytest.raises(InputError, match="it ends with user"):
         chat.split_answer(CONVERSATION[:4])
+
+
+def test_templates_get_tool_calls_as_objects() -> None:
+    call = {"type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    messages = [
+        {"role": "user", "content": "Add."},
+        {"role": "assistant", "content": "", "tool_calls": json.dumps([call])},
+    ]
+    given = chat.for_template(messages)
+    assert given[1]["tool_calls"][0]["function"] == {"name": "add", "arguments": {"a": 1}}
+    assert chat.for_template(messages[:1]) == messages[:1]
