@@ -10,9 +10,10 @@ import pandas as pd
 from studio.data import near_duplicates
 from studio.data import words as word_hashes
 from studio.data.near_duplicates import text
-from studio.data.words import Array
+from studio.data.words import Array, Grams
 
 RUN = 13  # Brown et al. 2020, Language Models are Few-Shot Learners, appendix C
+HALF = 7
 SAME, QUESTION, NEAR, OVERLAP = "same", "same question", "near duplicate", "13 words in a row"
 KINDS = (SAME, QUESTION, NEAR, OVERLAP)
 COLUMNS = ["part", "train_id", "id", "kind", "similarity"]
@@ -111,24 +112,36 @@ def _near(learned: list[str], asked: list[str], threshold: float) -> list[tuple[
 
 def _overlap(learned: list[str], asked: list[str]) -> list[tuple[int, int, float]]:
     """(training row, row, share) for each row that shares a run of 13 words, with the training row that shares most.
-    Runs that a tenth of the training rows have are their template and don't count."""
-    common = near_duplicates.template(learned, RUN) if learned else np.zeros(0, np.uint64)
-    of_asked = near_duplicates.sets(asked, RUN, common, whole=False)
-    if not len(of_asked.hashes):
+    A run of which half belongs to the training rows' template doesn't count."""
+    if not learned:
         return []
-    order = np.argsort(of_asked.hashes, kind="stable")
-    hashes, rows = of_asked.hashes[order], of_asked.rows[order]
-    shared: list[Array] = []
+    common = near_duplicates.template(learned, HALF)
+    asked_parts = [(begin, _long_runs(part, common)) for begin, part in word_hashes.chunks(asked)]
+    hashes = np.concatenate([np.zeros(0, np.uint64), *(part.hashes for _, part in asked_parts)])
+    rows = np.concatenate([np.zeros(0, np.int64), *(part.rows + begin for begin, part in asked_parts)])
+    sizes = np.bincount(rows, minlength=len(asked))
+    order = np.argsort(hashes, kind="stable")
+    hashes, rows = hashes[order], rows[order]
+    shared = [np.zeros((0, 2), np.int64)]
     for begin, part in word_hashes.chunks(learned):
-        found = near_duplicates.sets(part, RUN, common, whole=False)
+        found = _long_runs(part, common)
         low, high = np.searchsorted(hashes, found.hashes), np.searchsorted(hashes, found.hashes, "right")
         counts = high - low
         inside = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         shared.append(np.column_stack([rows[np.repeat(low, counts) + inside], np.repeat(found.rows + begin, counts)]))
-    pairs, hits = np.unique(np.concatenate(shared) if shared else np.zeros((0, 2), int), axis=0, return_counts=True)
+    pairs, hits = np.unique(np.concatenate(shared), axis=0, return_counts=True)
     best = np.lexsort((pairs[:, 1], -hits, pairs[:, 0]))
-    first = np.unique(pairs[best, 0], return_index=True)[1]
-    sizes = np.bincount(of_asked.rows, minlength=len(asked))
-    return [
-        (int(pairs[at, 1]), int(pairs[at, 0]), float(hits[at] / sizes[pairs[at, 0]])) for at in best[first].tolist()
-    ]
+    first = best[np.unique(pairs[best, 0], return_index=True)[1]].tolist()
+    return [(int(pairs[at, 1]), int(pairs[at, 0]), float(hits[at] / sizes[pairs[at, 0]])) for at in first]
+
+
+def _long_runs(texts: Sequence[str], common: Array) -> Grams:
+    """The different runs of 13 words of each text of a chunk that neither begin nor end with a run of the template."""
+    found = word_hashes.words(texts)
+    long, half = word_hashes.grams(found, RUN), word_hashes.grams(found, HALF)
+    if len(common) and len(long.hashes):
+        is_template = np.zeros(len(found.hashes), bool)
+        is_template[half.first] = near_duplicates.contains(common, half.hashes)
+        own = ~(is_template[long.first] | is_template[long.first + RUN - HALF])
+        long = Grams(long.hashes[own], long.rows[own], long.first[own])
+    return near_duplicates.distinct(long)

@@ -79,13 +79,13 @@ def template(texts: Sequence[str], run: int) -> Array:
     return hashes[counts > limit]
 
 
-def runs(texts: Sequence[str], run: int, common: Array, whole: bool = True) -> Grams:
-    """The runs of one chunk of texts without the `common` ones. With `whole` a text shorter than a run gives its words,
-    and one of common runs alone gives them all."""
+def runs(texts: Sequence[str], run: int, common: Array) -> Grams:
+    """The runs of one chunk of texts without the `common` ones; a text shorter than a run gives its words, and one of
+    common runs alone gives them all."""
     found = word_hashes.words(texts)
     grams = word_hashes.grams(found, run)
     short = np.diff(found.starts) < run
-    if whole and short.any():
+    if short.any():
         single = word_hashes.grams(found, 1)
         of_short = short[single.rows]
         order = np.argsort(rows := np.concatenate([grams.rows, single.rows[of_short]]), kind="stable")
@@ -95,8 +95,7 @@ def runs(texts: Sequence[str], run: int, common: Array, whole: bool = True) -> G
     if not len(common) or not len(grams.hashes):
         return grams
     own = ~contains(common, grams.hashes)
-    if whole:
-        own |= np.bincount(grams.rows[own], minlength=len(texts))[grams.rows] == 0
+    own |= np.bincount(grams.rows[own], minlength=len(texts))[grams.rows] == 0
     return Grams(grams.hashes[own], grams.rows[own], grams.first[own])
 
 
@@ -151,19 +150,21 @@ def _sharing(keys: Array, present: Array) -> Array:
     return np.column_stack([both >> 32, both & 0xFFFFFFFF])
 
 
-def sets(texts: Sequence[str], run: int, common: Array, whole: bool = True) -> Grams:
-    """The different runs of each text, sorted within each; with `whole` as `runs` does it, else the long ones alone."""
-    all_hashes, all_rows = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
-    for begin, part in word_hashes.chunks(texts):
-        found = runs(part, run, common, whole)
-        order = np.lexsort((found.hashes, found.rows))
-        hashes, rows = found.hashes[order], found.rows[order]
-        new = np.ones(len(rows), bool)
-        new[1:] = (hashes[1:] != hashes[:-1]) | (rows[1:] != rows[:-1])
-        all_hashes.append(hashes[new])
-        all_rows.append(rows[new] + begin)
-    rows = np.concatenate(all_rows)
-    return Grams(np.concatenate(all_hashes), rows, rows)
+def distinct(found: Grams) -> Grams:
+    """The different hashes of each text, sorted within each; the first words are left out."""
+    order = np.lexsort((found.hashes, found.rows))
+    hashes, rows = found.hashes[order], found.rows[order]
+    new = np.ones(len(rows), bool)
+    new[1:] = (hashes[1:] != hashes[:-1]) | (rows[1:] != rows[:-1])
+    return Grams(hashes[new], rows[new], np.zeros(0, np.int64))
+
+
+def sets(texts: Sequence[str], run: int, common: Array) -> Grams:
+    """The different runs of each text, sorted within each."""
+    parts = [(begin, distinct(runs(part, run, common))) for begin, part in word_hashes.chunks(texts)]
+    hashes = np.concatenate([np.zeros(0, np.uint64), *(part.hashes for _, part in parts)])
+    rows = np.concatenate([np.zeros(0, np.int64), *(part.rows + begin for begin, part in parts)])
+    return Grams(hashes, rows, np.zeros(0, np.int64))
 
 
 def _confirmed(texts: Sequence[str], candidates: Array, threshold: float, run: int, common: Array) -> Pairs:

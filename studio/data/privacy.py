@@ -31,7 +31,7 @@ KEY = re.compile(
     r"|AIza[\w-]{35}|hf_[A-Za-z0-9]{30,64}|npm_[A-Za-z0-9]{36}|eyJ[\w-]{8,4000}\.eyJ[\w-]{8,4000}\.[\w-]{10,4000})(?![A-Za-z0-9_])",
     re.DOTALL,
 )
-CARD = re.compile(r"(?<![\w.-])[2-6]\d{3}(?:[ -]?\d{2,6}){2,4}(?![\w-])")
+CARD = re.compile(r"(?<![A-Z]{2}\d\d )(?<![\w.-])[2-6]\d{3}(?:[ -]?\d{2,6}){2,4}(?![\w-])")
 IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
 IP4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 IP6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])")
@@ -156,10 +156,9 @@ def _is_address(text: str) -> bool:
 
 def _phones(text: str) -> Iterator[Detail]:
     for match in PHONE.finditer(text):
-        found = match[0]
-        start = match.start()
-        if found.count("(") < found.count(")"):
-            continue
+        opened = match[0].count("(") > match[0].count(")")  # a bracket around the whole number
+        start = match.start() + opened
+        found = match[0][opened:]
         if is_phone(found, text[max(0, start - 40) : start]):
             yield Detail("phone number", start, match.end())
 
@@ -170,7 +169,12 @@ def is_phone(found: str, before: str = "") -> bool:
     import phonenumbers
 
     digits = "".join(filter(str.isdigit, found))
-    if not 7 <= len(digits) <= 16 or DATE.match(found) or NOT_PHONE_WORD.search(before):
+    if (
+        not 7 <= len(digits.removeprefix("00")) <= 15
+        or len(set(digits)) < 2
+        or DATE.match(found)
+        or NOT_PHONE_WORD.search(before)
+    ):
         return False
     is_international = found.startswith(("+", "00"))
     invited = PHONE_WORD.search(before) is not None

@@ -29,7 +29,7 @@ def test_the_tour(page: Page, home: Path) -> None:
     state_of(page, "data-filter", "1,120")
     opened(page, "data-split", "data-split-run")
     press(page, "data-split-run")
-    state_of(page, "data-split", "1,008")
+    state_of(page, "data-split", "1,009")
 
     tab(page, "2 Decide")
     press(page, "decide-run")

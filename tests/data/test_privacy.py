@@ -1,0 +1,104 @@
+"""What counts as private, what does not, and what is written in its place."""
+
+import ipaddress
+
+import pandas as pd
+import phonenumbers
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stdnum import iban
+
+from studio import InputError
+from studio.data import privacy
+
+TOKEN = "ghp_" + "a1B2" * 9
+WEB_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"
+BLOCK = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\nabc=\n-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(("kind", "value"), [
+    ("e-mail address", "ana.lee+x@mail.example.co.uk"), ("e-mail address", "ANA@EXAMPLE.ORG"), ("phone number", "+49 30 901820"),
+    ("phone number", "(212) 555-0187"), ("phone number", "+1-202-555-0143"), ("phone number", "07911 123456"), ("phone number", "0049 30 9018 200"),
+    ("card number", "4111 1111 1111 1111"), ("card number", "5500-0000-0000-0004"), ("card number", "378282246310005"),
+    ("IBAN", "DE89 3704 0044 0532 0130 00"), ("IBAN", "GB82WEST12345698765432"), ("IBAN", "MT84MALT011000012345MTLCAST001S"),
+    ("IP address", "192.168.0.17"), ("IP address", "2001:db8::8a2e:370:7334"), ("key or token", "AKIAIOSFODNN7EXAMPLE"), ("key or token", TOKEN),
+    ("key or token", "sk-proj-a1b2c3d4e5f6g7h8i9j0k1l2"), ("key or token", "xoxb-123456789012-abcdefABCDEF"), ("key or token", BLOCK), ("key or token", WEB_TOKEN),
+])  # fmt: skip
+@pytest.mark.parametrize("around", ["{}", "It is {}.", "({}), as said", "one\n{}\ntwo", "“{}”"])
+def test_found_with_its_place(kind: str, value: str, around: str) -> None:
+    text = around.format(value)
+    assert [(detail.kind, text[detail.start : detail.end]) for detail in privacy.find(text)] == [(kind, value)]
+    assert privacy.find_batch([text, "nothing"]) == [privacy.find(text), []]
+
+
+@pytest.mark.parametrize("text", [
+    "On 2024-03-18 and 18.03.2024 at 10:30:45.", "ISBN 978-3-16-148410-0", "It took 12 345 678 steps.", "1,250,000 euros", "Version 2.10.3.1 is out.",
+    "4111 1111 1111 1112", "DE89 3704 0044 0532 0130 01", "999.1.2.300", "std::vector<int>", "Follow @hotel there", "task-based", "sk-learn is a nice library to use",
+    "pi is 3.14159265358979", "order 1234567890", "0000 0000 0000 0000", "a@b", "Section 1.2.3.4 says so",
+])  # fmt: skip
+def test_not_private(text: str) -> None:
+    assert privacy.find(text) == []
+
+
+def rows(*conversations: list[str]) -> pd.DataFrame:
+    messages = [[{"role": "user", "content": text} for text in texts] for texts in conversations]
+    return pd.DataFrame(
+        {"id": [f"r{at}" for at in range(len(messages))], "messages": messages, "flags": [[] for _ in messages]}
+    )
+
+
+def texts_of(examples: pd.DataFrame) -> list[str]:
+    return [message["content"] for messages in examples["messages"] for message in messages]
+
+
+def test_a_mask_names_the_kind() -> None:
+    examples = rows(["Mail ana@example.org or call +49 30 901820.", "From 10.0.0.1"], ["clean"])
+    assert privacy.count(examples)["phone number"] == 1
+    masked, dropped = privacy.redact(examples)
+    assert texts_of(masked) == ["Mail [EMAIL] or call [PHONE].", "From [IP]", "clean"]
+    assert len(dropped) == 0 and set(privacy.count(masked).values()) == {0}
+    assert texts_of(examples)[0].startswith("Mail ana")
+    assert texts_of(privacy.redact(examples, ["phone number"])[0])[0] == "Mail ana@example.org or call [PHONE]."
+
+
+def test_the_same_value_gets_the_same_made_up_one() -> None:
+    examples = rows(
+        ["ana@example.org, +49 30 901820", "ANA@example.org and ben@example.org"], ["+49 (30) 90-1820", "4111 1111 1111 1111 DE89 3704 0044 0532 0130 00 10.0.0.1 2001:db8::1 " + TOKEN],
+    )  # fmt: skip
+    made, _ = privacy.redact(examples, how="replace", seed=3)
+    first, second, third, fourth = texts_of(made)
+    mail, phone = first.split(", ")
+    assert second.startswith(mail) and second.split(" and ")[1] != mail and third == phone
+    assert phonenumbers.is_possible_number(phonenumbers.parse(phone))
+    assert not {"ana", "901820", "4111", "3704"} & set(" ".join(texts_of(made)).replace("@", " ").split())
+    assert privacy.count(made) == privacy.count(examples)
+    again, _ = privacy.redact(examples, how="replace", seed=3)
+    assert texts_of(again) == texts_of(made) != texts_of(privacy.redact(examples, how="replace", seed=4)[0])
+    card, rest = fourth[:16], fourth[17:].split()
+    assert (
+        privacy.is_card(card)
+        and iban.is_valid(rest[0])
+        and [ipaddress.ip_address(one).version for one in rest[1:3]] == [4, 6]
+    )
+
+
+def test_rows_are_dropped_with_their_reason() -> None:
+    kept, dropped = privacy.redact(rows(["ana@example.org 10.0.0.1"], ["fine"], ["fine", "x@example.com"]), how="drop")
+    assert kept["id"].tolist() == ["r1"]
+    assert dropped["reason"].tolist() == ["has IP address, e-mail address", "has e-mail address"]
+
+
+def test_all_mistakes_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        privacy.redact(rows(["a"]), kinds=["shoe size"], how="burn")
+    assert "shoe size" in caught.value.found and "burn" in caught.value.found
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="0123456789 +-().:/@aA_DE\n—é", max_size=60))
+def test_a_quick_look_never_hides_a_detail(text: str) -> None:
+    found = privacy.find(text)
+    assert privacy.find_batch([text]) == [found]
+    assert all(0 <= detail.start < detail.end <= len(text) for detail in found)
+    assert all(first.end <= second.start for first, second in zip(found, found[1:], strict=False))
