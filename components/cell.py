@@ -4,7 +4,8 @@ elem_ids, for tests in a browser. TAB-CELL is the cell itself (a fold: its title
 TAB-CELL-message its error, TAB-CELL-code the Python of its step.
   header   project-name  machine  card  card-stop  notebook-export  notebook-file
   tabs     tab-data  tab-decide  tab-train  tab-compare  tab-export
-  1 data   data-load: data-load-sample data-load-file data-load-run data-load-name data-load-path data-load-result
+  1 data   data-load: data-load-sample data-load-file data-load-run data-load-preview data-load-question
+             data-load-answer data-load-name data-load-path data-load-pasted data-load-system data-load-result
            data-look: data-look-dataset data-look-summary data-look-scores data-look-tokens data-look-show data-look-previous
              data-look-page data-look-next data-look-table data-look-example data-look-length data-look-tokens-view
              data-look-labels data-look-topics data-look-topic-words data-look-problems data-look-problems-file
@@ -16,7 +17,7 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
            data-steps: data-steps-dataset data-steps-list data-steps-kept data-steps-run data-steps-other data-steps-compare
              data-steps-difference
            data-split: data-split-dataset data-split-share data-split-seed data-split-run data-split-result
-           data-copy: data-copy-dataset data-copy-run data-copy-file
+           data-copy: data-copy-dataset data-copy-form data-copy-run data-copy-file
   2 decide decide-case: decide-dataset decide-examples decide-consistency decide-specificity decide-calls decide-latency
              decide-run decide-verdict;  decide-cost: decide-cost-chart decide-cost-table
   3 train  train-model: train-dataset train-evaluation train-model-name train-method

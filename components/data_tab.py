@@ -6,77 +6,30 @@ import gradio as gr
 
 from components.cell import Cell, Page, Updates, empty, handout, more, table, tiles
 from components.dataset_box import choose, opened
+from components.load_cell import SAMPLE_FIRST, build_load, rows_made
 from components.look_cell import build_look
 from components.review_cell import build_review
 from components.steps_cell import build_steps
-from studio import InputError, Project
+from studio import Project
 
+FORMS = [
+    ("OpenAI chat (JSONL)", "openai"),
+    ("Alpaca: instruction, input, output", "alpaca"),
+    ("ShareGPT: from, value", "sharegpt"),
+    ("Prompt and completion", "prompt-completion"),
+    ("Parquet, with all columns", "parquet"),
+]
 FLAGS = ("broken JSON", "TODO", "truncated")
-SAMPLE_FIRST = "Nothing is loaded yet. Press “Use the sample” in cell 1, or load a file of your own."
 
 
 def build(page: Page) -> None:
-    _load(page)
+    build_load(page)
     build_look(page)
     _filter(page)
     build_review(page, 4)
     build_steps(page, 5)
     _split(page)
     _copy(page)
-
-
-def _rows(project: Project, step: Any) -> str:
-    return " and ".join(f"{len(project.dataset(result)):,} rows in {result}" for result in step.results)
-
-
-def _load(page: Page) -> None:
-    why = "Bring your examples: JSONL, JSON, CSV or Parquet with instruction and output, prompt and completion, or messages."
-    with Cell(page, "data-load", 1, "Load", why, "load", opened=True, describe=_rows) as cell:
-        with gr.Row(elem_classes="row"):
-            file = gr.File(
-                label="A file of examples", file_types=[".jsonl", ".json", ".csv", ".parquet", ".txt"], height=130, scale=3,
-                elem_id="data-load-file",
-            )  # fmt: skip
-            with gr.Column(scale=1, min_width=180):
-                run = gr.Button("Load the file", variant="primary", elem_id="data-load-run")
-                sample = gr.Button("Use the sample", elem_id="data-load-sample")
-        with more(), gr.Row(elem_classes="row"):
-            name = gr.Textbox(label="Name of the dataset", placeholder="the file's name", elem_id="data-load-name")
-            path = gr.Textbox(
-                label="Or a file on this machine",
-                placeholder="/home/me/tickets.jsonl",
-                visible=not page.demo,
-                elem_id="data-load-path",
-            )
-        result = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-load-result")
-
-    def load(project: Project, uploaded: str | None, typed: str | None, called: str | None) -> Updates:
-        place = uploaded or ((typed or "").strip() if not page.demo else "")
-        if not place:
-            raise InputError("There is no file to load", "no upload", "Choose a file, or press “Use the sample”")
-        project.load(place, name=(called or "").strip() or None)
-        return cell.made(project)
-
-    def load_sample(project: Project) -> Updates:
-        project.load(project.sample())
-        return cell.made(project)
-
-    def show(project: Project) -> Updates:
-        step = cell.latest(project)
-        if step is None:
-            return {result: empty(SAMPLE_FIRST)}
-        summary = project.dataset(step.results[0]).summary()
-        facts = {
-            "examples": f"{summary['count']:,}",
-            "rows set aside": f"{summary['problems']:,}",
-            f"tokens on average ({summary['token_counter']} count)": f"{summary['mean_tokens']:,.0f}",
-            "sources": f"{len(summary['sources']):,}",
-        }
-        return {result: tiles(facts)}
-
-    page.on(run.click, load, [file, path, name], [page.made], cell)
-    page.on(sample.click, load_sample, [], [page.made], cell)
-    page.refresh_with(show, [result])
 
 
 def _kept(project: Project, step: Any) -> str:
@@ -160,7 +113,7 @@ def _filter(page: Page) -> None:
 
 def _split(page: Page) -> None:
     why = "Hold some rows back: a model is judged on what it has never seen."
-    with Cell(page, "data-split", 6, "Split", why, "split", describe=_rows) as cell:
+    with Cell(page, "data-split", 6, "Split", why, "split", describe=rows_made) as cell:
         with gr.Row(elem_classes="row"):
             dataset = gr.Dropdown([], label="Dataset", elem_id="data-split-dataset")
             share = gr.Slider(0.01, 0.5, 0.1, step=0.01, label="Share for the test", elem_id="data-split-share")
@@ -191,15 +144,16 @@ def _split(page: Page) -> None:
 
 
 def _copy(page: Page) -> None:
-    why = "Take the examples elsewhere, as JSONL for chat fine-tuning in OpenAI's form."
+    why = "Take the examples elsewhere, in the form that the other tool reads; a data card lies beside it."
     with Cell(page, "data-copy", 7, "Save a copy", why, "save_copy") as cell, gr.Row(elem_classes="row"):
         dataset = gr.Dropdown([], label="Dataset", scale=2, elem_id="data-copy-dataset")
+        form = gr.Dropdown(FORMS, value="openai", label="Form", scale=2, elem_id="data-copy-form")
         run = gr.Button("Save", variant="primary", elem_id="data-copy-run", min_width=120)
         file = gr.DownloadButton("Download", visible=False, elem_id="data-copy-file", min_width=120)
 
-    def save(project: Project, reference: str | None) -> Updates:
-        path = project.save_copy(opened(project, reference))
+    def save(project: Project, reference: str | None, wanted: str) -> Updates:
+        path = project.save_copy(opened(project, reference), form=wanted)
         return {**cell.done(project), file: gr.update(value=handout(path), label=f"Download {path.name}", visible=True)}
 
-    page.on(run.click, save, [dataset], [file], cell)
+    page.on(run.click, save, [dataset, form], [file], cell)
     page.refresh_with(lambda project: {dataset: choose(project, "split", "filter", "load")}, [dataset])

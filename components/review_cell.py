@@ -11,14 +11,33 @@ from components.dataset_box import choose, opened
 from studio import InputError, Project
 
 FIRST = "No dataset yet: use the sample in cell 1."
-# A key judges when nobody is typing: g good, b bad, u takes the last judgement back.
+# A key judges when nobody is typing: g good, b bad, u takes the last judgement back. A press while the last one is
+# still on its way waits until the next example is there, so that none is lost and none falls on the wrong example.
 KEYS = """() => {
   if (window.reviewKeys) return;
-  window.reviewKeys = true;
+  const buttons = {g: "#data-review-good", b: "#data-review-bad", u: "#data-review-undo"};
+  const waiting = window.reviewKeys = [];
+  let busy = false;
+  const next = () => {
+    const button = !busy && waiting.length && document.querySelector(buttons[waiting[0]]);
+    if (!button || button.disabled) return;
+    waiting.shift();
+    busy = true;
+    const shown = () => document.querySelector("#data-review-example [data-row]")?.dataset.row;
+    const before = shown(), until = Date.now() + 5000;
+    const look = () => {
+      if (shown() === before && Date.now() < until) return setTimeout(look, 30);
+      busy = false;
+      next();
+    };
+    setTimeout(look, 30);
+    button.click();
+  };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, [contenteditable]")) return;
-    const button = document.querySelector({g: "#data-review-good", b: "#data-review-bad", u: "#data-review-undo"}[event.key]);
-    if (button && button.offsetParent) { event.preventDefault(); button.click(); }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (event.target.closest("input, textarea, [contenteditable]")) return;
+    const button = buttons[event.key] && document.querySelector(buttons[event.key]);
+    if (button && button.offsetParent) { event.preventDefault(); waiting.push(event.key); next(); }
   });
 }"""
 
@@ -91,9 +110,10 @@ def build_review(page: Page, number: int) -> None:
     place = [dataset, reviewer]
     for changed in (dataset.change, reviewer.submit, reviewer.blur):
         page.on(changed, look, place, outputs, cell, show_progress="hidden")
-    page.on(good.click, judge("good"), [*place, shown], outputs, cell, show_progress="hidden")
-    page.on(bad.click, judge("bad"), [*place, shown], outputs, cell, show_progress="hidden")
-    page.on(undo.click, take_back, place, outputs, cell, show_progress="hidden")
+    at_once: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple"}
+    page.on(good.click, judge("good"), [*place, shown], outputs, cell, **at_once)
+    page.on(bad.click, judge("bad"), [*place, shown], outputs, cell, **at_once)
+    page.on(undo.click, take_back, place, outputs, cell, **at_once)
     cell.box.expand(None, None, None, js=KEYS)
     page.refresh_with(lambda project: {dataset: choose(project, "load", "filter")}, [dataset])
 
@@ -104,7 +124,7 @@ def _shown(dataset: Any, row_id: str) -> str:
         f'<div class="turn"><b>{escape(message["role"])}</b><pre>{escape(message["content"])}</pre></div>'
         for message in row["messages"]
     )
-    return f'<p class="why">{escape(row_id)} · {escape(str(row["source"]))}</p>{turns}'
+    return f'<p class="why" data-row="{escape(row_id)}">{escape(row_id)} · {escape(str(row["source"]))}</p>{turns}'
 
 
 def _report(found: dict[str, Any]) -> str:

@@ -44,14 +44,17 @@ def test_rows_are_judged_by_key_and_taken_back(page: Page, project: Project) -> 
     fill(page, "data-review-name", "Ada")
     expect(page.locator("button#data-review-good")).to_be_enabled()
     page.locator("#data-review .turn").first.click()
-    for number, key in enumerate("ggbggbggbggb", start=1):
-        page.keyboard.press(key)
-        state_of(page, "data-review", f"{number} of")
+    page.keyboard.type("ggbggbggbggb")  # faster than the page: none is lost
+    state_of(page, "data-review", "12 of")
     expect(page.locator("#data-review-report")).to_contain_text("of all bad, found")
     page.keyboard.press("u")
     state_of(page, "data-review", "11 of")
     judged = project.reviews(project.dataset("tickets"))
-    assert len(judged) == 11 and set(judged["reviewer"]) == {"Ada"}
+    assert (
+        len(judged) == 11
+        and sorted(judged["verdict"]) == ["bad"] * 3 + ["good"] * 8
+        and set(judged["reviewer"]) == {"Ada"}
+    )
 
 
 def test_a_step_goes_off_and_comes_on_again(page: Page, project: Project) -> None:
@@ -73,3 +76,23 @@ def test_topics_and_labels_are_drawn(page: Page) -> None:
     more(page, "data-look")
     expect(page.locator("#data-look-labels")).to_contain_text("urgency")
     expect(page.locator("#data-look-topics .plot-container").first).to_be_visible()
+
+
+def test_a_file_of_unknown_columns_is_looked_at_and_mapped(page: Page, project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "fragen.csv"
+    rows = [
+        f'{number},"Wie spät ist es, Nummer {number}?","Es ist {number} Uhr, wie jeden Tag um diese Zeit."'
+        for number in range(12)
+    ]
+    file.write_text("\n".join(["nr,frage,antwort", *rows]), encoding="utf-8")
+    opened(page, "data-load", "data-load-run")
+    page.set_input_files("#data-load-file input[type=file]", str(file))
+    expect(page.locator("#data-load-preview")).to_contain_text("Say which column is which")
+    expect(page.locator("#data-load-question input").first).to_have_value("frage")
+    expect(page.locator("#data-load-answer input").first).to_have_value("antwort")
+    press(page, "data-load-run")
+    state_of(page, "data-load", "12 rows in fragen@v1")
+    messages = project.dataset("fragen").examples["messages"].iloc[3]
+    assert messages[-2]["content"] == "Wie spät ist es, Nummer 3?" and messages[-1]["content"].startswith(
+        "Es ist 3 Uhr"
+    )
