@@ -12,6 +12,7 @@ from studio.data.words import Array, Words
 
 LEAST_WORDS = 50  # the least a document has in Gopher; the shares say nothing about a shorter text
 LEAST_CHARACTERS = 100
+LEAST_TIMES = 3  # a phrase that stands twice in a short text is no habit; the n-grams that stood before count it
 _ROW_BITS = np.uint64(44)
 _WORD = re.compile(r"\w+")
 
@@ -47,12 +48,17 @@ def measure(text: str, thresholds: Thresholds) -> list[str]:
     over = []
     for n, limit in thresholds.top.items():
         gram, count = Counter(zip(*(found[at:] for at in range(n)), strict=False)).most_common(1)[0]
-        if count > 1 and count * sum(map(len, gram)) / total > limit:
+        if count >= LEAST_TIMES and count * sum(map(len, gram)) / total > limit:
             over.append(f"one {n}-gram is {count * sum(map(len, gram)) / total:.0%} of the text")
+    widest = 1.0
     for n, limit in thresholds.again.items():
-        if (share := _again(found, n) / total) > limit:
+        if widest <= limit:
+            continue  # what longer n-grams cover, the shorter ones cover too
+        share = _again(found, n) / total
+        widest = min(widest, share)
+        if share > limit:
             over.append(f"{share:.0%} in {n}-grams that stood before")
-            break  # the longer ones are within it
+            break
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > 2 and 1 - len(set(lines)) / len(lines) > thresholds.lines:
         over.append(f"{1 - len(set(lines)) / len(lines):.0%} of the lines stood before")
@@ -86,9 +92,9 @@ def suspects(texts: Sequence[str]) -> list[int]:
     for begin, part in word_hashes.chunks([texts[at] for at in long]):
         found = word_hashes.words(part)
         counts = np.diff(found.starts)
-        many = np.maximum(3, 0.03 * counts)
-        worth = _most_frequent(found, 2) >= many
-        worth |= _repeated(found, 5) >= np.maximum(1, 0.015 * counts)
+        worth = _repeated(found, 5) >= np.maximum(1, 0.02 * counts)
+        for n, share in ((2, 0.05), (3, 0.03), (4, 0.02)):  # the shares of a phrase with words of twice the mean length
+            worth |= _most_frequent(found, n) >= np.maximum(LEAST_TIMES, share * counts)
         worth |= np.array([text.count("\n") > 2 for text in part])
         chosen += [long[begin + at] for at in np.flatnonzero(worth & (counts >= LEAST_WORDS / 2)).tolist()]
     return chosen
@@ -102,12 +108,12 @@ def _sorted(found: Words, n: int) -> tuple[Array, Array]:
 
 
 def _most_frequent(found: Words, n: int) -> Array:
-    keys, rows = _sorted(found, n)
-    begins = np.flatnonzero(np.concatenate([np.ones(min(1, len(keys)), bool), keys[1:] != keys[:-1]]))
-    lengths = np.diff(np.append(begins, len(keys)))
-    often = lengths > 2
+    keys, _ = _sorted(found, n)
     most = np.zeros(len(found.starts) - 1, np.int64)
-    np.maximum.at(most, rows[begins[often]], lengths[often])
+    often = np.flatnonzero(keys[LEAST_TIMES - 1 :] == keys[: 1 - LEAST_TIMES])  # three or more in a row are equal
+    if len(often):
+        values, counts = np.unique(keys[often], return_counts=True)
+        np.maximum.at(most, (values >> _ROW_BITS).astype(np.int64), counts + LEAST_TIMES - 1)
     return most
 
 

@@ -185,7 +185,7 @@ def has_broken_signs(prompt: str, answer: str) -> bool:
 
 CHECKS = (
     Check("the answer is empty or a placeholder", 1.0, "empty", is_empty),
-    Check("something is left to fill in", 0.5, "TODO", has_todo, r"TODO|TBD|TBA|FIXME|\[|<|\{\{|m ipsum"),
+    Check("something is left to fill in", 0.5, "TODO", has_todo, TODO.pattern),
     Check("not valid JSON", 0.5, "broken JSON", is_broken_json),
     Check("the Python code doesn't parse", 0.4, "broken code", is_broken_python, "```[pP]y"),
     Check("ends in the middle", 0.4, "truncated", is_truncated),
