@@ -73,7 +73,7 @@ def _reasons(examples: pd.DataFrame, choices: Choices, measures: Measures | None
         drop(np.array([bool(words) for words in broken], bool), lambda at: broken[at])
     tokens = examples["tokens"].to_numpy()
     drop(tokens > choices.max_tokens, lambda at: f"{tokens[at]:,} tokens, over {choices.max_tokens:,}")
-    scores = measures.scores(choices.preset)["quality"].to_numpy(float)
+    scores = measures.values(choices.preset)
     drop(scores < choices.min_quality, lambda at: f"quality {scores[at]:.2f} under {choices.min_quality:g}")
     if choices.near_duplicates is not None:
         stays = reason == ""  # the best of those that stay is kept, so that none goes for one that is gone itself

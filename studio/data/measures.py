@@ -10,6 +10,7 @@ import pandas as pd
 from studio import store
 from studio.data import near_duplicates, quality, studio_quality
 from studio.data.near_duplicates import Pairs
+from studio.data.words import Array
 from studio.errors import InputError
 from studio.examples import Dataset
 
@@ -36,12 +37,22 @@ class Measures:
         if preset == "guide":
             return own
         made = self._kept("studio-scores", self._studio_scores)
-        brought = np.array([quality.BROUGHT in reasons for reasons in own["reasons"]], bool)
+        brought = self._brought()
         reasons = [words.split("\n") if words else [] for words in made["reasons"]]
         return pd.DataFrame({
             "quality": np.where(brought, own["quality"], made["quality"]),
             "reasons": pd.Series([before if stays else after for before, after, stays in zip(own["reasons"], reasons, brought, strict=True)], dtype=object),
         })  # fmt: skip
+
+    def values(self, preset: str) -> Array:
+        """The column quality of `scores` alone, which a threshold that is moved wants again and again."""
+        if preset != "studio":
+            return self.scores(preset)["quality"].to_numpy(float)
+        made = self._kept("studio-scores", self._studio_scores, ["quality"])["quality"].to_numpy(float)
+        return np.where(self._brought(), self.examples["quality"].to_numpy(float), made)
+
+    def _brought(self) -> Array:
+        return np.array([quality.BROUGHT in reasons for reasons in self.examples["reasons"]], bool)
 
     def pairs(self, threshold: float = near_duplicates.THRESHOLD, run: int = near_duplicates.WORDS_IN_A_RUN) -> Pairs:
         """See `near_duplicates.pairs`."""
@@ -60,7 +71,9 @@ class Measures:
             "quality": np.array(scored["quality"], float), "reasons": pd.Series(["\n".join(words) for words in scored["reasons"]], dtype="str"),
         })  # fmt: skip
 
-    def _kept(self, name: str, measure: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def _kept(
+        self, name: str, measure: Callable[[], pd.DataFrame], columns: list[str] | None = None
+    ) -> pd.DataFrame:  # fmt: skip
         if self.folder is None:
             return measure()
         path = self.folder / f"{name}.{VERSION}.parquet"
@@ -70,4 +83,4 @@ class Measures:
             path.parent.mkdir(exist_ok=True)
             store.write_bytes(path, content.getvalue())
             return made
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, columns=columns)

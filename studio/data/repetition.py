@@ -93,7 +93,7 @@ def suspects(texts: Sequence[str]) -> list[int]:
         found = word_hashes.words(part)
         counts = np.diff(found.starts)
         worth = _repeated(found, 5) >= np.maximum(1, 0.02 * counts)
-        for n, share in ((2, 0.05), (3, 0.03), (4, 0.02)):  # the shares of a phrase with words of twice the mean length
+        for n, share in ((2, 0.05), (3, 0.02)):  # a frequent 4-gram has a frequent 3-gram in it
             worth |= _most_frequent(found, n) >= np.maximum(LEAST_TIMES, share * counts)
         worth |= np.array([text.count("\n") > 2 for text in part])
         chosen += [long[begin + at] for at in np.flatnonzero(worth & (counts >= LEAST_WORDS / 2)).tolist()]
