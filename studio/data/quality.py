@@ -1,6 +1,5 @@
 """Four scores from 0 to 1 and their weighted sum (the guide's scorer, G3), and the flags of a row."""
 
-import json
 from dataclasses import dataclass
 
 import pandas as pd
@@ -48,7 +47,7 @@ def score(output: str) -> Score:
     for marker in MARKERS:
         if marker.lower() in lowered:
             penalise("completeness", 0.2, f"says {marker!r}")
-    if stripped.startswith("{") and not _is_json(stripped):
+    if stripped.startswith("{") and not studio_quality.is_json(stripped):
         penalise("formatting", 0.5, "not valid JSON")
     for pair in ("()", "[]"):
         if output.count(pair[0]) != output.count(pair[1]):
@@ -58,14 +57,6 @@ def score(output: str) -> Score:
             penalise("factual_consistency", 0.1, f"both {first!r} and {second!r}")
     overall = sum(weight * parts[part] for part, weight in WEIGHTS.items())
     return Score(round(overall, 6), parts, reasons)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def score_dataset(examples: pd.DataFrame) -> pd.DataFrame:
