@@ -12,11 +12,13 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
              data-look-dropped
            data-filter: data-filter-dataset data-filter-quality data-filter-flags data-filter-duplicates data-filter-preset
              data-filter-max-tokens data-filter-kept data-filter-chart data-filter-run data-filter-result
+           data-privacy: data-privacy-dataset data-privacy-how data-privacy-kinds data-privacy-count data-privacy-run
+             data-privacy-result
            data-review: data-review-dataset data-review-name data-review-example data-review-good data-review-bad data-review-undo
              data-review-report
            data-steps: data-steps-dataset data-steps-list data-steps-kept data-steps-run data-steps-other data-steps-compare
              data-steps-difference
-           data-split: data-split-dataset data-split-share data-split-seed data-split-run data-split-result
+           data-split: data-split-dataset data-split-share data-split-seed data-split-together data-split-run data-split-result
            data-copy: data-copy-dataset data-copy-form data-copy-run data-copy-file
   2 decide decide-case: decide-dataset decide-examples decide-consistency decide-specificity decide-calls decide-latency
              decide-run decide-verdict;  decide-cost: decide-cost-chart decide-cost-table

@@ -96,3 +96,31 @@ def test_a_file_of_unknown_columns_is_looked_at_and_mapped(page: Page, project: 
     assert messages[-2]["content"] == "Wie spät ist es, Nummer 3?" and messages[-1]["content"].startswith(
         "Es ist 3 Uhr"
     )
+
+
+def test_the_filter_counts_near_duplicates_and_own_rules(page: Page, project: Project) -> None:
+    opened(page, "data-filter", "data-filter-run")
+    choose(page, "data-filter-dataset", "tickets@v1")
+    page.locator("#data-filter-near input").check()
+    expect(page.locator("#data-filter-kept")).to_contain_text("near duplicate")
+    more(page, "data-filter")
+    fill(page, "data-filter-pattern", "(")
+    expect(page.locator("#data-filter-message")).to_contain_text("regular expression")
+    fill(page, "data-filter-pattern", '"team": "billing"')
+    expect(page.locator("#data-filter-message")).to_be_hidden()
+    press(page, "data-filter-run")
+    state_of(page, "data-filter", "kept")
+    made = project.dataset("clean")
+    assert all('"team": "billing"' in messages[-1]["content"] for messages in made.examples["messages"])
+    assert 200 < len(made) < 300
+
+
+def test_private_details_are_counted_and_masked(page: Page, project: Project) -> None:
+    opened(page, "data-privacy", "data-privacy-run")
+    choose(page, "data-privacy-dataset", "tickets@v1")
+    press(page, "data-privacy-count")
+    expect(page.locator("#data-privacy-result")).to_contain_text("e-mail address")
+    press(page, "data-privacy-run")
+    state_of(page, "data-privacy", "1,236 examples")
+    after = project.private_details(project.dataset("clean"))
+    assert sum(after.values()) == 0

@@ -1,0 +1,59 @@
+"""The Private details cell of tab 1: what is found of people and keys, and the dataset without it."""
+
+from typing import Any
+
+import gradio as gr
+
+from components.cell import Cell, Page, Updates, empty, table
+from components.dataset_box import choose, opened
+from components.load_cell import SAMPLE_FIRST
+from studio import InputError, Project
+
+KINDS = ["e-mail address", "phone number", "card number", "IBAN", "IP address", "key or token"]
+WAYS = [
+    ("mask: [EMAIL], [PHONE] …", "mask"),
+    ("replace by made-up values, the same for the same", "replace"),
+    ("drop the examples", "drop"),
+]
+
+
+def build_privacy(page: Page, number: int) -> None:
+    def left(project: Project, step: Any) -> str:
+        return f"{len(project.dataset(step.results[0])):,} examples in {step.results[0]}"
+
+    why = "A model repeats what it has read: take names of accounts, numbers and keys out before it learns."
+    with Cell(page, "data-privacy", number, "Private details", why, "redact", describe=left) as cell:
+        with gr.Row(elem_classes="row"):
+            dataset = gr.Dropdown([], label="Dataset", elem_id="data-privacy-dataset")
+            how = gr.Dropdown(WAYS, value="mask", label="What to do with them", elem_id="data-privacy-how")
+        kinds = gr.CheckboxGroup(KINDS, value=KINDS, label="Look for", elem_id="data-privacy-kinds")
+        with gr.Row(elem_classes="row"):
+            count = gr.Button("Count them", elem_id="data-privacy-count", min_width=140)
+            run = gr.Button("Run", variant="primary", elem_id="data-privacy-run", min_width=140)
+        result = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-privacy-result")
+
+    def counted(project: Project, reference: str | None, wanted: list[str]) -> Updates:
+        if not wanted:
+            raise InputError("There is nothing to look for", "no kind is ticked", "Tick one")
+        found = project.private_details(opened(project, reference), tuple(wanted))
+        return {
+            result: table(["kind", f"found in {reference}"], [(kind, f"{times:,}") for kind, times in found.items()])
+        }
+
+    def redact(project: Project, reference: str | None, wanted: list[str], way: str) -> Updates:
+        if not wanted:
+            raise InputError("There is nothing to look for", "no kind is ticked", "Tick one")
+        before = opened(project, reference)
+        after = project.redact(before, kinds=tuple(wanted), how=way)
+        first, then = project.private_details(before, tuple(wanted)), project.private_details(after, tuple(wanted))
+        rows = [(kind, f"{first[kind]:,}", f"{then[kind]:,}") for kind in first]
+        note = (
+            '<p class="why">Made-up values look like real ones, so they are counted as found.</p>'
+            if way == "replace"
+            else ""
+        )
+        return {**cell.made(project), result: table(["kind", f"in {reference}", f"in {after.reference}"], rows) + note}
+
+    page.on(count.click, counted, [dataset, kinds], [result], cell)
+    page.on(run.click, redact, [dataset, kinds, how], [page.made, result], cell)
+    page.refresh_with(lambda project: {dataset: choose(project, "filter", "load")}, [dataset])
