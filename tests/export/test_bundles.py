@@ -2,13 +2,16 @@
 
 import json
 import re
+import shutil
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from studio import Project, Recipe, models
+from studio import NotFoundError, Project, Recipe, models
+from studio.export import adapter
 from studio.export.bundle import Bundle
 from studio.inference import answers
 from studio.training.run import Run
@@ -90,3 +93,15 @@ def test_the_zip_holds_the_folder_and_only_safe_weights(exported: tuple[Project,
     assert f"{bundle.id}/model.safetensors" in names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pth", ".pkl"))]
     assert bundle.size == bundle.zip.stat().st_size
+
+
+def test_a_run_that_lost_its_weights_makes_no_bundle(
+    exported: tuple[Project, Run, Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, run, _ = exported
+    lost = tmp_path / "adapter"
+    shutil.copytree(run.adapter_folder, lost, ignore=shutil.ignore_patterns("*.safetensors"))
+    monkeypatch.setattr(Run, "adapter_folder", lost)
+    with pytest.raises(NotFoundError, match="no weights"):
+        adapter.write(run, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
