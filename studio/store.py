@@ -85,15 +85,20 @@ def read_description(path: Path, newest_format: int, name: str) -> dict[str, Any
     return found
 
 
-def append_json_line(path: Path, value: Any) -> None:
-    """One line in one write; a line cut short by a crash is passed over when read."""
+def append_json_line(path: Path, value: Any, on_disk: bool = True) -> None:
+    """One line in one write; a line cut short by a crash is passed over when read.
+
+    Without `on_disk` it returns before the disk has it: for what is written many times a minute and may be lost in a
+    power cut, such as progress.
+    """
     line = (json.dumps(value, ensure_ascii=False) + "\n").encode()
     if path.exists() and path.stat().st_size and not _ends_with_newline(path):
         line = b"\n" + line
     with open(path, "ab") as file:
         file.write(line)
         file.flush()
-        os.fsync(file.fileno())
+        if on_disk:
+            os.fsync(file.fileno())
 
 
 def _ends_with_newline(path: Path) -> bool:

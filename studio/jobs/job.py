@@ -120,7 +120,7 @@ class Job:
         self._reported = now
         started = self.state.started or now
         left = (now - started) / done * (of - done) if done > 0 else None
-        store.append_json_line(self.folder / "progress.jsonl", asdict(Progress(done, of, note, left)))
+        store.append_json_line(self.folder / "progress.jsonl", asdict(Progress(done, of, note, left)), on_disk=False)
 
     def stop_requested(self) -> bool:
         return (self.folder / "stop").exists()

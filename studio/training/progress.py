@@ -58,4 +58,4 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
             row["tokens_per_second"] = (tokens - self.tokens) / max(now - self.last, 1e-9)
             self.tokens = tokens
         self.last = now  # an evaluation's time is not training time
-        store.append_json_line(self.metrics, row)
+        store.append_json_line(self.metrics, row, on_disk=False)
