@@ -144,7 +144,10 @@ def start(options: argparse.Namespace) -> None:
     if port != options.port and not demo:
         print(f"Port {options.port} is busy; using {port}.", flush=True)
 
+    from starlette.middleware import Middleware
+
     from components import app
+    from components.gate import Gate
     from studio import store
 
     page = app.build(store.studio_home(options.home), options.project, demo)
@@ -155,6 +158,7 @@ def start(options: argparse.Namespace) -> None:
         )
     settings = {
         **app.launch_options(demo or auth is not None),
+        "app_kwargs": {"middleware": [Middleware(Gate)]} if auth else None,
         "server_name": host,
         "server_port": port,
         "share": options.share == "studio" and not demo,

@@ -19,7 +19,11 @@ import launch
 ROOT = Path(launch.__file__).parent
 ROUTES = (
     ("GET", "/config"), ("GET", "/gradio_api/info"), ("GET", "/gradio_api/queue/status"), ("POST", "/gradio_api/queue/join"),
-    ("POST", "/gradio_api/run/predict"), ("POST", "/gradio_api/upload"),
+    ("POST", "/gradio_api/run/predict"), ("POST", "/gradio_api/upload"), ("POST", "/gradio_api/cancel"), ("POST", "/gradio_api/reset"),
+)  # fmt: skip
+CLOSED = (
+    ("GET", "/gradio_api/heartbeat/a"), ("POST", "/gradio_api/stream/a"), ("POST", "/gradio_api/stream/a/close"),
+    ("GET", "/gradio_api/queue/data?session_hash=a"), ("GET", "/gradio_api/file=/etc/passwd"),
 )  # fmt: skip
 
 
@@ -115,6 +119,10 @@ def test_the_page_opens_on_loopback_and_behind_a_password(tmp_path: Path) -> Non
                 assert stranger.request(method, route, json={"data": []}).status_code == 401, route
                 # a route that is not there would be refused too: this one answers who has the password
                 assert owner.request(method, route, json={"data": []}).status_code not in (401, 404, 405), route
+            for method, route in CLOSED:
+                assert stranger.request(method, route, json={}).status_code == 401, route
+                forged = {"access-token-a": "a", "access-token-unsecure-a": "a"}
+                assert httpx.request(method, address + route, json={}, cookies=forged).status_code == 401, route
     finally:
         text = end(process)
     assert "GRADIO_SERVER_NAME is ignored" in text
