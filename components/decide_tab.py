@@ -96,8 +96,7 @@ def build(page: Page) -> None:
                 verdict: empty(NONE),
                 chart: gr.update(visible=False),
                 costs: empty("The verdict above fills this."),
-                examples: None,
-            }
+            }  # what is typed in the boxes stays
             return {**updates, **nothing, **cost_cell.says("")}
         asked = {part: step.arguments.get(name) for name, part in boxes.items()}
         return {**updates, **asked, **advised(advice, step.arguments["monthly_calls"])}
