@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 from studio.errors import InputError
 
 PACKED = (".gz", ".zst")
-LARGEST = 4 * 1024**3
+LARGEST = 1000**3  # more rows than the page can hold at once
 LARGEST_WHOLE = 512 * 1024**2
 LONGEST_LINE = 64 * 1024**2
 BLOCK = 1 << 20
