@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from studio.errors import InputError
 from studio.intervals import wilson
@@ -34,14 +35,16 @@ class Reviews:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.path, timeout=30)
-        try:
-            connection.execute("pragma journal_mode=wal")
-            connection.execute(TABLE)
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+        # SQLite's own time-out does not cover the change to WAL nor the clean-up of the last one to close
+        with FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=60):
+            connection = sqlite3.connect(self.path, timeout=30)
+            try:
+                connection.execute("pragma journal_mode=wal")
+                connection.execute(TABLE)
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
 
     def judge(self, dataset: str, row_id: str, verdict: str | None, reviewer: str) -> None:
         """Keeps "good" or "bad"; None takes the judgement back. Raises InputError for anything else."""
