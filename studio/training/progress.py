@@ -13,14 +13,14 @@ from studio.jobs.job import Job
 class ProgressCallback(TrainerCallback):  # type: ignore[misc]
     def __init__(self, job: Job, metrics: Path) -> None:
         self.job, self.metrics = job, metrics
-        self.begun = self.last = time.monotonic()
+        self.begun = time.monotonic()
         self.tokens = self.tokens_seen = 0.0
-        self.training_seconds = 0.0
+        self.training_seconds = self.logged_at = 0.0
         """From the first step's beginning to the last one's end, without evaluations and checkpoints."""
         self._since = self.begun
 
     def on_train_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
-        self.begun = self.last = self._since = time.monotonic()
+        self.begun = self._since = time.monotonic()
 
     def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         now = time.monotonic()
@@ -34,7 +34,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         self._since = time.monotonic()
 
     def on_save(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
-        self._since = self.last = time.monotonic()
+        self._since = time.monotonic()
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         self.tokens_seen = max(self.tokens_seen, logs.get("num_tokens", 0.0))
@@ -55,7 +55,6 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
                 "gradient_norm": float(logs["grad_norm"]),
             }
             tokens = logs.get("num_tokens", 0.0)
-            row["tokens_per_second"] = (tokens - self.tokens) / max(now - self.last, 1e-9)
-            self.tokens = tokens
-        self.last = now  # an evaluation's time is not training time
+            row["tokens_per_second"] = (tokens - self.tokens) / max(self.training_seconds - self.logged_at, 1e-9)
+            self.tokens, self.logged_at = tokens, self.training_seconds
         store.append_json_line(self.metrics, row, on_disk=False)
