@@ -32,52 +32,53 @@ class Change:
     reasons: dict[str, int]
 
 
-def lineage(steps: Sequence[Step], reference: str) -> list[Step]:
-    """The done steps that led to the dataset `reference` through one dataset each, the first of them first."""
-    made_by = {result: step for step in steps if step.state == "done" for result in step.results}
-    stands_for = {
-        name: result
-        for step in steps
-        if step.state == "done"
-        for name, result in zip(step.outputs, step.results, strict=True)
-    }
-    found: list[Step] = []
+def lineage(steps: Sequence[Step], reference: str) -> list[tuple[Step, str]]:
+    """The done steps that led to the dataset `reference` through one dataset each, the first of them first, each with
+    the dataset that it gave to the next."""
+    done = [step for step in steps if step.state == "done"]
+    made_by = {result: step for step in done for result in step.results}
+    stands_for = {name: result for step in done for name, result in zip(step.outputs, step.results, strict=True)}
+    found: list[tuple[Step, str]] = []
     at: str | None = reference
     while at is not None and at in made_by:
-        found.append(made_by[at])
-        name = found[-1].inputs.get("dataset")
+        found.append((made_by[at], at))
+        name = made_by[at].inputs.get("dataset")
         at = None if name is None else stands_for.get(name, name)
     return found[::-1]
 
 
-def changes(chain: Sequence[Step], datasets: Sequence[Dataset]) -> list[Change]:
+def repeatable(chain: Sequence[tuple[Step, str]]) -> list[Step]:
+    """The steps of a lineage that can be left out: those behind the last load, split or mix, in order."""
+    firm = max((place for place, (step, _) in enumerate(chain) if step.verb not in REPEATABLE), default=-1)
+    return [step for step, _ in chain[firm + 1 :]]
+
+
+def changes(chain: Sequence[tuple[Step, str]], datasets: Sequence[Dataset]) -> list[Change]:
     """What each step of a lineage did; `datasets` are what they made, in the same order."""
     listed: list[Change] = []
-    position = 0
-    for step, made in zip(chain, datasets, strict=True):
-        repeatable = step.verb in REPEATABLE
-        position += repeatable
+    positions = {step.number: position for position, step in enumerate(repeatable(chain), start=1)}
+    for (step, _), made in zip(chain, datasets, strict=True):
         before = listed[-1].after if listed else len(made) + len(made.problems)
         reasons = Counter(filters.kind(str(reason)) for reason in made.dropped["reason"])
         if step.verb == "load" and len(made.problems):
             reasons["could not be read"] = len(made.problems)
         listed.append(
             Change(
-                position if repeatable else None, made.reference, step.verb, step.arguments, before, len(made), dict(reasons.most_common())
+                positions.get(step.number), made.reference, step.verb, step.arguments, before, len(made), dict(reasons.most_common())
             )
         )  # fmt: skip
     return listed
 
 
-def kept_steps(chain: Sequence[Step], leave_out: Sequence[int]) -> list[Step]:
+def kept_steps(chain: Sequence[tuple[Step, str]], leave_out: Sequence[int]) -> list[Step]:
     """The steps to repeat when those at the positions in `leave_out` are off. Raises InputError for a wrong position."""
-    repeatable = [step for step in chain if step.verb in REPEATABLE]
-    wrong = [position for position in leave_out if not 1 <= position <= len(repeatable)]
+    steps = repeatable(chain)
+    wrong = [position for position in leave_out if not 1 <= position <= len(steps)]
     if wrong:
         raise InputError(
-            "There is no such step to leave out", ", ".join(map(str, wrong)), f"The steps are numbered 1 to {len(repeatable)}"
+            "There is no such step to leave out", ", ".join(map(str, wrong)), f"The steps are numbered 1 to {len(steps)}"
         )  # fmt: skip
-    return [step for position, step in enumerate(repeatable, start=1) if position not in leave_out]
+    return [step for position, step in enumerate(steps, start=1) if position not in leave_out]
 
 
 def difference(before: pd.DataFrame, after: pd.DataFrame, reasons: dict[str, str] | None = None) -> pd.DataFrame:

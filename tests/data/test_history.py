@@ -57,3 +57,14 @@ def test_the_difference_names_each_row_and_why(project: Project) -> None:
     assert "TODO" in set(found["reason"])
     same = project.difference(project.dataset("raw"), project.dataset("raw"))
     assert same.empty
+
+
+def test_only_what_follows_the_last_split_can_be_left_out(project: Project) -> None:
+    train, _ = project.split(project.dataset("raw"), test=0.3, seed=0)
+    made = project.filter(train, min_quality=0, drop_flags=("TODO",), exact_duplicates=False)
+    assert [one.position for one in project.history(made)] == [None, None, 1]
+    again = project.redo(made, leave_out=(1,))
+    assert again.reference == train.reference
+    last = project.filter(made, min_quality=0, drop_flags=(), exact_duplicates=True)
+    assert set(project.redo(last, leave_out=(1,)).examples["id"]) <= set(train.examples["id"])
+    assert [one.position for one in project.history(last)] == [None, None, 1, 2]
