@@ -93,6 +93,23 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table class="plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
+def short(value: Any, longest: int = 160) -> str:
+    """A value as text that fits into a cell of a table."""
+    text = str(value)
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def turns(messages: Sequence[dict[str, str]], longest: int | None = None) -> str:
+    """A conversation to read, each message cut at `longest` characters."""
+    parts = []
+    for message in messages:
+        said = message["content"] or message.get("tool_calls", "")
+        parts.append(
+            f'<div class="turn"><b>{escape(message["role"])}</b><pre>{escape(short(said, longest or len(said)))}</pre></div>'
+        )
+    return "".join(parts)
+
+
 def empty(words: str) -> str:
     return f'<div class="empty">{escape(words)}</div>'
 
@@ -312,9 +329,9 @@ class Cell:
 
     def failed(self, words: str) -> Updates:
         message = f'<div class="message" role="alert">{escape(words)}</div>'
-        short = words.split(".")[0][:60]
+        first = words.split(".")[0][:60]
         return {
-            self.box: gr.update(label=self._label(f"! {short}"), open=True),
+            self.box: gr.update(label=self._label(f"! {first}"), open=True),
             self.message: gr.update(value=message, visible=True),
         }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from components.cell import Cell, Page, Updates, empty, more, tiles
+from components.cell import Cell, Page, Updates, empty, more, tiles, turns
 from studio import InputError, Project
 
 SAMPLE_FIRST = "Nothing is loaded yet. Press “Use the sample” in cell 1, or load a file of your own."
@@ -14,7 +14,7 @@ FILES = [
     f".{suffix}"
     for suffix in "jsonl ndjson json csv tsv parquet arrow feather gz zst txt md markdown html htm pdf docx".split()
 ]
-SURE = 0.8
+USUAL_SYSTEM = "You are a helpful assistant."
 
 
 def rows_made(project: Project, step: Any) -> str:
@@ -62,7 +62,7 @@ def build_load(page: Page) -> None:
         """What is given to the verb. A typed path is the owner's alone: the demo has no such box, and the engine refuses."""
         columns = {"prompt": question, "completion": answer} if question and answer else None
         given: dict[str, Any] = {"columns": columns} if columns else {}
-        if instruction is not None and instruction.strip() != "You are a helpful assistant.":
+        if instruction is not None and instruction.strip() != USUAL_SYSTEM:
             given["system"] = instruction.strip()
         if files:
             return {"source": files[0] if len(files) == 1 else list(files), **given}
@@ -79,7 +79,7 @@ def build_load(page: Page) -> None:
         if not any(values[:3]):
             return {seen: "", **hidden}
         found = project.preview_load(**source(*values, None, None))
-        unsure = found.confidence < SURE and found.shape not in ("messages", "sharegpt", "preference")
+        unsure = not found.is_sure and found.shape not in ("messages", "sharegpt", "preference")
         words = f"This looks like <b>{escape(str(found.shape))}</b>" if found.shape else "No known shape"
         words += f" ({found.confidence:.0%} sure)." + (" Say which column is which." if unsure else "")
         columns = list(
@@ -128,14 +128,6 @@ def build_load(page: Page) -> None:
 
 
 def _example(made: dict[str, Any]) -> str:
-    turns = "".join(
-        f'<div class="turn"><b>{escape(message["role"])}</b><pre>{escape(message["content"][:400])}</pre></div>'
-        for message in made["messages"]
-        if message["role"] != "system"
-    )
-    rejected = (
-        f'<div class="turn"><b>rejected</b><pre>{escape(str(made["rejected"])[:400])}</pre></div>'
-        if made["rejected"]
-        else ""
-    )
-    return turns + rejected
+    shown = [message for message in made["messages"] if message["role"] != "system"]
+    rejected = [{"role": "rejected", "content": str(made["rejected"])}] if made["rejected"] else []
+    return turns([*shown, *rejected], longest=400)

@@ -7,13 +7,12 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from components.cell import Cell, Page, Updates, empty, handout, table, tiles
+from components.cell import Cell, Page, Updates, empty, handout, short, table, tiles, turns
 from components.dataset_box import opened
 from components.tokens_view import tokens_html
 from studio import Project
 
 ROWS = 100
-LONGEST = 160
 EVERY, FLAGGED, LOWEST = "in file order", "with a reason only", "lowest score first"
 NONE = "No dataset yet: use the sample in cell 1."
 
@@ -197,7 +196,7 @@ def _page(examples: pd.DataFrame, order: str, number: int) -> list[list[Any]]:
     part = _ordered(examples, order).iloc[(number - 1) * ROWS : number * ROWS]
     return [
         [
-            row.id, _short(_said(row.messages, "user")), _short(_said(row.messages, "assistant")), int(row.tokens),
+            row.id, short(_said(row.messages, "user")), short(_said(row.messages, "assistant")), int(row.tokens),
             None if pd.isna(row.quality) else round(float(row.quality), 3), ", ".join(row.flags),
         ]
         for row in part.itertuples()
@@ -208,18 +207,10 @@ def _said(messages: list[dict[str, str]], role: str) -> str:
     return next((message["content"] for message in reversed(messages) if message["role"] == role), "")
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-
-
 def _whole(row: pd.Series) -> str:
-    turns = "".join(
-        f'<div class="turn"><b>{escape(message["role"])}</b><pre>{escape(message["content"])}</pre></div>'
-        for message in row["messages"]
-    )
     flags = f" · {escape(', '.join(row['flags']))}" if row["flags"] else ""
     facts = f'<p class="why">{escape(row["id"])} · {row["tokens"]:,} tokens · score {row["quality"]:.3f}{flags}</p>'
-    return facts + _penalties(row.get("reasons")) + turns
+    return facts + _penalties(row.get("reasons")) + turns(row["messages"])
 
 
 def _penalties(reasons: list[str] | None) -> str:
@@ -235,6 +226,6 @@ def _rows(frame: pd.DataFrame) -> str:
 
 
 def _first(frame: pd.DataFrame, columns: list[str]) -> str:
-    rows = [[_short(str(row[name])) for name in columns] for _, row in frame.head(ROWS).iterrows()]
+    rows = [[short(str(row[name])) for name in columns] for _, row in frame.head(ROWS).iterrows()]
     note = f'<p class="why">The first {ROWS} of {len(frame):,}.</p>' if len(frame) > ROWS else ""
     return note + table(columns, rows)

@@ -9,7 +9,6 @@ from components.dataset_box import choose, opened
 from components.load_cell import SAMPLE_FIRST
 from studio import InputError, Project
 
-KINDS = ["e-mail address", "phone number", "card number", "IBAN", "IP address", "key or token"]
 WAYS = [
     ("mask: [EMAIL], [PHONE] …", "mask"),
     ("replace by made-up values, the same for the same", "replace"),
@@ -26,7 +25,12 @@ def build_privacy(page: Page, number: int) -> None:
         with gr.Row(elem_classes="row"):
             dataset = gr.Dropdown([], label="Dataset", elem_id="data-privacy-dataset")
             how = gr.Dropdown(WAYS, value="mask", label="What to do with them", elem_id="data-privacy-how")
-        kinds = gr.CheckboxGroup(KINDS, value=KINDS, label="Look for", elem_id="data-privacy-kinds")
+        kinds = gr.CheckboxGroup(
+            list(Project.private_kinds),
+            value=list(Project.private_kinds),
+            label="Look for",
+            elem_id="data-privacy-kinds",
+        )
         with gr.Row(elem_classes="row"):
             count = gr.Button("Count them", elem_id="data-privacy-count", min_width=140)
             run = gr.Button("Run", variant="primary", elem_id="data-privacy-run", min_width=140)

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from components.cell import Cell, Page, Updates, empty, table, tiles
+from components.cell import Cell, Page, Updates, empty, table, tiles, turns
 from components.dataset_box import choose, opened
 from studio import InputError, Project
 
@@ -120,11 +120,7 @@ def build_review(page: Page, number: int) -> None:
 
 def _shown(dataset: Any, row_id: str) -> str:
     row = dataset.examples[dataset.examples["id"] == row_id].iloc[0]
-    turns = "".join(
-        f'<div class="turn"><b>{escape(message["role"])}</b><pre>{escape(message["content"])}</pre></div>'
-        for message in row["messages"]
-    )
-    return f'<p class="why" data-row="{escape(row_id)}">{escape(row_id)} · {escape(str(row["source"]))}</p>{turns}'
+    return f'<p class="why" data-row="{escape(row_id)}">{escape(row_id)} · {escape(str(row["source"]))}</p>{turns(row["messages"])}'
 
 
 def _report(found: dict[str, Any]) -> str:

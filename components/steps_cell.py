@@ -2,11 +2,10 @@
 
 import time
 from html import escape
-from typing import Any
 
 import gradio as gr
 
-from components.cell import Cell, Page, Updates, empty, table
+from components.cell import Cell, Page, Updates, empty, short, table
 from components.dataset_box import choose, opened, references
 from studio import InputError, Project
 
@@ -68,7 +67,7 @@ def build_steps(page: Page, number: int) -> None:
         found = project.difference(opened(project, reference), opened(project, second))
         counts = ", ".join(f"{count:,} {change}" for change, count in found["change"].value_counts().items())
         words = f"<p class='why'>First: {escape(reference or '')}, second: {escape(second)}. {escape(counts or 'They are the same')}.</p>"
-        rows = [[_short(value) for value in row] for row in found.head(ROWS).itertuples(index=False)]
+        rows = [[short(value) for value in row] for row in found.head(ROWS).itertuples(index=False)]
         note = f"<p class='why'>The first {ROWS:,} of {len(found):,}.</p>" if len(found) > ROWS else ""
         return {differs: words + note + (table(["id", "change", "reason", "first", "second"], rows) if rows else "")}
 
@@ -87,8 +86,3 @@ def build_steps(page: Page, number: int) -> None:
 
 def _why(reasons: dict[str, int]) -> str:
     return ", ".join(f"{reason} ({count:,})" for reason, count in reasons.items())
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 160 else text[:159] + "…"

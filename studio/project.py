@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from studio import hardware, sources, store
-from studio.data import filters, loading, mixing, writers
+from studio.data import loading, mixing, writers
 from studio.data.cleaning_verbs import CleaningVerbs
 from studio.data.columns import Choices
 from studio.data.detection import Detection
@@ -322,11 +322,8 @@ class Project(DataVerbs, CleaningVerbs):
     def _left_out(self, dataset: Dataset) -> builtins.list[tuple[str, int]]:
         """The kinds of reasons, with counts, for which a filter left rows out on the way to this dataset."""
         counts: Counter[str] = Counter()
-        at: Dataset | None = dataset
-        while at is not None:
-            counts.update(filters.kind(reason) for reason in at.dropped["reason"])
-            before = at.description.get("from")
-            at = self.dataset(before) if before else None
+        for change in self.history(dataset):
+            counts.update(change.reasons if change.verb != "load" else {})
         return counts.most_common()
 
     def _lost_jobs(self) -> builtins.list[str]:

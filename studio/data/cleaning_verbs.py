@@ -19,6 +19,7 @@ class CleaningVerbs:
 
     folder: Path
     journal: Journal
+    private_kinds = privacy.KINDS
 
     def filter(
         self,

@@ -12,6 +12,7 @@ from studio.data.conversations import BadRowError
 SAMPLE_ROWS = 500
 PREVIEWED = 3
 GUESSED = 0.3
+SURE = 0.8
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,10 @@ class Detection:
     shapes: dict[str, int]
     reasons: dict[str, int] = field(default_factory=dict)
 
-
-SURE = 0.8
+    @property
+    def is_sure(self) -> bool:
+        """Whether the shape need not be asked for."""
+        return self.confidence >= SURE
 
 
 def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> Detection:
