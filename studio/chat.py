@@ -111,6 +111,14 @@ def for_template(messages: Sequence[Message]) -> list[dict[str, Any]]:
     ]
 
 
+def without_system(messages: Sequence[Message]) -> list[Message]:
+    """The conversation with the system message put before the first question, for templates that refuse one."""
+    if len(messages) > 1 and messages[0]["role"] == "system" and messages[1]["role"] == "user":
+        first = {"role": "user", "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
+        return [first, *messages[2:]]
+    return list(messages)
+
+
 def _with_arguments(call: dict[str, Any]) -> dict[str, Any]:
     function = call.get("function")
     if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
@@ -202,9 +210,8 @@ def _render(tokenizer: "PreTrainedTokenizerBase", messages: list[Message], add_g
     try:
         return _apply(tokenizer, messages, add_generation_prompt)
     except TemplateError as error:
-        if len(messages) > 1 and messages[0]["role"] == "system" and messages[1]["role"] == "user":
-            first = {"role": "user", "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"}
-            return _apply(tokenizer, [first, *messages[2:]], add_generation_prompt)
+        if (folded := without_system(messages)) != messages:
+            return _apply(tokenizer, folded, add_generation_prompt)
         raise InputError(
             "The model's chat template refuses this conversation", str(error), "Roles alternate: user, then assistant"
         ) from error
@@ -263,18 +270,13 @@ class TokenCounter:
     def _text(self, messages: Sequence[Message]) -> str:
         from jinja2 import TemplateError
 
-        whole = [*messages]
-        if len(whole) > 1 and whole[0]["role"] == "system" and whole[1]["role"] == "user":
-            folded = [{"role": "user", "content": f"{whole[0]['content']}\n\n{whole[1]['content']}"}, *whole[2:]]
-        else:
-            folded = whole
-        for candidate in (whole, folded):
+        for candidate in (list(messages), without_system(messages)):
             try:
                 given = for_template(candidate)
                 return str(self._template.render(messages=given, add_generation_prompt=False, **self._special))
             except TemplateError:
                 continue
-        return "\n\n".join(f"### {message['role']}:\n{message['content']}" for message in whole)
+        return "\n\n".join(f"### {message['role']}:\n{message['content']}" for message in messages)
 
 
 def template_of(model_folder: Path, marks: tuple[str, str] = ("", "")) -> tuple[Any, dict[str, str], bool]:

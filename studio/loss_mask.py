@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.chat import Message, TokenCounter, for_template, template_of
+from studio.chat import Message, TokenCounter, for_template, template_of, without_system
 from studio.errors import InputError
 
 BEGINS, ENDS = "\ue000", "\ue001"
@@ -67,14 +67,8 @@ class TokenViewer:
     def _render(self, messages: list[Message], add_generation_prompt: bool = False) -> str:
         from jinja2 import TemplateError
 
-        folded = messages
-        if len(messages) > 1 and messages[0]["role"] == "system" and messages[1]["role"] == "user":
-            folded = [
-                {"role": "user", "content": f"{messages[0]['content']}\n\n{messages[1]['content']}"},
-                *messages[2:],
-            ]
         problem = ""
-        for candidate in (messages, folded):
+        for candidate in (messages, without_system(messages)):
             try:
                 values: dict[str, Any] = {
                     "messages": for_template(candidate),

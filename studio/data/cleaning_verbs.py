@@ -9,6 +9,7 @@ import pandas as pd
 from studio.data import filters, leakage, near_duplicates, privacy, splitting
 from studio.data.measures import Measures
 from studio.data.rules import Rule
+from studio.data.words import Array
 from studio.errors import InputError
 from studio.examples import Dataset, write_dataset
 from studio.journal import Journal
@@ -88,6 +89,10 @@ class CleaningVerbs:
         made.insert(0, "id", dataset.examples["id"].to_numpy(object))
         return made
 
+    def score_values(self, dataset: Dataset, preset: str = "studio") -> Array:
+        """The qualities of `scores` alone, quick enough for a slider. No step."""
+        return Measures.of(dataset).values(preset)
+
     def near_duplicate_groups(self, dataset: Dataset, threshold: float = 0.8, run: int = 3) -> pd.DataFrame:
         """The groups of examples that are nearly the same: group, id, keep, instead, similarity. No step."""
         return near_duplicates.groups(dataset.examples, Measures.of(dataset).pairs(threshold, run))
@@ -95,7 +100,11 @@ class CleaningVerbs:
     def check_leakage(self, train: Dataset, test: Dataset, benchmark: Dataset | None = None) -> leakage.Leakage:
         """What of the test rows, and of a benchmark that was loaded, stands in the training rows: `.counts`, `.pairs`
         (part, train_id, id, kind, similarity), `.leaked`. No step."""
-        return leakage.check(train.examples, test.examples, None if benchmark is None else benchmark.examples)
+        against = {"test": test} | ({} if benchmark is None else {"benchmark": benchmark})
+        pairs = [Measures.of(part).leakage(name, train) for name, part in against.items()]
+        return leakage.Leakage.of(
+            pd.concat(pairs, ignore_index=True), {name: len(part) for name, part in against.items()}
+        )
 
     def private_details(self, dataset: Dataset, kinds: Sequence[str] = privacy.KINDS) -> dict[str, int]:
         """How many private details of each kind stand in the dataset. No step."""

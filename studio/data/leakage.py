@@ -30,6 +30,15 @@ class Leakage:
     counts: dict[str, dict[str, int]]
     rows: dict[str, int]
 
+    @classmethod
+    def of(cls, pairs: pd.DataFrame, rows: dict[str, int]) -> "Leakage":
+        """The counts from the pairs of all parts and the sizes of these."""
+        counts = {}
+        for name in rows:
+            strongest = pairs[pairs["part"] == name].drop_duplicates("id")["kind"].value_counts()
+            counts[name] = {kind: int(strongest.get(kind, 0)) for kind in KINDS}
+        return cls(pairs, counts, rows)
+
     @property
     def leaked(self) -> dict[str, list[str]]:
         """For each part the ids of its rows that were learned from."""
@@ -49,12 +58,8 @@ def check(
 ) -> Leakage:  # fmt: skip
     """Compares every row of `test`, and of `benchmark` where there is one, with every row of `train`."""
     parts = {"test": test} | ({} if benchmark is None else {"benchmark": benchmark})
-    pairs = pd.concat([_of_part(name, train, part, threshold) for name, part in parts.items()], ignore_index=True)
-    counts = {}
-    for name in parts:
-        strongest = pairs[pairs["part"] == name].drop_duplicates("id")["kind"].value_counts()
-        counts[name] = {kind: int(strongest.get(kind, 0)) for kind in KINDS}
-    return Leakage(pairs, counts, {name: len(part) for name, part in parts.items()})
+    pairs = pd.concat([of_part(name, train, part, threshold) for name, part in parts.items()], ignore_index=True)
+    return Leakage.of(pairs, {name: len(part) for name, part in parts.items()})
 
 
 def question(messages: Sequence[dict[str, Any]]) -> str:
@@ -62,7 +67,10 @@ def question(messages: Sequence[dict[str, Any]]) -> str:
     return " ".join(text(messages[:-1]).lower().split())
 
 
-def _of_part(name: str, train: pd.DataFrame, part: pd.DataFrame, threshold: float) -> pd.DataFrame:
+def of_part(
+    name: str, train: pd.DataFrame, part: pd.DataFrame, threshold: float = near_duplicates.THRESHOLD
+) -> pd.DataFrame:
+    """The pairs of one part, called `name`, with the training rows; see Leakage."""
     learned, asked = [text(row) for row in train["messages"]], [text(row) for row in part["messages"]]
     same = _equal([" ".join(one.lower().split()) for one in learned], [" ".join(one.lower().split()) for one in asked])
     questions = _equal([question(row) for row in train["messages"]], [question(row) for row in part["messages"]])

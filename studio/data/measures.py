@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from studio import store
-from studio.data import near_duplicates, quality, studio_quality
+from studio.data import leakage, near_duplicates, quality, studio_quality
 from studio.data.near_duplicates import Pairs
 from studio.data.words import Array
 from studio.errors import InputError
@@ -20,12 +20,17 @@ VERSION = 1  # one up where a score or a similarity changes: what was kept of an
 class Measures:
     """The measures of a table of examples; with a `folder` they are kept in files there and read again."""
 
-    def __init__(self, examples: pd.DataFrame, folder: Path | None = None) -> None:
-        self.examples, self.folder = examples, folder
+    def __init__(self, examples: pd.DataFrame | Dataset, folder: Path | None = None) -> None:
+        self._of, self.folder = examples, folder
 
     @classmethod
     def of(cls, dataset: Dataset) -> "Measures":
-        return cls(dataset.examples, dataset.folder / "measures")
+        """Reads the dataset's examples only where something has to be measured."""
+        return cls(dataset, dataset.folder / "measures")
+
+    @property
+    def examples(self) -> pd.DataFrame:
+        return self._of.examples if isinstance(self._of, Dataset) else self._of
 
     def scores(self, preset: str) -> pd.DataFrame:
         """Columns quality (0 to 1) and reasons (list of str) by "guide" or "studio", in the order of the examples; a
@@ -64,6 +69,12 @@ class Measures:
         near_duplicates.check(threshold, run)
         found = self._kept(f"near-{threshold:g}-{run}", measure)
         return Pairs(*(found[name].to_numpy() for name in Pairs._fields))
+
+    def leakage(self, name: str, train: Dataset) -> pd.DataFrame:
+        """The pairs of these examples, as the part `name`, with the training rows; see `leakage.of_part`."""
+        return self._kept(
+            f"leakage-{name}-{train.reference}", lambda: leakage.of_part(name, train.examples, self.examples)
+        )
 
     def _studio_scores(self) -> pd.DataFrame:
         scored = studio_quality.score_messages({"messages": list(self.examples["messages"])})

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from studio import InputError, Project
+from studio.data import leakage
 from studio.data.rules import Rule
 from studio.examples import Dataset
 
@@ -91,3 +92,14 @@ def test_what_was_measured_once_is_read_again(project: Project, raw: Dataset) ->
 
 def test_the_folder_holds_no_half_file(raw: Dataset) -> None:
     assert all(path.suffix == ".parquet" for path in Path(raw.folder / "measures").iterdir())
+
+
+def test_leakage_is_measured_once_for_two_versions(
+    project: Project, raw: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, test = project.split(raw, test=0.3, seed=0)
+    first = project.check_leakage(train, test)
+    monkeypatch.setattr(leakage, "of_part", lambda *_: pytest.fail("measured again"))
+    again = Project.open(project.name, home=project.home)
+    second = again.check_leakage(again.dataset(train.reference), again.dataset(test.reference))
+    assert second.counts == first.counts and second.rows == first.rows and second.leaked == first.leaked
