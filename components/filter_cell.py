@@ -3,6 +3,7 @@
 from typing import Any
 
 import gradio as gr
+import pandas as pd
 
 from components.cell import Cell, Page, Updates, empty, more, table, tiles
 from components.dataset_box import choose, opened
@@ -102,7 +103,7 @@ def build_filter(page: Page) -> None:
         words = tiles({"kept": f"{found['kept']:,} of {found['total']:,}"}) + (
             table(["left out because", "examples"], left_out) if left_out else '<p class="why">Nothing is left out.</p>'
         )
-        scores = project.scores(chosen, given["preset"])["quality"]
+        scores = pd.Series(project.score_values(chosen, given["preset"]))
         return {
             chart: threshold_histogram(scores, given["min_quality"]),
             kept: words,
