@@ -23,18 +23,18 @@ FORMS = [
 
 def build(page: Page) -> None:
     build_load(page)
-    build_look(page)
-    build_filter(page)
-    build_privacy(page, 4)
-    build_review(page, 5)
-    build_steps(page, 6)
+    build_look(page, 3)
+    build_filter(page, 5)
+    build_privacy(page, 6)
+    build_review(page, 7)
+    build_steps(page, 8)
     _split(page)
     _copy(page)
 
 
 def _split(page: Page) -> None:
     why = "Hold some rows back: a model is judged on what it has never seen."
-    with Cell(page, "data-split", 7, "Split", why, "split", describe=rows_made) as cell:
+    with Cell(page, "data-split", 10, "Split", why, "split", describe=rows_made) as cell:
         with gr.Row(elem_classes="row"):
             dataset = gr.Dropdown([], label="Dataset", elem_id="data-split-dataset")
             share = gr.Slider(0.01, 0.5, 0.1, step=0.01, label="Share for the test", elem_id="data-split-share")
@@ -76,7 +76,7 @@ def _split(page: Page) -> None:
 
 def _copy(page: Page) -> None:
     why = "Take the examples elsewhere, in the form that the other tool reads; a data card lies beside it."
-    with Cell(page, "data-copy", 8, "Save a copy", why, "save_copy") as cell, gr.Row(elem_classes="row"):
+    with Cell(page, "data-copy", 11, "Save a copy", why, "save_copy") as cell, gr.Row(elem_classes="row"):
         dataset = gr.Dropdown([], label="Dataset", scale=2, elem_id="data-copy-dataset")
         form = gr.Dropdown(FORMS, value="openai", label="Form", scale=2, elem_id="data-copy-form")
         run = gr.Button("Save", variant="primary", elem_id="data-copy-run", min_width=120)

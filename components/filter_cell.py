@@ -22,9 +22,15 @@ def _kept(project: Project, step: Any) -> str:
     return f"{len(made):,} of {len(made) + len(made.dropped):,} kept"
 
 
-def build_filter(page: Page) -> None:
+def build_filter(page: Page, number: int) -> None:
     with Cell(
-        page, "data-filter", 3, "Filter", "Drop what would teach the model something wrong.", "filter", describe=_kept
+        page,
+        "data-filter",
+        number,
+        "Filter",
+        "Drop what would teach the model something wrong.",
+        "filter",
+        describe=_kept,
     ) as cell:
         dataset = gr.Dropdown([], label="Dataset", elem_id="data-filter-dataset")
         with gr.Row(elem_classes="row"):
@@ -122,7 +128,7 @@ def build_filter(page: Page) -> None:
         made = project.dataset(step.results[0])
         words = (
             f'<p class="why"><b class="good">{made.reference}</b> holds {len(made):,} examples. The {len(made.dropped):,} '
-            "that were left out stand in cell 2, each with its reason.</p>"
+            "that were left out stand in Look, each with its reason.</p>"
         )
         return {**updates, result: gr.update(value=words, visible=True)}
 

@@ -17,9 +17,9 @@ EVERY, FLAGGED, LOWEST = "in file order", "with a reason only", "lowest score fi
 NONE = "No dataset yet: use the sample in cell 1."
 
 
-def build_look(page: Page) -> None:
+def build_look(page: Page, place: int) -> None:
     why = "See what is there before you change it. Press a row to read the whole example."
-    with Cell(page, "data-look", 2, "Look", why) as cell:
+    with Cell(page, "data-look", place, "Look", why) as cell:
         dataset = gr.Dropdown([], label="Dataset", elem_id="data-look-dataset")
         summary = gr.HTML(empty(NONE), elem_id="data-look-summary")
         with gr.Row(elem_classes="row"):
@@ -156,10 +156,10 @@ def build_look(page: Page) -> None:
     ]  # fmt: skip
     page.on(dataset.change, look, [dataset, show], outputs, cell)
     page.on(show.input, look, [dataset, show], outputs, cell)
-    place = [dataset, show, number]
-    page.on(previous.click, lambda project, *at: turn(project, *at, by=-1), place, [rows, number])
-    page.on(following.click, lambda project, *at: turn(project, *at, by=1), place, [rows, number])
-    page.on(number.submit, turn, place, [rows, number])
+    where = [dataset, show, number]
+    page.on(previous.click, lambda project, *at: turn(project, *at, by=-1), where, [rows, number])
+    page.on(following.click, lambda project, *at: turn(project, *at, by=1), where, [rows, number])
+    page.on(number.submit, turn, where, [rows, number])
     read_row = page.on(rows.select, read, [dataset], [example, row_shown, reading_tokens], row=True)
     what = [dataset, row_shown, length]
     page.on(read_row.then, read_tokens, what, [token_view], cell, show_progress="hidden")

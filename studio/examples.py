@@ -4,7 +4,7 @@ import os
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,6 +62,15 @@ class Dataset:
         self._check_format()
         return _to_frame(pyarrow.parquet.read_table(self.folder / "examples.parquet"))
 
+    def columns(self, *names: str) -> pd.DataFrame:
+        """Some columns of `examples` alone, in the order given: without messages a hundred times as quick."""
+        import pyarrow.parquet
+
+        self._check_format()
+        path = self.folder / "examples.parquet"
+        there = set(pyarrow.parquet.read_schema(path).names)
+        return _to_frame(pyarrow.parquet.read_table(path, columns=[name for name in names if name in there]), names)
+
     def batches(self, size: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
         """`examples` in parts of up to `size` rows, never more than one in memory."""
         import pyarrow
@@ -88,7 +97,7 @@ class Dataset:
 
     def summary(self) -> dict[str, Any]:
         """count, mean/min/max tokens, sources, mean_quality, flags, problems and dropped (counts)."""
-        table = self.examples
+        table = self.columns("tokens", "source", "quality", "flags")
         tokens = table["tokens"]
         return {
             "count": len(table),
@@ -104,21 +113,23 @@ class Dataset:
         }
 
 
-def _to_frame(table: Any) -> pd.DataFrame:
+def _to_frame(table: Any, names: Sequence[str] = COLUMNS) -> pd.DataFrame:
     """An Arrow table as the frame of examples; columns that an older format lacks get what they stand for."""
-    columns: dict[str, Any] = {"messages": pd.Series(_conversations(table["messages"]), dtype=object)}
+    columns: dict[str, Any] = {}
     for name in table.column_names:
-        if name in LISTS or name in ("rejected", "tools"):
+        if name == "messages":
+            columns[name] = pd.Series(_conversations(table[name]), dtype=object)
+        elif name in LISTS or name in ("rejected", "tools"):
             columns[name] = pd.Series(table[name].to_pylist(), dtype=object)
-        elif name != "messages":
+        else:
             columns[name] = table[name].to_pandas()
-    return complete(pd.DataFrame(columns))
+    return complete(pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows)), names)
 
 
-def complete(examples: pd.DataFrame) -> pd.DataFrame:
-    """All COLUMNS in their order: no reasons, conversations, nothing rejected and no tools where a column is absent."""
+def complete(examples: pd.DataFrame, names: Sequence[str] = COLUMNS) -> pd.DataFrame:
+    """The columns `names` in their order: no reasons, conversations, nothing rejected and no tools where one is absent."""
     rows, index = len(examples), examples.index
-    if set(COLUMNS) - set(examples):
+    if set(names) - set(examples):
         absent: dict[str, pd.Series] = {
             **{name: pd.Series([[] for _ in range(rows)], index, object) for name in LISTS},
             "kind": pd.Series(["conversation"] * rows, index, "str"),
@@ -126,7 +137,7 @@ def complete(examples: pd.DataFrame) -> pd.DataFrame:
             "tools": pd.Series([None] * rows, index, object),
         }
         examples = examples.assign(**{name: values for name, values in absent.items() if name not in examples})
-    return examples.reindex(columns=COLUMNS)
+    return examples.reindex(columns=list(names))
 
 
 def _conversations(column: Any) -> list[list[Message]]:
