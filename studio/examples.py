@@ -4,7 +4,7 @@ import os
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,17 +15,15 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from studio import store
+from studio import example_tables, store
 from studio.errors import NotFoundError
+from studio.example_tables import COLUMNS, MESSAGE_EXTRAS, Message
 
-FORMAT = 3
-Message = dict[str, str]
-"""`role` and `content`, and where it is so the MESSAGE_EXTRAS; `tool_calls` is the JSON text of OpenAI's list."""
-MESSAGE_EXTRAS = ("tool_calls", "tool_call_id", "name")
+FORMAT = 4
 KINDS = ("conversation", "preference", "passage")
-COLUMNS = ["id", "messages", "source", "tokens", "quality", "flags", "reasons", "kind", "rejected", "tools"]
-LISTS = ("flags", "reasons")
 BATCH_ROWS = 2000
+Batches = Iterable[Any]
+"""Frames or Arrow tables of examples, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -56,30 +54,42 @@ class Dataset:
         return store.read_description(self.folder / "description.json", FORMAT, f"Dataset {self.name}")
 
     @cached_property
+    def files(self) -> list[Path]:
+        """The Parquet files that hold the examples, in their order: one, or the parts of a large load."""
+        self._check_format()
+        return sorted(self.folder.glob("examples*.parquet"))
+
+    @cached_property
     def examples(self) -> pd.DataFrame:
-        import pyarrow.parquet
+        return example_tables.to_frame(self.table(*COLUMNS))
 
-        self._check_format()
-        return _to_frame(pyarrow.parquet.read_table(self.folder / "examples.parquet"))
-
-    def columns(self, *names: str) -> pd.DataFrame:
-        """Some columns of `examples` alone, in the order given: without messages a hundred times as quick."""
-        import pyarrow.parquet
-
-        self._check_format()
-        path = self.folder / "examples.parquet"
-        there = set(pyarrow.parquet.read_schema(path).names)
-        return _to_frame(pyarrow.parquet.read_table(path, columns=[name for name in names if name in there]), names)
-
-    def batches(self, size: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
-        """`examples` in parts of up to `size` rows, never more than one in memory."""
+    def table(self, *names: str) -> Any:
+        """Some stored columns (of example_tables.schema) as an Arrow table; those that an older format lacks are absent."""
         import pyarrow
         import pyarrow.parquet
 
-        self._check_format()
-        with pyarrow.parquet.ParquetFile(self.folder / "examples.parquet") as file:
-            for batch in file.iter_batches(batch_size=size):
-                yield _to_frame(pyarrow.Table.from_batches([batch]))
+        there = set(pyarrow.parquet.read_schema(self.files[0]).names)
+        chosen = [name for name in names if name in there]
+        parts = [pyarrow.parquet.read_table(path, columns=chosen) for path in self.files]
+        return pyarrow.concat_tables(parts)
+
+    def columns(self, *names: str) -> pd.DataFrame:
+        """Some columns of `examples` alone, in the order given: without messages a hundred times as quick."""
+        return example_tables.to_frame(self.table(*names), names)
+
+    def tables(self, size: int = BATCH_ROWS) -> Iterator[Any]:
+        """The stored rows as Arrow tables of up to `size` rows, never more than one in memory."""
+        import pyarrow
+        import pyarrow.parquet
+
+        for path in self.files:
+            with pyarrow.parquet.ParquetFile(path) as file:
+                for batch in file.iter_batches(batch_size=size):
+                    yield pyarrow.Table.from_batches([batch])
+
+    def batches(self, size: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
+        """`examples` in parts of up to `size` rows, never more than one in memory."""
+        return map(example_tables.to_frame, self.tables(size))
 
     @cached_property
     def problems(self) -> pd.DataFrame:
@@ -113,59 +123,10 @@ class Dataset:
         }
 
 
-def _to_frame(table: Any, names: Sequence[str] = COLUMNS) -> pd.DataFrame:
-    """An Arrow table as the frame of examples; columns that an older format lacks get what they stand for."""
-    columns: dict[str, Any] = {}
-    for name in table.column_names:
-        if name == "messages":
-            columns[name] = pd.Series(_conversations(table[name]), dtype=object)
-        elif name in LISTS or name in ("rejected", "tools"):
-            columns[name] = pd.Series(table[name].to_pylist(), dtype=object)
-        else:
-            columns[name] = table[name].to_pandas()
-    return complete(pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows)), names)
-
-
-def complete(examples: pd.DataFrame, names: Sequence[str] = COLUMNS) -> pd.DataFrame:
-    """The columns `names` in their order: no reasons, conversations, nothing rejected and no tools where one is absent."""
-    rows, index = len(examples), examples.index
-    if set(names) - set(examples):
-        absent: dict[str, pd.Series] = {
-            **{name: pd.Series([[] for _ in range(rows)], index, object) for name in LISTS},
-            "kind": pd.Series(["conversation"] * rows, index, "str"),
-            "rejected": pd.Series([None] * rows, index, object),
-            "tools": pd.Series([None] * rows, index, object),
-        }
-        examples = examples.assign(**{name: values for name, values in absent.items() if name not in examples})
-    return examples.reindex(columns=list(names))
-
-
-def _conversations(column: Any) -> list[list[Message]]:
-    """The messages of each row without the extras that a message does not have."""
-    combined = column.combine_chunks()
-    flat = combined.flatten()
-    fields = [name for name in flat.type.names if flat.field(name).null_count < len(flat)] if len(flat) else []
-    values = [flat.field(name).to_pylist() for name in fields]
-    if set(fields) <= {"role", "content"}:
-        known: dict[str, str] = {}
-        roles, contents = (flat.field(name).to_pylist() for name in ("role", "content"))
-        messages = [
-            {"role": known.setdefault(role, role), "content": known.setdefault(content, content) if role == "system" else content}
-            for role, content in zip(roles, contents, strict=True)
-        ]  # fmt: skip
-    else:
-        messages = [
-            {name: value for name, value in zip(fields, row, strict=True) if value is not None}
-            for row in zip(*values, strict=True)
-        ]
-    ends = np.cumsum(np.asarray(combined.value_lengths().fill_null(0)))
-    return [messages[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)] if len(ends) else []
-
-
 def write_dataset(
     project_folder: Path,
     name: str,
-    examples: pd.DataFrame | Iterable[pd.DataFrame],
+    examples: pd.DataFrame | Batches,
     problems: pd.DataFrame | list[tuple[int, str, str]] | None = None,
     dropped: pd.DataFrame | None = None,
     made_by: dict[str, Any] | None = None,
@@ -190,12 +151,14 @@ def write_dataset(
 
 def _write(
     folder: Path,
-    examples: pd.DataFrame | Iterable[pd.DataFrame],
+    examples: pd.DataFrame | Batches,
     problems: pd.DataFrame | list[tuple[int, str, str]] | None,
     dropped: pd.DataFrame | None,
     made_by: dict[str, Any],
 ) -> None:
-    rows = write_examples(folder / "examples.parquet", [examples] if isinstance(examples, pd.DataFrame) else examples)
+    rows = example_tables.write(
+        folder / "examples.parquet", [examples] if isinstance(examples, pd.DataFrame) else examples
+    )
     if not isinstance(problems, pd.DataFrame):
         line, reason, raw = zip(*problems, strict=True) if problems else ((), (), ())
         problems = pd.DataFrame({"line": np.array(line, "int64"), "reason": [*reason], "raw": [*raw]})
@@ -203,29 +166,6 @@ def _write(
     empty_dropped = pd.DataFrame({"id": [], "reason": []}, dtype="str")
     (empty_dropped if dropped is None else dropped).to_parquet(folder / "dropped.parquet", index=False)
     store.write_json(folder / "description.json", {"format": FORMAT, "rows": rows, **made_by})
-
-
-def write_examples(path: Path, batches: Iterable[pd.DataFrame]) -> int:
-    """Writes batches of examples to one Parquet file; the number of rows."""
-    import pyarrow.parquet
-
-    schema, rows = _schema(), 0
-    with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in batches:
-            table = complete(batch).astype({"quality": "float64", "tokens": "int64"})
-            arrays = [pyarrow.array(table[column.name].tolist(), column.type) for column in schema]
-            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
-            rows += len(table)
-    return rows
-
-
-def _schema() -> Any:
-    import pyarrow
-
-    text, texts = pyarrow.string(), pyarrow.list_(pyarrow.string())
-    message = pyarrow.struct([(name, text) for name in ("role", "content", *MESSAGE_EXTRAS)])
-    special = {"messages": pyarrow.list_(message), "tokens": pyarrow.int64(), "quality": pyarrow.float64()}
-    return pyarrow.schema([(name, texts if name in LISTS else special.get(name, text)) for name in COLUMNS])
 
 
 def _versions(parent: Path) -> list[int]:
@@ -252,3 +192,8 @@ def list_datasets(project_folder: Path) -> list[Dataset]:
     folders = [folder for folder in project_folder.glob("datasets/*/v*") if folder.name[1:].isdigit()]
     folders.sort(key=lambda folder: (folder / "description.json").stat().st_mtime_ns)
     return [Dataset(folder, folder.parent.name, int(folder.name[1:])) for folder in folders]
+
+
+__all__ = [
+    "COLUMNS", "FORMAT", "KINDS", "MESSAGE_EXTRAS", "Batches", "Dataset", "Message", "list_datasets", "open_dataset", "write_dataset",
+]  # fmt: skip

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from studio import store
+from studio import example_tables, store
 from studio.data import data_card
 from studio.data.conversations import BadRowError
 from studio.errors import InputError
-from studio.examples import Dataset, Message, write_examples
+from studio.examples import Dataset, Message
 
 NAMES = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
 
@@ -40,7 +40,7 @@ def write(batches: Iterable[pd.DataFrame], path: Path, form: str) -> None:
     """Writes examples in a form of FORMS, whole or not at all; nothing when there is one that the form cannot hold."""
     if form == "parquet":
         with store.replacing(path) as beside:
-            write_examples(beside, batches)
+            example_tables.write(beside, batches, measured=False)
         return
     refused: Counter[str] = Counter()
     with store.replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="\n") as file:
