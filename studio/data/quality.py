@@ -1,10 +1,17 @@
-"""Four scores from 0 to 1 and their weighted sum (the guide's scorer, G3), and the flags of a row."""
+"""Four scores from 0 to 1 and their weighted sum (the guide's scorer, G3), and the flags of a row.
+
+`score_columns(prompts, answers, others=None, calls=None) -> pyarrow.Table` gives everything for columns of text.
+"""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from studio.data import privacy, studio_quality
+
+if TYPE_CHECKING:
+    import pyarrow
 
 WEIGHTS = {"coherence": 0.30, "completeness": 0.25, "formatting": 0.20, "factual_consistency": 0.25}
 PRESETS = ("guide", "studio")
@@ -78,3 +85,46 @@ def flags(conversations: list[list[dict[str, str]]]) -> list[list[str]]:
     short = [["short"] if len((messages[-1]["content"] or "").strip()) < SHORT else [] for messages in conversations]
     together = ({*one, *two, *three} for one, two, three in zip(found, private, short, strict=True))
     return [[flag for flag in FLAGS if flag in names] if names else [] for names in together]
+
+
+def score_columns(
+    prompts: "pyarrow.Array",
+    answers: "pyarrow.Array",
+    others: "pyarrow.Array | None" = None,
+    calls: "pyarrow.Array | None" = None,
+) -> "pyarrow.Table":
+    """Both scores, their reasons and the flags of rows whose texts stand in Arrow columns (string or large_string).
+
+    `prompts`: the last message of the user before the last message, or an empty text. `answers`: the content of the
+    last message. `others`: a list<string> with the text of all other messages, or a string where there is one at most
+    (only private details are looked for in it). `calls`: the tool calls of the last message as JSON, for the rows
+    whose answer is empty. Nulls are empty texts, and all columns are of one length.
+
+    Columns: guide_quality (float64), guide_reasons (list<string>), studio_quality (float64), studio_reasons
+    (list<string>), flags (list<string>, in the order of FLAGS); one row for each given, in their order.
+    """
+    import pyarrow
+
+    asked, said = _texts(prompts), _texts(answers)
+    called = [one or two for one, two in zip(said, _texts(calls), strict=True)] if calls is not None else said
+    rest = [[one] if isinstance(one, str) else one or [] for one in others.to_pylist()] if others is not None else []
+    guide = [score(answer) for answer in said]
+    studio = studio_quality.score_batch(asked, called)
+    texts = [[one, two] for one, two in zip(asked, said, strict=True)]
+    for row, more in zip(texts, rest, strict=False):
+        row += more
+    private = privacy.flags_of([[{"content": text} for text in row] for row in texts])
+    short = [["short"] if len(answer.strip()) < SHORT else [] for answer in said]
+    names = [{*one, *two, *three} for one, two, three in zip(studio["flags"], private, short, strict=True)]
+    strings = pyarrow.list_(pyarrow.string())
+    return pyarrow.table({
+        "guide_quality": pyarrow.array([found.overall for found in guide], pyarrow.float64()),
+        "guide_reasons": pyarrow.array([found.reasons for found in guide], strings),
+        "studio_quality": pyarrow.array(studio["quality"], pyarrow.float64()),
+        "studio_reasons": pyarrow.array(studio["reasons"], strings),
+        "flags": pyarrow.array([[flag for flag in FLAGS if flag in found] for found in names], strings),
+    })  # fmt: skip
+
+
+def _texts(column: "pyarrow.Array") -> list[str]:
+    return [text or "" for text in column.to_pylist()]
