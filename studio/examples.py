@@ -22,6 +22,7 @@ from studio.example_tables import COLUMNS, MESSAGE_EXTRAS, Message
 FORMAT = 4
 KINDS = ("conversation", "preference", "passage")
 BATCH_ROWS = 2000
+LARGE_BATCH = 10_000
 Batches = Iterable[Any]
 """Frames or Arrow tables of examples, one after the other."""
 
@@ -90,6 +91,49 @@ class Dataset:
     def batches(self, size: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
         """`examples` in parts of up to `size` rows, never more than one in memory."""
         return map(example_tables.to_frame, self.tables(size))
+
+    def record_batches(self, *names: str, size: int = BATCH_ROWS) -> Iterator[Any]:
+        """Some columns as Arrow record batches of up to `size` rows, in the order of the rows; one that an older format
+        lacks is absent. "messages.list.element.role" is that part of the messages alone."""
+        import pyarrow.parquet
+
+        for path in self.files:
+            with pyarrow.parquet.ParquetFile(path) as file:
+                there = set(file.schema_arrow.names)
+                yield from file.iter_batches(size, columns=[name for name in names if name.split(".")[0] in there])
+
+    def take(self, positions: "np.ndarray[Any, Any] | range | list[int]") -> pd.DataFrame:
+        """The rows of `examples` at these positions (from 0), in the order given; no other part of the files is read
+        than the row groups they are in. Raises IndexError for a position that is not there."""
+        import pyarrow
+        import pyarrow.parquet
+
+        wanted, places = np.unique(np.asarray(positions, np.int64), return_inverse=True)
+        if len(wanted) and (wanted[0] < 0 or wanted[-1] >= len(self)):
+            raise IndexError(f"{self.reference} has {len(self):,} rows; asked for {wanted[0]} to {wanted[-1]}")
+        parts, begin = [example_tables.schema().empty_table().select(COLUMNS)], 0
+        for path in self.files:
+            with pyarrow.parquet.ParquetFile(path) as file:
+                chosen = [name for name in COLUMNS if name in file.schema_arrow.names]
+                ends = begin + np.cumsum([file.metadata.row_group(at).num_rows for at in range(file.num_row_groups)])
+                groups = np.unique(
+                    np.searchsorted(
+                        ends, wanted[(wanted >= begin) & (wanted < begin + file.metadata.num_rows)], "right"
+                    )
+                )
+                for group in groups.tolist():
+                    start, last = ([begin, *ends][group], wanted[np.searchsorted(wanted, ends[group]) - 1])
+                    for batch in file.iter_batches(LARGE_BATCH, row_groups=[group], columns=chosen):
+                        inside = wanted[(wanted >= start) & (wanted < start + batch.num_rows)] - start
+                        if len(inside):
+                            part = pyarrow.Table.from_batches([batch]).take(inside)
+                            parts.append(example_tables.conformed(part).select(COLUMNS))
+                        start += batch.num_rows
+                        if start > last:
+                            break
+                begin += file.metadata.num_rows
+        found = example_tables.to_frame(pyarrow.concat_tables(parts))
+        return found.iloc[places.ravel()].reset_index(drop=True)
 
     @cached_property
     def problems(self) -> pd.DataFrame:
