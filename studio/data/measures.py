@@ -82,6 +82,10 @@ class Measures:
             "quality": np.array(scored["quality"], float), "reasons": pd.Series(["\n".join(words) for words in scored["reasons"]], dtype="str"),
         })  # fmt: skip
 
+    def kept(self, name: str, measure: Callable[[], pd.DataFrame], columns: list[str] | None = None) -> pd.DataFrame:
+        """What was kept under `name`, else what `measure` gives, kept from then on."""
+        return self._kept(name, measure, columns)
+
     def _kept(
         self, name: str, measure: Callable[[], pd.DataFrame], columns: list[str] | None = None
     ) -> pd.DataFrame:  # fmt: skip
