@@ -6,7 +6,7 @@ by k-means. The first direction is what all texts share, so the second and the t
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,13 +67,17 @@ def questions(messages: Sequence[dict[str, Any]]) -> str:
     return "\n".join(message["content"] for message in messages if message["role"] == "user")
 
 
-def label_balance(examples: pd.DataFrame) -> pd.DataFrame:
+def label_balance(examples: pd.DataFrame | Iterable[pd.DataFrame]) -> pd.DataFrame:
     """How often each label is the answer, or each value of a JSON answer's field: columns field ("" for plain
-    answers), value, count, share. Only fields with at most MOST_LABELS different short values are labels."""
+    answers), value, count, share. Only fields with at most MOST_LABELS different short values are labels. Examples may
+    come in batches."""
     counts: dict[str, Counter[str]] = {}
-    for messages in examples["messages"]:
-        for field, value in _labels(messages[-1]["content"]).items():
-            counts.setdefault(field, Counter())[value] += 1
+    for batch in [examples] if isinstance(examples, pd.DataFrame) else examples:
+        for messages in batch["messages"]:
+            for field, value in _labels(messages[-1].get("content") or "").items():
+                found = counts.setdefault(field, Counter())
+                if len(found) <= MOST_LABELS:  # with one more it is no label, and more need not be known
+                    found[value] += 1
     rows = [
         (field, value, count, count / sum(found.values()))
         for field, found in counts.items()

@@ -6,15 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from studio.data import history, review, topics
-from studio.errors import NotFoundError
+from studio.data import history, review
+from studio.data.look_verbs import LookVerbs
 from studio.examples import Dataset, open_dataset
 from studio.journal import Journal
-from studio.loss_mask import ShownToken, TokenViewer
-from studio.models import resolve
 
 
-class DataVerbs:
+class DataVerbs(LookVerbs):
     """Needs the folder and the journal of a project."""
 
     folder: Path
@@ -49,25 +47,6 @@ class DataVerbs:
             reasons |= dict(zip(dropped["id"].astype(str), dropped["reason"].astype(str), strict=True))
         return history.difference(before.examples, after.examples, reasons)
 
-    def tokens_of(
-        self, dataset: Dataset, row_id: str, model: str = "starter", max_length: int | None = None
-    ) -> list[ShownToken]:
-        """The tokens of one example for a model: text, whether its loss counts, whether `max_length` cuts it. No step."""
-        place = resolve(model)
-        if not isinstance(place, Path):
-            raise NotFoundError(
-                "Tokens can be shown for models on this machine", model, "Choose the starter or a folder"
-            )
-        return TokenViewer(place).tokens(self._messages(dataset, row_id), max_length)
-
-    def topics(self, dataset: Dataset, count: int = 8) -> topics.TopicMap:
-        """What the examples are about: points of a map, and the heaviest words of each of `count` topics. No step."""
-        return topics.topic_map(dataset.examples, count)
-
-    def label_balance(self, dataset: Dataset) -> pd.DataFrame:
-        """How often each label, or value of a JSON answer's field, is the answer: field, value, count, share. No step."""
-        return topics.label_balance(dataset.examples)
-
     # ---- review by hand
 
     def next_review(self, dataset: Dataset, reviewer: str) -> str | None:
@@ -76,7 +55,7 @@ class DataVerbs:
 
     def judge(self, dataset: Dataset, row_id: str, verdict: str | None, reviewer: str) -> None:
         """Keeps one judgement, "good" or "bad"; None takes it back. No step."""
-        self._messages(dataset, row_id)
+        self.row(dataset, row_id)
         self._reviews.judge(dataset.reference, row_id, verdict, reviewer)
 
     def reviews(self, dataset: Dataset) -> pd.DataFrame:
@@ -94,9 +73,3 @@ class DataVerbs:
     @property
     def _reviews(self) -> review.Reviews:
         return review.Reviews(self.folder / "studio.db")
-
-    def _messages(self, dataset: Dataset, row_id: str) -> list[dict[str, str]]:
-        found = dataset.examples.loc[dataset.examples["id"] == row_id, "messages"]
-        if found.empty:
-            raise NotFoundError("There is no such example", f"{row_id} in {dataset.reference}", "Choose another row")
-        return list(found.iloc[0])
