@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from studio.data import filters, leakage, near_duplicates, privacy, splitting
+from studio.data import filters, leakage, privacy, splitting
 from studio.data.measures import Measures
 from studio.data.rules import Rule
 from studio.data.words import Array
 from studio.errors import InputError
-from studio.examples import Dataset, write_dataset
+from studio.examples import Batches, Dataset, write_dataset
 from studio.journal import Journal
 
 
@@ -47,13 +47,17 @@ class CleaningVerbs:
         choices |= (
             {"rules": tuple(rule.plain() if isinstance(rule, Rule) else dict(rule) for rule in rules)} if rules else {}
         )
-        return self._cleaned(
-            "filter", dataset, choices, lambda: filters.apply(dataset.examples, Measures.of(dataset), **choices)
-        )
+
+        def clean() -> tuple[Batches, pd.DataFrame]:
+            measures = Measures.of(dataset)
+            verdict = filters.judge(measures, filters.Choices(**choices))
+            return filters.rows_where(dataset, verdict.stays), verdict.dropped(measures.ids())
+
+        return self._cleaned("filter", dataset, choices, clean)
 
     def preview_filter(self, dataset: Dataset, **choices: Any) -> dict[str, Any]:
         """What `filter` would keep: kept, total, reasons (counts). No step."""
-        return filters.preview(dataset.examples, Measures.of(dataset), **choices)
+        return filters.preview(Measures.of(dataset), **choices)
 
     def redact(
         self, dataset: Dataset, kinds: Sequence[str] = privacy.KINDS, how: str = "mask", seed: int = 0
@@ -71,12 +75,13 @@ class CleaningVerbs:
         arguments = {"test": test, "seed": seed} | ({} if keep_groups_together else {"keep_groups_together": False})
 
         def make() -> tuple[Dataset, Dataset]:
-            near = Measures.of(dataset).pairs() if keep_groups_together else None
-            train, held_out = splitting.split(dataset.examples, test, seed, near)
+            measures = Measures.of(dataset)
+            near = measures.pairs() if keep_groups_together else None
+            held_out = splitting.held_out(measures.ids(), measures.first_of_each(), test, seed, near)
             origin = _origin("split", dataset)
             return (
-                write_dataset(self.folder, "train", train, made_by=origin),
-                write_dataset(self.folder, "test", held_out, made_by=origin),
+                write_dataset(self.folder, "train", filters.rows_where(dataset, ~held_out), made_by=origin),
+                write_dataset(self.folder, "test", filters.rows_where(dataset, held_out), made_by=origin),
             )
 
         return self.journal.step(
@@ -86,16 +91,12 @@ class CleaningVerbs:
     def scores(self, dataset: Dataset, preset: str = "studio") -> pd.DataFrame:
         """id, quality and reasons (list of str) of each example by a preset, "guide" or "studio". No step."""
         made = Measures.of(dataset).scores(preset)
-        made.insert(0, "id", dataset.examples["id"].to_numpy(object))
+        made.insert(0, "id", dataset.columns("id")["id"].to_numpy(object))
         return made
 
     def score_values(self, dataset: Dataset, preset: str = "studio") -> Array:
         """The qualities of `scores` alone, quick enough for a slider. No step."""
         return Measures.of(dataset).values(preset)
-
-    def near_duplicate_groups(self, dataset: Dataset, threshold: float = 0.8, run: int = 3) -> pd.DataFrame:
-        """The groups of examples that are nearly the same: group, id, keep, instead, similarity. No step."""
-        return near_duplicates.groups(dataset.examples, Measures.of(dataset).pairs(threshold, run))
 
     def check_leakage(self, train: Dataset, test: Dataset, benchmark: Dataset | None = None) -> leakage.Leakage:
         """What of the test rows, and of a benchmark that was loaded, stands in the training rows: `.counts`, `.pairs`
@@ -106,20 +107,34 @@ class CleaningVerbs:
             pd.concat(pairs, ignore_index=True), {name: len(part) for name, part in against.items()}
         )
 
+    def drop_leaked(self, dataset: Dataset, benchmark: Dataset) -> Dataset:
+        """A new dataset without the rows that stand in `benchmark` too (the same, nearly the same, or in a run of 13
+        words), so that what is measured there was not learned; `.dropped` says which and how."""
+
+        def clean() -> tuple[pd.DataFrame, pd.DataFrame]:
+            found = Measures.of(dataset).leakage("learned", benchmark)
+            if found.empty:
+                here = f"{len(dataset):,} rows of {dataset.reference}, none in {benchmark.reference}"
+                raise InputError("There is nothing to drop", here, "Go on with the dataset as it is")
+            return leakage.without(dataset.examples, found, benchmark.reference)
+
+        return self._cleaned("drop_leaked", dataset, {}, clean, benchmark=benchmark)
+
     def private_details(self, dataset: Dataset, kinds: Sequence[str] = privacy.KINDS) -> dict[str, int]:
         """How many private details of each kind stand in the dataset. No step."""
         return privacy.count(dataset.examples, kinds)
 
     def _cleaned(
-        self, verb: str, dataset: Dataset, arguments: dict[str, Any], clean: Callable[[], tuple[pd.DataFrame, pd.DataFrame]]
+        self, verb: str, dataset: Dataset, arguments: dict[str, Any], clean: Callable[[], tuple[pd.DataFrame | Batches, pd.DataFrame]],
+        **others: Dataset,
     ) -> Dataset:  # fmt: skip
         def make() -> Dataset:
             kept, dropped = clean()
-            if kept.empty:
+            if len(dropped) == len(dataset):
                 raise InputError(f"The {verb} keeps no row", f"0 of {len(dataset)}", "Drop less")
             return write_dataset(self.folder, "clean", kept, dropped=dropped, made_by=_origin(verb, dataset))
 
-        inputs = {"dataset": dataset.reference}
+        inputs = {"dataset": dataset.reference} | {name: other.reference for name, other in others.items()}
         return self.journal.step(verb, inputs, arguments, ["clean"], make, lambda made: [made.reference])
 
 

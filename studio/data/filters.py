@@ -1,19 +1,18 @@
 """Which rows stay and why the others go: one reason each, the first that holds."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from studio.data import duplicates, near_duplicates, quality, rules
+from studio.data import near_duplicates, quality, rules
 from studio.data.measures import Measures
 from studio.data.rules import Rule
-from studio.data.studio_quality import question_and_answer
 from studio.data.words import Array
 from studio.errors import InputError
+from studio.examples import Dataset
 
 NEAR = "nearly the same as"
 
@@ -51,36 +50,70 @@ class Choices:
             raise InputError("The filter cannot be applied", "; ".join(mistakes), "Correct it and run again")
 
 
-def _reasons(examples: pd.DataFrame, choices: Choices, measures: Measures | None) -> Array:
-    """An array with the reason to drop each row, or an empty text."""
+@dataclass
+class Verdict:
+    """For each row the number of the reason why it goes, 0 where it stays; `words` writes the reason of a row."""
+
+    of_row: Array
+    kinds: list[str] = field(default_factory=lambda: [""])
+    words: list[Callable[[int], str]] = field(default_factory=lambda: [lambda at: ""])
+
+    def drop(self, where: Array, kind: str, words: Callable[[int], str] | None = None) -> None:
+        """The rows `where` go for this reason, unless they went for one before."""
+        self.of_row[where & (self.of_row == 0)] = len(self.kinds)
+        self.kinds.append(kind)
+        self.words.append(words or (lambda at: kind))
+
+    @property
+    def stays(self) -> Array:
+        kept: Array = self.of_row == 0
+        return kept
+
+    def counts(self) -> dict[str, int]:
+        """How many rows go for each kind of reason."""
+        numbers = np.bincount(self.of_row, minlength=len(self.kinds)).tolist()
+        return {kind: count for kind, count in zip(self.kinds[1:], numbers[1:], strict=True) if count}
+
+    def dropped(self, ids: Array) -> pd.DataFrame:
+        """id and reason of the rows that go."""
+        gone = np.flatnonzero(self.of_row)
+        reasons = [self.words[number](at) for at, number in zip(gone.tolist(), self.of_row[gone].tolist(), strict=True)]
+        return pd.DataFrame({"id": ids[gone], "reason": reasons}, dtype="str")
+
+
+def judge(measures: Measures, choices: Choices) -> Verdict:
+    """Which rows go and why. Raises InputError that names every choice that cannot be."""
     choices.check()
-    measures = measures or Measures(examples)
-    ids = examples["id"].to_numpy(object)
-    reason = np.full(len(examples), "", object)
-
-    def drop(where: Array, words: Any) -> None:
-        chosen = np.flatnonzero(where & (reason == ""))
-        reason[chosen] = [words(at) for at in chosen.tolist()] if callable(words) else words
-
+    verdict = Verdict(np.zeros(len(measures), np.int16))
     if choices.exact_duplicates:
-        first = duplicates.first_of_each(examples).to_numpy(object)
-        drop(first != ids, lambda at: f"the same as {first[at]}")
+        first = measures.first_of_each()
+        verdict.drop(
+            first != np.arange(len(first)), "exact duplicate", lambda at: f"the same as {measures.ids()[first[at]]}"
+        )
     for flag in choices.drop_flags:
-        drop(np.array([flag in found for found in examples["flags"]], bool), flag)
+        verdict.drop(measures.flagged(flag), flag)
     if choices.rules:
-        answers = [question_and_answer(messages)[1] for messages in examples["messages"]]
-        broken = rules.broken([Rule.of(rule) for rule in choices.rules], answers)
-        drop(np.array([bool(words) for words in broken], bool), lambda at: broken[at])
-    tokens = examples["tokens"].to_numpy()
-    drop(tokens > choices.max_tokens, lambda at: f"{tokens[at]:,} tokens, over {choices.max_tokens:,}")
+        broken = rules.broken([Rule.of(rule) for rule in choices.rules], measures.answers())
+        for words in dict.fromkeys(filter(None, broken)):
+            verdict.drop(np.array([found == words for found in broken], bool), words)
+    tokens = measures.tokens()
+    verdict.drop(
+        tokens > choices.max_tokens, "too long", lambda at: f"{tokens[at]:,} tokens, over {choices.max_tokens:,}"
+    )
     scores = measures.values(choices.preset)
-    drop(scores < choices.min_quality, lambda at: f"quality {scores[at]:.2f} under {choices.min_quality:g}")
+    verdict.drop(
+        scores < choices.min_quality,
+        "low quality",
+        lambda at: f"quality {scores[at]:.2f} under {choices.min_quality:g}",
+    )
     if choices.near_duplicates is not None:
-        stays = reason == ""  # the best of those that stay is kept, so that none goes for one that is gone itself
+        # the best of those that stay is kept, so that none goes for one that is gone itself
         found = measures.pairs(choices.near_duplicates)
-        instead, similarity = near_duplicates.keepers(scores, found, stays)
-        drop(instead != np.arange(len(ids)), lambda at: f"{NEAR} {ids[instead[at]]} ({similarity[at]:.0%})")
-    return reason
+        instead, similarity = near_duplicates.keepers(scores, found, verdict.stays)
+        verdict.drop(
+            instead != np.arange(len(instead)), "near duplicate", lambda at: f"{NEAR} {measures.ids()[instead[at]]} ({similarity[at]:.0%})"
+        )  # fmt: skip
+    return verdict
 
 
 def apply(
@@ -88,17 +121,27 @@ def apply(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows kept, and id and reason of the others; together they are all rows. `choices` are those of Choices, and
     `measures` what is known of the examples. Raises InputError that names every choice that cannot be."""
-    reason = _reasons(examples, Choices(**choices), measures)
-    gone = reason != ""
-    dropped = pd.DataFrame({"id": examples["id"].to_numpy(object)[gone], "reason": reason[gone]}, dtype="str")
-    return examples[~gone].reset_index(drop=True), dropped
+    measures = measures or Measures(examples)
+    verdict = judge(measures, Choices(**choices))
+    return examples[verdict.stays].reset_index(drop=True), verdict.dropped(measures.ids())
 
 
-def preview(examples: pd.DataFrame, measures: Measures | None = None, **choices: Any) -> dict[str, Any]:
-    """What `apply` would do: kept, total, and reasons (counts by kind)."""
-    reason = _reasons(examples, Choices(**choices), measures)
-    kinds = Counter(kind(words) for words in reason if words)
-    return {"kept": int((reason == "").sum()), "total": len(reason), "reasons": dict(kinds)}
+def preview(measures: Measures, **choices: Any) -> dict[str, Any]:
+    """What a filter would do: kept, total, and reasons (counts by kind)."""
+    verdict = judge(measures, Choices(**choices))
+    return {"kept": int(verdict.stays.sum()), "total": len(verdict.of_row), "reasons": verdict.counts()}
+
+
+def rows_where(dataset: Dataset, stays: Array) -> Iterator[Any]:
+    """The stored rows of a dataset where `stays` is true, as tables."""
+    import pyarrow
+
+    begin = 0
+    for table in dataset.tables():
+        chosen = stays[begin : begin + table.num_rows]
+        begin += table.num_rows
+        if chosen.any():
+            yield table if chosen.all() else table.filter(pyarrow.array(chosen))
 
 
 def kind(reason: str) -> str:

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from studio import sources
 from studio.chat import TokenCounter
-from studio.data import detection, hub, quality, readers, shapes
+from studio.data import detection, hub, readers, shapes
 from studio.data.columns import Choices
 from studio.data.rows import Problem, clean
+from studio.data.token_counts import TokenCounts
 from studio.errors import ForbiddenError, InputError
 from studio.examples import Dataset, write_dataset
 
@@ -38,13 +37,16 @@ class Loading:
     def write(self, project_folder: Path, name: str | None, counter: TokenCounter) -> Dataset:
         """The dataset of all that can be read; its description says where it comes from, relative to the project."""
         paths = [str(path.relative_to(project_folder)) for path in self.given]
-        source = paths[0] if len(paths) == 1 else paths
-        origin = {"verb": "load", "source": source, "token_counter": counter.name}
+        counts = TokenCounts(counter)
+        origin = {
+            "verb": "load", "source": paths[0] if len(paths) == 1 else paths, "token_counter": counter.name,
+            "estimated": counts.report,
+        }  # fmt: skip
         called = name or sources.dataset_name(self.given[0])
-        return write_dataset(project_folder, called, self.examples(counter), self.problems, made_by=origin)
+        return write_dataset(project_folder, called, self.tables(counts), self.problems, made_by=origin)
 
-    def examples(self, counter: TokenCounter) -> Iterator[pd.DataFrame]:
-        """Batches of scored examples. Raises InputError when a file cannot be read at all or no row is an example."""
+    def tables(self, counts: TokenCounts) -> Iterator[Any]:
+        """Arrow tables of scored examples. Raises InputError when a file cannot be read at all or no row is an example."""
         taken: set[str] = set()
         first_row: dict[str, Any] | None = None
         for path, name in self.files:
@@ -53,11 +55,11 @@ class Loading:
                 if first_row is None and rows:
                     first_row = rows[0][1]
                     self.choices.check(row for _, row in rows)
-                examples, unshaped = shapes.batch(rows, name, counter, self.choices, taken)
+                gathered, unshaped = shapes.gather(rows, name, self.choices, taken)
                 found = sorted([*unread, *unshaped], key=lambda problem: problem[0])
                 self.problems += [(line, clean(several + reason), clean(raw)) for line, reason, raw in found]
-                if len(examples):
-                    yield quality.score_dataset(examples)
+                if len(gathered):
+                    yield gathered.scored(counts.of(gathered))
         if first_row is None:
             raise readers.nothing_read(self.files[0][1], self.problems)
         if not taken:

@@ -1,20 +1,25 @@
-"""What takes long to measure on a dataset (scores of a preset, near duplicates), kept beside it once it was measured."""
+"""What is measured on a dataset (scores of a preset, duplicates): stored with its rows or kept beside them once it was
+measured, and held in memory while someone moves a threshold."""
 
 import io
 from collections.abc import Callable
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from studio import store
-from studio.data import leakage, near_duplicates, quality, studio_quality
+from studio.data import duplicates, leakage, near_duplicates, quality, studio_quality
 from studio.data.near_duplicates import Pairs
+from studio.data.studio_quality import question_and_answer
 from studio.data.words import Array
 from studio.errors import InputError
 from studio.examples import Dataset
 
-VERSION = 1  # one up where a score or a similarity changes: what was kept of an older one is measured again
+VERSION = 2  # one up where a score or a similarity changes: what was kept of an older one is measured again
+HELD = 4  # datasets whose columns (some 50 bytes a row) stay in memory
 
 
 class Measures:
@@ -23,10 +28,15 @@ class Measures:
     def __init__(self, examples: pd.DataFrame | Dataset, folder: Path | None = None) -> None:
         self._of, self.folder = examples, folder
 
-    @classmethod
-    def of(cls, dataset: Dataset) -> "Measures":
-        """Reads the dataset's examples only where something has to be measured."""
-        return cls(dataset, dataset.folder / "measures")
+    @staticmethod
+    def of(dataset: Dataset) -> "Measures":
+        """Reads the dataset's examples only where something has to be measured; a dataset never changes, so that what
+        was read of it is held for the next time."""
+        written = (dataset.folder / "description.json").stat()
+        return _held(dataset.folder, dataset.name, dataset.version, (written.st_mtime_ns, written.st_ino))
+
+    def __len__(self) -> int:
+        return len(self._of)
 
     @property
     def examples(self) -> pd.DataFrame:
@@ -38,26 +48,84 @@ class Measures:
         if preset not in quality.PRESETS:
             known = " or ".join(quality.PRESETS)
             raise InputError("There is no such quality preset", repr(preset), f"Choose {known}")
-        own = self.examples[["quality", "reasons"]].reset_index(drop=True)
+        own = self._columns("quality", "reasons")
         if preset == "guide":
             return own
-        made = self._kept("studio-scores", self._studio_scores)
-        brought = self._brought()
-        reasons = [words.split("\n") if words else [] for words in made["reasons"]]
+        stored = self._stored("studio_quality", "studio_reasons")
+        if stored is not None:
+            reasons = pd.Series(stored["studio_reasons"].to_pylist(), dtype=object)
+        else:
+            made = self._kept("studio-scores", self._studio_scores)
+            reasons = pd.Series([words.split("\n") if words else [] for words in made["reasons"]], dtype=object)
         return pd.DataFrame({
-            "quality": np.where(brought, own["quality"], made["quality"]),
-            "reasons": pd.Series([before if stays else after for before, after, stays in zip(own["reasons"], reasons, brought, strict=True)], dtype=object),
+            "quality": self.values("studio"), "reasons": reasons.where(~self._brought, own["reasons"]),
         })  # fmt: skip
 
     def values(self, preset: str) -> Array:
         """The column quality of `scores` alone, which a threshold that is moved wants again and again."""
-        if preset != "studio":
-            return self.scores(preset)["quality"].to_numpy(float)
-        made = self._kept("studio-scores", self._studio_scores, ["quality"])["quality"].to_numpy(float)
-        return np.where(self._brought(), self.examples["quality"].to_numpy(float), made)
+        if preset not in quality.PRESETS:
+            self.scores(preset)
+        return self._guide if preset == "guide" else self._studio
 
+    @cached_property
+    def _guide(self) -> Array:
+        return self._columns("quality")["quality"].to_numpy(float)
+
+    @cached_property
+    def _studio(self) -> Array:
+        stored = self._stored("studio_quality")
+        if stored is not None:
+            made: Array = stored["studio_quality"].to_numpy()
+        else:
+            made = self._kept("studio-scores", self._studio_scores, ["quality"])["quality"].to_numpy(float)
+        return np.where(self._brought, self._guide, made)
+
+    @cached_property
     def _brought(self) -> Array:
-        return np.array([quality.BROUGHT in reasons for reasons in self.examples["reasons"]], bool)
+        return self._has("reasons", quality.BROUGHT)
+
+    def ids(self) -> Array:
+        """The ids (objects)."""
+        return self._ids
+
+    @cached_property
+    def _ids(self) -> Array:
+        return self._columns("id")["id"].to_numpy(object)
+
+    def tokens(self) -> Array:
+        """Tokens of each row."""
+        return self._tokens
+
+    @cached_property
+    def _tokens(self) -> Array:
+        return self._columns("tokens")["tokens"].to_numpy(np.int64)
+
+    def flagged(self, flag: str) -> Array:
+        """For each row whether it has the flag."""
+        if flag not in self._flags:
+            self._flags[flag] = self._has("flags", flag)
+        return self._flags[flag]
+
+    @cached_property
+    def _flags(self) -> dict[str, Array]:
+        return {}
+
+    def first_of_each(self) -> Array:
+        """For each row the place of the first that is the same to the letter; see `duplicates.first_of_each`."""
+        return self._first
+
+    @cached_property
+    def _first(self) -> Array:
+        stored = self._stored("fingerprint")
+        return duplicates.first_of_each(
+            duplicates.fingerprints(self.examples) if stored is None else stored["fingerprint"]
+        )
+
+    def answers(self) -> list[str]:
+        """The answer of each row to judge; see `studio_quality.question_and_answer`."""
+        if isinstance(self._of, Dataset):
+            return [question_and_answer(row)[1] for part in self._of.batches() for row in part["messages"]]
+        return [question_and_answer(messages)[1] for messages in self._of["messages"]]
 
     def pairs(self, threshold: float = near_duplicates.THRESHOLD, run: int = near_duplicates.WORDS_IN_A_RUN) -> Pairs:
         """See `near_duplicates.pairs`."""
@@ -75,6 +143,33 @@ class Measures:
         return self._kept(
             f"leakage-{name}-{train.reference}", lambda: leakage.of_part(name, train.examples, self.examples)
         )
+
+    def _columns(self, *names: str) -> pd.DataFrame:
+        if isinstance(self._of, Dataset):
+            return self._of.columns(*names)
+        return self._of[[*names]].reset_index(drop=True)
+
+    def _stored(self, *names: str) -> Any:
+        """The stored columns as an Arrow table; None where they were not measured when the dataset was made."""
+        if not isinstance(self._of, Dataset):
+            return None
+        table = self._of.table(*names)
+        return None if set(names) - set(table.column_names) or any(table[name].null_count for name in names) else table
+
+    def _has(self, column: str, word: str) -> Array:
+        """For each row whether its list in `column` holds the word."""
+        import pyarrow.compute
+
+        if not isinstance(self._of, Dataset):
+            return np.array([word in found for found in self._of[column]], bool)
+        there = np.zeros(len(self), bool)
+        table = self._of.table(column)
+        if column not in table.column_names:
+            return there
+        lists = table[column].combine_chunks()
+        holds = pyarrow.compute.equal(lists.flatten(), word)
+        there[pyarrow.compute.list_parent_indices(lists).filter(holds).to_numpy()] = True
+        return there
 
     def _studio_scores(self) -> pd.DataFrame:
         scored = studio_quality.score_messages({"messages": list(self.examples["messages"])})
@@ -99,3 +194,8 @@ class Measures:
             store.write_bytes(path, content.getvalue())
             return made
         return pd.read_parquet(path, columns=columns)
+
+
+@lru_cache(maxsize=HELD)
+def _held(folder: Path, name: str, version: int, written: tuple[int, int]) -> Measures:
+    return Measures(Dataset(folder, name, version), folder / "measures")

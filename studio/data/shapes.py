@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from studio import example_tables
 from studio.chat import DEFAULT_SYSTEM, TokenCounter
-from studio.data import preferences
+from studio.data import preferences, token_counts
 from studio.data.columns import ACCEPTED, Choices, Plan, plan
 from studio.data.conversations import BadRowError, check_order, from_json, parse, with_system
+from studio.data.gathering import Gathered
 from studio.data.rows import Problem, Row, clean, shown
 from studio.errors import InputError
-from studio.examples import COLUMNS, KINDS, Message
+from studio.examples import KINDS, Message
 
 
 class Parts(NamedTuple):
@@ -41,28 +44,84 @@ def batch(
     rows: list[Row], source: str, counter: TokenCounter, choices: Choices, taken: set[str]
 ) -> tuple[pd.DataFrame, list[Problem]]:  # fmt: skip
     """The same for one batch of a stream; `taken` are the ids given so far, and grows."""
+    gathered, problems = gather(rows, source, choices, taken)
+    frame = example_tables.to_frame(gathered.table(token_counts.exact(gathered, counter)))
+    for name in example_tables.LISTS:
+        frame[name] = pd.Series([[] for _ in range(len(frame))], dtype=object)
+    return frame, problems
+
+
+def gather(
+    rows: list[Row], source: str, choices: Choices, taken: set[str]
+) -> tuple[Gathered, list[Problem]]:  # fmt: skip
+    """The same as columns, without tokens."""
     problems: list[Problem] = []
-    found: list[tuple[int, dict[str, Any], Parts]] = []
+    found = Gathered()
+    quick = not choices.columns
     for number, row in rows:
+        source_of_row = clean(str(row.get("source") or source))
+        if quick and (turn := _turn_of(tuple([name for name in row if not is_absent(row[name])]), choices.shape)):
+            said = turn.said(row)
+            if said is not None:
+                found.add_turn(_id(row, number, taken), source_of_row, choices.system, *said, _quality(row))
+                continue
         try:
-            found.append((number, row, parts(row, choices)))
+            made = parts(row, choices)
         except (BadRowError, RecursionError) as error:
             problems.append((number, clean(str(error)), shown(_raw(row))))
-    columns: dict[str, Any] = {
-        "id": [_free(_own_id(row) or f"r{number:06d}", taken) for number, row, _ in found],
-        "messages": [made.messages for _, _, made in found],
-        "source": [clean(str(row.get("source") or source)) for _, row, _ in found],
-        "tokens": _tokens([made for _, _, made in found], counter),
-        "quality": [_quality(row) for _, row, _ in found],
-        "flags": [[] for _ in found],
-        "reasons": [[] for _ in found],
-        "kind": [made.kind for _, _, made in found],
-        "rejected": [made.rejected for _, _, made in found],
-        "tools": [made.tools for _, _, made in found],
-    }
-    kept_as = dict.fromkeys(("messages", "flags", "reasons", "rejected", "tools"), object)
-    table = {name: pd.Series(columns[name], dtype=kept_as.get(name)) for name in COLUMNS}
-    return pd.DataFrame(table).astype({"tokens": "int64", "quality": "float64"}), problems
+            continue
+        found.add(
+            _id(row, number, taken), source_of_row, made.kind, made.messages, made.rejected, made.tools, _quality(row)
+        )  # fmt: skip
+    return found, problems
+
+
+class _Turn(NamedTuple):
+    """The columns of rows that are one question and one answer of plain text: most files are made of them alone."""
+
+    asked: str
+    given: str | None
+    answer: str
+
+    def said(self, row: dict[str, Any]) -> tuple[str, str] | None:
+        """Question and answer as `parts` gives them; None for a row that must be looked at more closely."""
+        asked, answer = row[self.asked], row[self.answer]
+        if type(asked) is not str or type(answer) is not str or asked.isspace() or answer.isspace():
+            return None
+        if not (asked.isascii() and answer.isascii()):
+            asked, answer = clean(asked), clean(answer)
+        if self.given is None:
+            return asked, answer
+        given = row[self.given]
+        if type(given) is not str:
+            return None
+        return (f"{asked}\n\nInput: {clean(given)}" if not given.isspace() else asked), answer
+
+
+@lru_cache(maxsize=4096)
+def _turn_of(there: tuple[str, ...], shape: str | None) -> _Turn | None:
+    """How rows with these columns (and no others that say anything) are read as a turn; None when they are more."""
+    how = plan(there, shape)
+    if how is None or how.shape not in _TURNS or not set(how.columns) <= {*_TURNS[how.shape]}:
+        return None
+    asked, given, answer = (how.columns.get(name) for name in _TURNS[how.shape])
+    if (
+        asked is None
+        or answer is None
+        or (
+            given is None
+            and any(name.lower() in ("input", "context", "system") for name in there if name not in (asked, answer))
+        )
+    ):
+        return None
+    return _Turn(asked, given, answer)
+
+
+_TURNS = {
+    "alpaca": ("instruction", "input", "output"),
+    "prompt-completion": ("prompt", "", "completion"),
+    "question-answer": ("question", "context", "answer"),
+}
 
 
 def parts(row: dict[str, Any], choices: Choices) -> Parts:
@@ -213,13 +272,6 @@ READERS: dict[str, Callable[[dict[str, Any], Plan, str], Parts]] = {
 }
 
 
-def _tokens(found: list[Parts], counter: TokenCounter) -> list[int]:
-    counts = iter(counter.count_many([made.messages for made in found if made.kind != "passage"]))
-    return [
-        counter.count_text(made.messages[0]["content"]) if made.kind == "passage" else next(counts) for made in found
-    ]
-
-
 def _tools(given: Any) -> str:
     value = from_json(given, "tools")
     if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
@@ -230,6 +282,10 @@ def _tools(given: Any) -> str:
 def _own_id(row: dict[str, Any]) -> str:
     given = row.get("id")
     return clean(str(given)) if isinstance(given, str | int) and not isinstance(given, bool) else ""
+
+
+def _id(row: dict[str, Any], number: int, taken: set[str]) -> str:
+    return _free(_own_id(row) or f"r{number:06d}", taken)
 
 
 def _free(wanted: str, taken: set[str]) -> str:

@@ -11,35 +11,40 @@ from studio.data.words import Array
 from studio.errors import InputError
 
 
-def split(
-    examples: pd.DataFrame, test: float = 0.1, seed: int = 0, near: Pairs | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
-    """(train, test) with about `test` of the rows in the second, each in the order of the data. Rows that are the same,
-    or joined by the pairs of `near`, stay together; a group larger than the test part is for training.
+def held_out(ids: Array, first: Array, test: float = 0.1, seed: int = 0, near: Pairs | None = None) -> Array:
+    """For each row whether it is for testing: about `test` of them. Rows that are the same (`first` has the place of the
+    first of them), or joined by the pairs of `near`, stay together; a group larger than the test part is for training.
 
     Raises InputError when the share is not between 0 and 1 or one part would be empty.
     """
     if not 0 < test < 1:
         raise InputError("The test share must lie between 0 and 1", str(test), "0.1 is usual")
-    groups = duplicates.first_of_each(examples).to_numpy(object) if near is None else together(examples, near)
-    names, sizes = np.unique(groups.astype(str), return_counts=True)
+    groups = ids[first if near is None else together(first, near)]
+    numbers, names = pd.factorize(groups.astype(str), sort=True)
+    sizes = np.bincount(numbers, minlength=len(names))
     if len(names) < 2:
         raise InputError("There are too few rows to split", f"{len(names)} different", "Load more examples")
     wanted = min(len(names) - 1, max(1, math.floor(len(names) * test + 0.5)))
     order = np.random.default_rng(seed).permutation(len(names))
-    small = order[sizes[order] <= max(sizes.min(), test * len(examples))]
-    chosen = set(names[small[:wanted]])
-    held_out = np.array([group in chosen for group in groups], bool)
-    return examples[~held_out].reset_index(drop=True), examples[held_out].reset_index(drop=True)
+    small = order[sizes[order] <= max(sizes.min(), test * len(ids))]
+    chosen = np.zeros(len(names), bool)
+    chosen[small[:wanted]] = True
+    return chosen[numbers]
 
 
-def together(examples: pd.DataFrame, near: Pairs) -> Array:
-    """For each row the id of the first row of its group: the same, near to it, or near to one of the group."""
-    ids: Array = examples["id"].to_numpy(object)
-    place = {row_id: at for at, row_id in reversed(list(enumerate(ids)))}
-    same = np.array([place[row_id] for row_id in duplicates.first_of_each(examples)], np.int64)
-    joined = Pairs(
-        np.concatenate([near.first, same]), np.concatenate([near.second, np.arange(len(ids))]), np.ones(len(near.first) + len(ids))
-    )  # fmt: skip
-    labels = near_duplicates.components(len(ids), joined)
-    return ids[pd.Series(np.arange(len(ids))).groupby(labels).transform("first").to_numpy()]
+def split(
+    examples: pd.DataFrame, test: float = 0.1, seed: int = 0, near: Pairs | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
+    """(train, test) of a frame of examples, each in the order of the data; see `held_out`."""
+    first = duplicates.first_of_each(duplicates.fingerprints(examples))
+    chosen = held_out(examples["id"].to_numpy(object), first, test, seed, near)
+    return examples[~chosen].reset_index(drop=True), examples[chosen].reset_index(drop=True)
+
+
+def together(first: Array, near: Pairs) -> Array:
+    """For each row the place of the first row of its group: the same, near to it, or near to one of the group."""
+    rows = np.arange(len(first))
+    ones = np.ones(len(near.first) + len(rows))
+    joined = Pairs(np.concatenate([near.first, first]), np.concatenate([near.second, rows]), ones)
+    labels = near_duplicates.components(len(rows), joined)
+    return pd.Series(rows).groupby(labels).transform("first").to_numpy()

@@ -8,6 +8,7 @@ import pytest
 
 from studio import InputError, Project
 from studio.data import filters, quality, splitting, writers
+from studio.data.measures import Measures
 
 FINE = "This is an answer that says enough to be taken as whole by the guide's scorer."
 
@@ -67,7 +68,7 @@ def test_private_details_are_flagged(sample: pd.DataFrame, flag: str) -> None:
 def test_the_preview_counts_what_the_filter_does(sample: pd.DataFrame) -> None:
     choices = {"min_quality": 0.8, "drop_flags": ("TODO",)}
     kept, _ = filters.apply(sample, **choices)  # type: ignore[arg-type]
-    seen = filters.preview(sample, **choices)  # type: ignore[arg-type]
+    seen = filters.preview(Measures(sample), **choices)  # type: ignore[arg-type]
     assert seen["kept"] == len(kept) and seen["total"] == len(sample)
     assert sum(seen["reasons"].values()) == len(sample) - len(kept)
 
