@@ -109,6 +109,31 @@ def load(
     return loaded, tokenizer
 
 
+def load_encoder(model: str | Path) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """A model whose hidden states stand for texts (a sentence encoder, or any causal one), in eval mode on the GPU where
+    torch can use one, and its tokenizer, padded on the right. Raises NotFoundError and InputError."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging as library_logging
+
+    library_logging.disable_progress_bar()
+    place = resolve(model)
+    offline = isinstance(place, str) and not _hub_answers()
+    on_gpu = torch.cuda.is_available()
+    common = {"trust_remote_code": False, "local_files_only": offline}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, **common)
+        loaded = AutoModel.from_pretrained(
+            place, dtype=torch.bfloat16 if on_gpu else torch.float32, use_safetensors=True, **common
+        )
+    except (OSError, ValueError) as error:
+        raise _why_not(place, error) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    tokenizer.padding_side = "right"
+    return loaded.to("cuda" if on_gpu else "cpu").eval(), tokenizer
+
+
 def _quantisation_config(quantisation: Quantisation) -> object | None:
     import torch
     from transformers import BitsAndBytesConfig

@@ -11,6 +11,7 @@ from studio.data import loading, mixing, writers
 from studio.data.cleaning_verbs import CleaningVerbs
 from studio.data.columns import Choices
 from studio.data.detection import Detection
+from studio.data.duplicate_verbs import DuplicateVerbs
 from studio.data.verbs import DataVerbs
 from studio.decision import advice as decision
 from studio.errors import ForbiddenError, InputError, NotFoundError
@@ -33,7 +34,7 @@ from studio.training.run import Run
 FORMAT = 1
 
 
-class Project(DataVerbs, CleaningVerbs):
+class Project(DataVerbs, CleaningVerbs, DuplicateVerbs):
     """One folder with everything about one task. Make one with `Project.open`."""
 
     def __init__(self, folder: Path, home: Path, demo: bool = False) -> None:

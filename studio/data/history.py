@@ -15,7 +15,7 @@ from studio.errors import InputError
 from studio.examples import Dataset
 from studio.journal import Step
 
-REPEATABLE = ("filter", "redact")
+REPEATABLE = ("filter", "redact", "drop_duplicates", "drop_leaked")
 
 
 @dataclass(frozen=True)

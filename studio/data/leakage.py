@@ -13,7 +13,9 @@ from studio.data.near_duplicates import text
 from studio.data.words import Array, Grams
 
 RUN = 13  # Brown et al. 2020, Language Models are Few-Shot Learners, appendix C
-HALF = 7
+PHRASE = 6
+COMMON_ROWS = 10  # a phrase that more rows than these have is a way of speaking here, and no sign of a copy
+ENOUGH = 0.3  # so much of a row's runs shared is a copy, however common its phrases are
 SAME, QUESTION, NEAR, OVERLAP = "same", "same question", "near duplicate", "13 words in a row"
 KINDS = (SAME, QUESTION, NEAR, OVERLAP)
 COLUMNS = ["part", "train_id", "id", "kind", "similarity"]
@@ -60,6 +62,17 @@ def check(
     parts = {"test": test} | ({} if benchmark is None else {"benchmark": benchmark})
     pairs = pd.concat([of_part(name, train, part, threshold) for name, part in parts.items()], ignore_index=True)
     return Leakage.of(pairs, {name: len(part) for name, part in parts.items()})
+
+
+def without(learned: pd.DataFrame, found: pd.DataFrame, asked: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(the rows that are in no pair, id and reason of the others); `found` are the pairs of `learned` as a part with
+    the rows of the dataset `asked`, see `of_part`."""
+    strongest = found.drop_duplicates("id").set_index("id")["kind"]
+    gone = learned["id"].isin(strongest.index).to_numpy(bool)
+    ids = learned["id"].to_numpy(object)[gone]
+    reasons = [f"{strongest[row_id]} in {asked}" for row_id in ids]
+    dropped = pd.DataFrame({"id": ids, "reason": reasons}, dtype="str")
+    return learned[~gone].reset_index(drop=True), dropped
 
 
 def question(messages: Sequence[dict[str, Any]]) -> str:
@@ -120,36 +133,75 @@ def _near(learned: list[str], asked: list[str], threshold: float) -> list[tuple[
 
 def _overlap(learned: list[str], asked: list[str]) -> list[tuple[int, int, float]]:
     """(training row, row, share) for each row that shares a run of 13 words, with the training row that shares most.
-    A run of which half belongs to the training rows' template doesn't count."""
+
+    Sentences of a template meet by chance: a pair counts only when one of its runs has no common phrase in it, or when
+    ENOUGH of the row is shared. Runs that begin or end with what a tenth of the training rows say count for nothing.
+    """
     if not learned:
         return []
-    common = near_duplicates.template(learned, HALF)
-    asked_parts = [(begin, _long_runs(part, common)) for begin, part in word_hashes.chunks(asked)]
-    hashes = np.concatenate([np.zeros(0, np.uint64), *(part.hashes for _, part in asked_parts)])
-    rows = np.concatenate([np.zeros(0, np.int64), *(part.rows + begin for begin, part in asked_parts)])
+    template, common = near_duplicates.template(learned, PHRASE), _common_phrases(learned, asked)
+    asked_parts = [(begin, _long_runs(part, template, common)) for begin, part in word_hashes.chunks(asked)]
+    hashes = np.concatenate([np.zeros(0, np.uint64), *(part.hashes for _, (part, _) in asked_parts)])
+    rows = np.concatenate([np.zeros(0, np.int64), *(part.rows + begin for begin, (part, _) in asked_parts)])
     sizes = np.bincount(rows, minlength=len(asked))
     order = np.argsort(hashes, kind="stable")
     hashes, rows = hashes[order], rows[order]
-    shared = [np.zeros((0, 2), np.int64)]
+    shared = [np.zeros((0, 3), np.int64)]
     for begin, part in word_hashes.chunks(learned):
-        found = _long_runs(part, common)
+        found, is_own = _long_runs(part, template, common)
         low, high = np.searchsorted(hashes, found.hashes), np.searchsorted(hashes, found.hashes, "right")
         counts = high - low
         inside = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        shared.append(np.column_stack([rows[np.repeat(low, counts) + inside], np.repeat(found.rows + begin, counts)]))
-    pairs, hits = np.unique(np.concatenate(shared), axis=0, return_counts=True)
-    best = np.lexsort((pairs[:, 1], -hits, pairs[:, 0]))
+        columns = (
+            rows[np.repeat(low, counts) + inside],
+            np.repeat(found.rows + begin, counts),
+            np.repeat(is_own, counts),
+        )
+        shared.append(np.column_stack(columns))
+    every = np.concatenate(shared)
+    pairs, place, hits = np.unique(every[:, :2], axis=0, return_inverse=True, return_counts=True)
+    share = hits / sizes[pairs[:, 0]]
+    counts_as_one = (np.bincount(place.ravel(), every[:, 2], len(pairs)) > 0) | (share >= ENOUGH)
+    pairs, share = pairs[counts_as_one], share[counts_as_one]
+    best = np.lexsort((pairs[:, 1], -share, pairs[:, 0]))
     first = best[np.unique(pairs[best, 0], return_index=True)[1]].tolist()
-    return [(int(pairs[at, 1]), int(pairs[at, 0]), float(hits[at] / sizes[pairs[at, 0]])) for at in first]
+    return [(int(pairs[at, 1]), int(pairs[at, 0]), float(share[at])) for at in first]
 
 
-def _long_runs(texts: Sequence[str], common: Array) -> Grams:
-    """The different runs of 13 words of each text of a chunk that neither begin nor end with a run of the template."""
+def _common_phrases(learned: Sequence[str], asked: Sequence[str]) -> Array:
+    """The hashes (sorted) of the phrases of `asked` that stand in more than COMMON_ROWS different rows of both."""
+    phrases = (word_hashes.grams(word_hashes.words(part), PHRASE).hashes for _, part in word_hashes.chunks(asked))
+    there = np.unique(np.concatenate([np.zeros(0, np.uint64), *phrases]))
+    rows_with = np.zeros(len(there), np.int64)
+    for _, part in word_hashes.chunks(list(dict.fromkeys([*learned, *asked]))) if len(there) else ():
+        found = word_hashes.grams(word_hashes.words(part), PHRASE)
+        known = near_duplicates.contains(there, found.hashes)
+        each = near_duplicates.distinct(Grams(found.hashes[known], found.rows[known], found.first[known]))
+        rows_with += np.bincount(np.searchsorted(there, each.hashes), minlength=len(there))
+    return there[rows_with > COMMON_ROWS]
+
+
+def _long_runs(texts: Sequence[str], template: Array, common: Array) -> tuple[Grams, Array]:
+    """The different runs of 13 words of each text of a chunk that neither begin nor end with a phrase of the template,
+    and for each whether there is no common phrase in it."""
     found = word_hashes.words(texts)
-    long, half = word_hashes.grams(found, RUN), word_hashes.grams(found, HALF)
-    if len(common) and len(long.hashes):
-        is_template = np.zeros(len(found.hashes), bool)
-        is_template[half.first] = near_duplicates.contains(common, half.hashes)
-        own = ~(is_template[long.first] | is_template[long.first + RUN - HALF])
-        long = Grams(long.hashes[own], long.rows[own], long.first[own])
-    return near_duplicates.distinct(long)
+    long, phrases = word_hashes.grams(found, RUN), word_hashes.grams(found, PHRASE)
+    last = RUN - PHRASE
+
+    def begins(known: Array) -> Array:
+        """For each word whether a phrase of `known` begins with it."""
+        is_one = np.zeros(len(found.hashes), bool)
+        if len(known):
+            is_one[phrases.first] = near_duplicates.contains(known, phrases.hashes)
+        return is_one
+
+    of_template = begins(template)
+    kept = ~(of_template[long.first] | of_template[long.first + last])
+    first = long.first[kept]
+    before = np.concatenate([[0], np.cumsum(begins(common))])
+    is_own = before[first + last + 1] == before[first]
+    order = np.lexsort((long.hashes[kept], long.rows[kept]))
+    hashes, rows = long.hashes[kept][order], long.rows[kept][order]
+    new = np.ones(len(rows), bool)
+    new[1:] = (hashes[1:] != hashes[:-1]) | (rows[1:] != rows[:-1])
+    return Grams(hashes[new], rows[new], np.zeros(0, np.int64)), is_own[order][new]

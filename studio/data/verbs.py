@@ -36,7 +36,12 @@ class DataVerbs(LookVerbs):
             arguments = {
                 key: tuple(value) if isinstance(value, list) else value for key, value in step.arguments.items()
             }
-            made = getattr(self, step.verb)(made, **arguments)
+            others = {
+                key: open_dataset(self.folder, self.journal.result_of(name))
+                for key, name in step.inputs.items()
+                if key != "dataset"
+            }
+            made = getattr(self, step.verb)(made, **others, **arguments)
         return made
 
     def difference(self, before: Dataset, after: Dataset) -> pd.DataFrame:

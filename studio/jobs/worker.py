@@ -17,6 +17,7 @@ KINDS = {
     "train": "studio.training.worker",
     "evaluate": "studio.evaluation.worker",
     "export": "studio.export.worker",
+    "semantic": "studio.data.semantic",
     "serve": "studio.inference.server",
 }
 HEARTBEAT = 2.0

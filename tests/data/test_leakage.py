@@ -1,12 +1,16 @@
 """What of the test rows stands in the training rows, by kind."""
 
+import json
+from pathlib import Path
 from random import Random
 
 import pandas as pd
 import pytest
 
-from studio.data import leakage
-from tests.data.planted import planted
+from studio import InputError, Project
+from studio.data import filters, leakage, splitting
+from studio.examples import Dataset
+from tests.data.planted import SETS, planted
 
 WORDS = "amber birch cedar delta ember fjord grove haven inlet juniper knoll lagoon meadow north orchid prairie quarry ridge".split()
 
@@ -69,3 +73,79 @@ def test_every_planted_copy_is_seen() -> None:
 def test_nothing_to_compare() -> None:
     found = leakage.check(rows("t"), rows("e", ("a", "b")))
     assert found.leaked == {"test": []} and len(found.pairs) == 0
+
+
+def test_sentences_of_a_template_are_no_leak() -> None:
+    """The sample's tickets are put together from sentences; parts of a split that keeps near copies together share no
+    ticket, but 13 words here and there."""
+    known = planted("sample")
+    clean, _ = filters.apply(known.examples, min_quality=0, near_duplicates=0.8)
+    for seed in range(3):
+        train, test = splitting.split(clean, 0.1, seed)
+        found = leakage.check(train, test)
+        assert found.counts["test"]["13 words in a row"] <= 0.01 * len(test)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_passage_within_another_question_is_seen(name: str, made: dict[str, str]) -> None:
+    """Planted: 20 words of a training row, put into the middle of a row that is none of the training rows."""
+    clean, _ = filters.apply(planted(name).examples, min_quality=0, near_duplicates=0.8)
+    train, test = splitting.split(clean, 0.1)
+    random, words = Random(4), [f"{first}{second}" for first in WORDS for second in WORDS]
+    passages = [" ".join(random.sample(words, k=20)) for _ in range(20)]
+
+    def with_passages(examples: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+        chosen = random.sample(range(len(examples)), k=len(passages))
+        messages = list(examples["messages"])
+        for at, passage in zip(chosen, passages, strict=True):
+            said = messages[at][-2]["content"]
+            messages[at] = [*messages[at][:-2], {"role": "user", "content": f"{said} {passage}"}, messages[at][-1]]
+        made = examples.assign(messages=pd.Series(messages, examples.index, object))
+        return made, [examples["id"].iloc[at] for at in chosen]
+
+    train, learned = with_passages(train)
+    test, asked = with_passages(test)
+    found = leakage.check(train, test)
+    assert set(asked) <= set(found.leaked["test"])
+    assert len(found.leaked["test"]) <= len(asked) / 0.9
+    partners = dict(zip(found.pairs["id"], found.pairs["train_id"], strict=True))
+    assert [partners[one] for one in asked] == learned
+
+
+def test_leaked_rows_are_dropped_in_one_step_that_can_be_undone(tmp_path: Path, made: dict[str, str]) -> None:
+    project = Project.open("leaks", home=tmp_path)
+
+    def loaded(name: str, *pairs: tuple[str, str]) -> Dataset:
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps({"prompt": asked, "completion": said}) + "\n" for asked, said in pairs))
+        return project.load(path)
+
+    run = " ".join(made["d"].split()[5:18])
+    train = loaded(
+        "own",
+        (made["a"], "yes"),
+        (made["a"], "yes"),
+        (f"{made['c']} too", "yes"),
+        (f"lead {run} tail", "no"),
+        (made["f"], "no"),
+    )
+    asked = loaded("bench", (made["a"], "yes"), (made["c"], "yes"), (made["d"], "no"))
+    clean = project.drop_leaked(train, asked)
+    assert [messages[1]["content"] for messages in clean.examples["messages"]] == [made["f"]]
+    assert clean.dropped["reason"].tolist() == [
+        "same in bench@v1", "same in bench@v1", "near duplicate in bench@v1", "13 words in a row in bench@v1"
+    ]  # fmt: skip
+    assert not project.check_leakage(clean, asked).leaked["test"]
+    assert project.journal.steps()[-1].code == "clean = project.drop_leaked(raw, raw_2)"
+    names = {"project": project, "raw": train, "raw_2": asked}
+    exec(project.journal.steps()[-1].code, names)
+    assert names["clean"].examples.equals(clean.examples)  # type: ignore[attr-defined]
+
+    shorter = project.filter(clean, min_quality=0, drop_flags=(), max_tokens=1000)
+    assert [(one.verb, one.position) for one in project.history(shorter)] == [
+        ("load", None), ("drop_leaked", 1), ("filter", 2)
+    ]  # fmt: skip
+    assert project.history(shorter)[1].reasons["same in bench@v1"] == 2
+    assert len(project.redo(shorter, leave_out=[1])) == 4 and len(project.redo(shorter, leave_out=[2])) == 1
+    with pytest.raises(InputError, match="nothing to drop"):
+        project.drop_leaked(clean, asked)

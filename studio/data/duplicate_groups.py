@@ -1,0 +1,68 @@
+"""Groups of rows that say the same: what is kept of each, why, and what stands in its place. The same table for rows
+that share their words and for rows that share their meaning."""
+
+import numpy as np
+import pandas as pd
+
+from studio.data import near_duplicates
+from studio.data.measures import Measures
+from studio.data.near_duplicates import Pairs
+from studio.data.words import Array
+from studio.examples import Dataset
+
+EXACT, NEAR = "exact", "near"
+COLUMNS = ["group", "id", "position", "keep", "instead", "similarity", "kind", "quality"]
+ROWS_AT_ONCE = 2000
+
+
+def of_words(dataset: Dataset, threshold: float, run: int) -> pd.DataFrame:
+    """The groups of rows whose runs of `run` words are nearly the same; see `table`. Kept beside the dataset."""
+    near_duplicates.check(threshold, run)
+    measures = Measures.of(dataset)
+    return measures.kept(f"groups-{threshold:g}-{run}", lambda: table(dataset, measures.pairs(threshold, run)))
+
+
+def table(dataset: Dataset, found: Pairs) -> pd.DataFrame:
+    """One row for each example that is in a pair: group (from 1), id, position (in the dataset, from 0), keep (bool),
+    instead (the id kept in its place), similarity to that one, kind ("exact" when it reads the same to the letter) and
+    quality. Those that are kept come first in each group."""
+    facts = dataset.columns("id", "quality")
+    groups = near_duplicates.groups(facts, found)
+    place = pd.Series(np.arange(len(facts)), facts["id"].to_numpy(object))
+    rows, others = (place[groups[name].to_numpy(object)].to_numpy(np.int64) for name in ("id", "instead"))
+    goes = ~groups["keep"].to_numpy(bool)
+    kind = np.full(len(groups), NEAR, object)
+    kind[goes] = np.where(_reads_the_same(dataset, rows[goes], others[goes]), EXACT, NEAR)
+    quality = facts["quality"].to_numpy(float)[rows]
+    return (
+        groups.assign(position=rows, kind=kind, quality=quality)
+        .sort_values(["group", "keep", "position"], ascending=[True, False, True], kind="stable")
+        .reset_index(drop=True)[COLUMNS]
+    )
+
+
+def without(dataset: Dataset, groups: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(the examples kept, id and reason of those that go)."""
+    gone = groups[~groups["keep"].to_numpy(bool)].sort_values("position")
+    reasons = [
+        f"the same as {row.instead}"
+        if row.kind == EXACT
+        else f"nearly the same as {row.instead} ({row.similarity:.0%})"
+        for row in gone.itertuples()
+    ]
+    dropped = pd.DataFrame({"id": gone["id"].to_numpy(object), "reason": reasons}, dtype="str")
+    stays = np.ones(len(dataset), bool)
+    stays[gone["position"].to_numpy(int)] = False
+    return dataset.examples[stays].reset_index(drop=True), dropped
+
+
+def _reads_the_same(dataset: Dataset, rows: Array, others: Array) -> Array:
+    """For each pair of positions whether both texts are the same to the letter; a part of the dataset at a time."""
+    same = np.zeros(len(rows), bool)
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        part = slice(begin, begin + ROWS_AT_ONCE)
+        texts = [
+            [near_duplicates.text(messages) for messages in dataset.take(chosen[part])["messages"]] for chosen in (rows, others)
+        ]  # fmt: skip
+        same[part] = [one == other for one, other in zip(*texts, strict=True)]
+    return same
