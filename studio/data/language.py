@@ -30,7 +30,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+")
-_PLAINLY_ENGLISH = (
+PLAINLY_ENGLISH = (
     " the ",
     " and ",
     " with ",
@@ -75,7 +75,7 @@ def _script(sign: str) -> str:
 
 def other_language(prompt: str, answer: str) -> bool:
     """Both are long enough to tell, they differ, and the question asks for no translation."""
-    if any(word in answer for word in _PLAINLY_ENGLISH) and any(word in prompt for word in _PLAINLY_ENGLISH):
+    if any(word in answer for word in PLAINLY_ENGLISH) and any(word in prompt for word in PLAINLY_ENGLISH):
         return False
     if len(answer) < LEAST_LETTERS or "```" in answer or answer[0] in "{[":
         return False

@@ -3,12 +3,17 @@
 `score_columns(prompts, answers, others=None, calls=None) -> pyarrow.Table` gives everything for columns of text.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from studio.data import privacy, studio_quality
+from studio.data import privacy, screens, studio_quality
+from studio.data.screens import Answers, Rows
+from studio.data.text_column import TextColumn
+from studio.data.words import Array
 
 if TYPE_CHECKING:
     import pyarrow
@@ -34,57 +39,144 @@ class Score:
     reasons: list[str]
 
 
+class Rule(NamedTuple):
+    """`holds(answer, the same in lower case)` decides whether each of `penalties` (part, by how much) comes off;
+    `covers` is a mask of all answers for which it may hold, and of no others where it `is_exact`."""
+
+    reason: str
+    penalties: tuple[tuple[str, float], ...]
+    holds: Callable[[str, str], bool]
+    covers: Callable[[Answers], Array]
+    is_exact: bool = False
+
+
+def _has_few_different_words(output: str, lowered: str) -> bool:
+    words = output.split()
+    return len(words) > 10 and len(set(words)) / len(words) < 0.3
+
+
+def _is_broken_json(output: str, lowered: str) -> bool:
+    stripped = output.strip()
+    return stripped.startswith("{") and not studio_quality.is_json(stripped)
+
+
+def _ends_open(answers: Answers) -> Array:
+    last = answers.closing(1)
+    return screens.ends_in_dots(answers) | (last == ord("[")) | (last == ord("{"))
+
+
+def _says(words: str, part: str, by: float) -> Rule:
+    return Rule(f"says {words!r}", ((part, by),), lambda output, lowered: words.lower() in lowered, screens.guide_words)
+
+
+def _unbalanced(pair: str) -> Rule:
+    return Rule(
+        f"unbalanced {pair}", (("formatting", 0.2),), lambda output, lowered: output.count(pair[0]) != output.count(pair[1]),
+        lambda answers: answers.count(pair[0]) != answers.count(pair[1]), is_exact=True,
+    )  # fmt: skip
+
+
+def _opposites(first: str, second: str) -> Rule:
+    return Rule(
+        f"both {first!r} and {second!r}", (("factual_consistency", 0.1),),
+        lambda output, lowered: first in lowered and second in lowered, screens.guide_words,
+    )  # fmt: skip
+
+
+RULES = (
+    Rule(
+        "under 50 characters", (("coherence", 0.5), ("completeness", 0.3)), lambda output, lowered: len(output) < SHORT,
+        lambda answers: answers.characters < SHORT, is_exact=True,
+    ),
+    Rule(
+        "ends in the middle", (("coherence", 0.3),), lambda output, lowered: output.strip().endswith(("...", "[", "{")),
+        _ends_open, is_exact=True,
+    ),
+    Rule("few different words", (("coherence", 0.4),), _has_few_different_words, screens.few_different_words),
+    *(_says(marker, "completeness", 0.2) for marker in MARKERS),
+    Rule("not valid JSON", (("formatting", 0.5),), _is_broken_json, screens.json_start),
+    *map(_unbalanced, ("()", "[]")),
+    *(_opposites(first, second) for first, second in OPPOSITES),
+)  # fmt: skip
+
+
 def score(output: str) -> Score:
     """The guide's scorer on one answer, exactly as it states it (words are matched inside words too)."""
+    lowered = output.lower()
+    return _scored(sum(1 << place for place, rule in enumerate(RULES) if rule.holds(output, lowered)))
+
+
+def _scored(held: int) -> Score:
+    """The score of an answer for which the rules hold whose bits (1 << their place in RULES) are in `held`."""
     parts = dict.fromkeys(WEIGHTS, 1.0)
     reasons: list[str] = []
-
-    def penalise(part: str, by: float, reason: str) -> None:
-        parts[part] = max(0.0, parts[part] - by)
-        reasons.append(f"{reason} ({part} -{by})")
-
-    stripped, words, lowered = output.strip(), output.split(), output.lower()
-    if len(output) < SHORT:
-        penalise("coherence", 0.5, "under 50 characters")
-        penalise("completeness", 0.3, "under 50 characters")
-    if stripped.endswith(("...", "[", "{")):
-        penalise("coherence", 0.3, "ends in the middle")
-    if len(words) > 10 and len(set(words)) / len(words) < 0.3:
-        penalise("coherence", 0.4, "few different words")
-    for marker in MARKERS:
-        if marker.lower() in lowered:
-            penalise("completeness", 0.2, f"says {marker!r}")
-    if stripped.startswith("{") and not studio_quality.is_json(stripped):
-        penalise("formatting", 0.5, "not valid JSON")
-    for pair in ("()", "[]"):
-        if output.count(pair[0]) != output.count(pair[1]):
-            penalise("formatting", 0.2, f"unbalanced {pair}")
-    for first, second in OPPOSITES:
-        if first in lowered and second in lowered:
-            penalise("factual_consistency", 0.1, f"both {first!r} and {second!r}")
+    for place, rule in enumerate(RULES):
+        if held >> place & 1:
+            for part, by in rule.penalties:
+                parts[part] = max(0.0, parts[part] - by)
+                reasons.append(f"{rule.reason} ({part} -{by})")
     overall = sum(weight * parts[part] for part, weight in WEIGHTS.items())
     return Score(round(overall, 6), parts, reasons)
+
+
+def _held_rules(answers: Answers) -> Array:
+    """For each answer the sum of the bits of the rules that hold."""
+    held, worth = np.zeros((2, len(answers)), np.int64)
+    covered: dict[Callable[[Answers], Array], Array] = {}
+    for place, rule in enumerate(RULES):
+        if rule.covers not in covered:
+            covered[rule.covers] = rule.covers(answers).astype(np.int64)
+        of_rule = covered[rule.covers] << place
+        held, worth = (held | of_rule, worth) if rule.is_exact else (held, worth | of_rule)
+    for at in np.flatnonzero(worth).tolist():
+        output, of_row = answers.text(at), int(worth[at])
+        lowered = output.lower()
+        held[at] |= sum(
+            1 << place for place, rule in enumerate(RULES) if of_row >> place & 1 and rule.holds(output, lowered)
+        )
+    return held
 
 
 def score_dataset(examples: pd.DataFrame) -> pd.DataFrame:
     """A copy with `quality` by the guide (where the row brought none), its `reasons` and `flags` filled in."""
     scored = examples.copy()
-    scores = [score(messages[-1]["content"] or "") for messages in examples["messages"]]
+    found = score_columns(*columns(list(examples["messages"])))
     brought = examples["quality"].astype(float)
-    scored["quality"] = brought.fillna(pd.Series([found.overall for found in scores], examples.index, float))
-    reasons = [found.reasons if computed else [BROUGHT] for found, computed in zip(scores, brought.isna(), strict=True)]
+    scored["quality"] = brought.fillna(pd.Series(found["guide_quality"].to_numpy(), examples.index, float))
+    reasons = [
+        made if computed else [BROUGHT]
+        for made, computed in zip(found["guide_reasons"].to_pylist(), brought.isna(), strict=True)
+    ]
     scored["reasons"] = pd.Series(reasons, examples.index, object)
-    scored["flags"] = pd.Series(flags(list(examples["messages"])), examples.index, object)
+    scored["flags"] = pd.Series(found["flags"].to_pylist(), examples.index, object)
     return scored
 
 
 def flags(conversations: list[list[dict[str, str]]]) -> list[list[str]]:
     """For each conversation what is worth a look in it, whatever its score, in the order of FLAGS."""
-    found = studio_quality.score_messages({"messages": conversations})["flags"]
-    private = privacy.flags_of(conversations)
-    short = [["short"] if len((messages[-1]["content"] or "").strip()) < SHORT else [] for messages in conversations]
-    together = ({*one, *two, *three} for one, two, three in zip(found, private, short, strict=True))
-    return [[flag for flag in FLAGS if flag in names] if names else [] for names in together]
+    found: list[list[str]] = score_columns(*columns(conversations))["flags"].to_pylist()
+    return found
+
+
+def columns(
+    conversations: list[list[dict[str, Any]]],
+) -> tuple["pyarrow.Array", "pyarrow.Array", "pyarrow.Array", "pyarrow.Array"]:
+    """What `score_columns` takes."""
+    import pyarrow
+
+    both = [studio_quality.question_and_answer(messages) for messages in conversations]
+    last = [messages[-1].get("content") or "" for messages in conversations]
+    others = [[message.get("content") or "" for message in messages[:-1]] for messages in conversations]
+    bounds = np.append(0, np.cumsum([len(texts) for texts in others], dtype=np.int64))
+    return (
+        _encoded([question for question, _ in both]), _encoded(last),
+        pyarrow.LargeListArray.from_arrays(bounds, _encoded([text for texts in others for text in texts])),
+        _encoded([answer for _, answer in both]),
+    )  # fmt: skip
+
+
+def _encoded(texts: Sequence[str]) -> "pyarrow.Array":
+    return TextColumn.of(texts).array
 
 
 def score_columns(
@@ -104,27 +196,55 @@ def score_columns(
     (list<string>), flags (list<string>, in the order of FLAGS); one row for each given, in their order.
     """
     import pyarrow
+    import pyarrow.compute as compute
 
-    asked, said = _texts(prompts), _texts(answers)
-    called = [one or two for one, two in zip(said, _texts(calls), strict=True)] if calls is not None else said
-    rest = [[one] if isinstance(one, str) else one or [] for one in others.to_pylist()] if others is not None else []
-    guide = [score(answer) for answer in said]
-    studio = studio_quality.score_batch(asked, called)
-    texts = [[one, two] for one, two in zip(asked, said, strict=True)]
-    for row, more in zip(texts, rest, strict=False):
-        row += more
-    private = privacy.flags_of([[{"content": text} for text in row] for row in texts])
-    short = [["short"] if len(answer.strip()) < SHORT else [] for answer in said]
-    names = [{*one, *two, *three} for one, two, three in zip(studio["flags"], private, short, strict=True)]
-    strings = pyarrow.list_(pyarrow.string())
+    asked, said = TextColumn(prompts), Answers(answers)
+    called = said
+    if calls is not None:
+        other = TextColumn(calls)
+        is_called = (said.ends == said.starts) & (other.ends > other.starts)
+        if is_called.any():
+            called = Answers(compute.if_else(pyarrow.array(is_called), other.array, said.array))
+    guide_kinds, guide_numbers = np.unique(_held_rules(said), return_inverse=True)
+    guide = [_scored(int(kind)) for kind in guide_kinds]
+    studio_numbers, studio = studio_quality.score_rows(Rows(asked, called))
+    place = {flag: 1 << at for at, flag in enumerate(FLAGS)}
+    marks = np.array([sum(place[flag] for flag in one.flags) for one in studio], np.int64)[studio_numbers]
+    marks |= np.where(said.stripped_characters < SHORT, place["short"], 0)
+    for kinds, at in _private(asked, said, others):
+        marks[at] |= sum(place[kind] for kind in kinds)
+    mark_kinds, mark_numbers = np.unique(marks, return_inverse=True)
+    flags = [[flag for flag in FLAGS if kind & place[flag]] for kind in mark_kinds.tolist()]
     return pyarrow.table({
-        "guide_quality": pyarrow.array([found.overall for found in guide], pyarrow.float64()),
-        "guide_reasons": pyarrow.array([found.reasons for found in guide], strings),
-        "studio_quality": pyarrow.array(studio["quality"], pyarrow.float64()),
-        "studio_reasons": pyarrow.array(studio["reasons"], strings),
-        "flags": pyarrow.array([[flag for flag in FLAGS if flag in found] for found in names], strings),
+        "guide_quality": np.array([one.overall for one in guide], float)[guide_numbers],
+        "guide_reasons": _lists([one.reasons for one in guide], guide_numbers),
+        "studio_quality": np.array([one.quality for one in studio], float)[studio_numbers],
+        "studio_reasons": _lists([one.reasons for one in studio], studio_numbers),
+        "flags": _lists(flags, mark_numbers),
     })  # fmt: skip
 
 
-def _texts(column: "pyarrow.Array") -> list[str]:
-    return [text or "" for text in column.to_pylist()]
+def _private(asked: TextColumn, said: Answers, others: "pyarrow.Array | None") -> Iterator[tuple[set[str], int]]:
+    """(kinds of private details, row) for each text that has any."""
+    yield from _found(asked, asked.matching(privacy.SUSPECT))
+    yield from _found(said, said.with_sign(privacy.SUSPECT))
+    if others is not None:
+        import pyarrow
+
+        is_list = not pyarrow.types.is_string(others.type) and hasattr(others, "flatten")
+        texts = TextColumn(others.flatten() if is_list else others)
+        rows = others.value_parent_indices() if is_list else None
+        for kinds, at in _found(texts, texts.matching(privacy.SUSPECT)):
+            yield kinds, rows[at].as_py() if rows is not None else at
+
+
+def _found(column: TextColumn, worth: Array) -> Iterator[tuple[set[str], int]]:
+    for at in np.flatnonzero(worth).tolist():
+        if kinds := {detail.kind for detail in privacy.find(column.text(at))}:
+            yield kinds, at
+
+
+def _lists(kinds: list[list[str]], numbers: Array) -> "pyarrow.Array":
+    import pyarrow
+
+    return pyarrow.array(kinds, pyarrow.list_(pyarrow.string())).take(pyarrow.array(numbers))

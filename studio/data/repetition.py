@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from studio.data import word_look
 from studio.data import words as word_hashes
-from studio.data.words import Array, Words
+from studio.data.words import Array
 
 LEAST_WORDS = 50  # the least a document has in Gopher; the shares say nothing about a shorter text
-LEAST_CHARACTERS = 100
 LEAST_TIMES = 3  # a phrase that stands twice in a short text is no habit; the n-grams that stood before count it
-_ROW_BITS = np.uint64(44)
 _WORD = re.compile(r"\w+")
 
 
@@ -37,6 +36,7 @@ PRESETS = {
     # Chen et al. 2023, Data-Juicer, word_repetition_filter
     "data-juicer": Thresholds(ten_grams=0.5),
 }
+LEAST_LINES = min(limits.lines for limits in PRESETS.values())
 
 
 def measure(text: str, thresholds: Thresholds) -> list[str]:
@@ -59,9 +59,8 @@ def measure(text: str, thresholds: Thresholds) -> list[str]:
         if share > limit:
             over.append(f"{share:.0%} in {n}-grams that stood before")
             break
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if len(lines) > 2 and 1 - len(set(lines)) / len(lines) > thresholds.lines:
-        over.append(f"{1 - len(set(lines)) / len(lines):.0%} of the lines stood before")
+    if (share := lines_again(text)) > thresholds.lines:
+        over.append(f"{share:.0%} of the lines stood before")
     if thresholds.ten_grams < 1:
         grams = Counter(zip(*(found[at:] for at in range(10)), strict=False))
         repeated = sum(count for count in grams.values() if count > 1) / grams.total()
@@ -85,38 +84,21 @@ def _again(found: list[str], n: int) -> int:
     return characters
 
 
-def suspects(texts: Sequence[str]) -> list[int]:
-    """Positions of the texts worth measuring: the others cannot be over a threshold of PRESETS, or hardly so."""
-    long = [at for at, text in enumerate(texts) if len(text) >= LEAST_CHARACTERS]
-    chosen: list[int] = []
-    for begin, part in word_hashes.chunks([texts[at] for at in long]):
-        found = word_hashes.words(part)
-        counts = np.diff(found.starts)
-        worth = _repeated(found, 5) >= np.maximum(1, 0.02 * counts)
-        for n, share in ((2, 0.05), (3, 0.02)):  # a frequent 4-gram has a frequent 3-gram in it
-            worth |= _most_frequent(found, n) >= np.maximum(LEAST_TIMES, share * counts)
-        worth |= np.array([text.count("\n") > 2 for text in part])
-        chosen += [long[begin + at] for at in np.flatnonzero(worth & (counts >= LEAST_WORDS / 2)).tolist()]
-    return chosen
+def lines_again(text: str) -> float:
+    """The share of the lines that stood before; 0 where there are fewer than three."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return 1 - len(set(lines)) / len(lines) if len(lines) > 2 else 0.0
 
 
-def _sorted(found: Words, n: int) -> tuple[Array, Array]:
-    """(key, row) of every n-gram, equal ones of one text side by side."""
-    grams = word_hashes.grams(found, n)
-    keys = np.sort((grams.rows.astype(np.uint64) << _ROW_BITS) | (grams.hashes >> np.uint64(64 - 44)))
-    return keys, (keys >> _ROW_BITS).astype(np.int64)
+def suspects(texts: Sequence[str]) -> Array:
+    """Whether each text is worth measuring but for its lines: the others are under every threshold of PRESETS.
 
-
-def _most_frequent(found: Words, n: int) -> Array:
-    keys, _ = _sorted(found, n)
-    most = np.zeros(len(found.starts) - 1, np.int64)
-    often = np.flatnonzero(keys[LEAST_TIMES - 1 :] == keys[: 1 - LEAST_TIMES])  # three or more in a row are equal
-    if len(often):
-        values, counts = np.unique(keys[often], return_counts=True)
-        np.maximum.at(most, (values >> _ROW_BITS).astype(np.int64), counts + LEAST_TIMES - 1)
-    return most
-
-
-def _repeated(found: Words, n: int) -> Array:
-    keys, rows = _sorted(found, n)
-    return np.bincount(rows[1:][keys[1:] == keys[:-1]], minlength=len(found.starts) - 1)
+    The words are given to `word_look` with one byte for each letter, so that its shares are shares of letters."""
+    worth = np.zeros(len(texts), bool)
+    for begin, part in word_hashes.chunks(texts):
+        plain = [" ".join(_WORD.findall(text.lower())) + " " for text in part]
+        letters = np.frombuffer("".join(plain).encode("utf-32-le", "surrogatepass"), np.uint32)
+        data = np.where(letters < 0x80, letters, 0x80 | (letters ^ (letters >> 7)) & 0x7F).astype(np.uint8)
+        bounds = np.append(0, np.cumsum([len(text) for text in plain]))
+        worth[begin : begin + len(part)] = word_look.look(data, bounds, bounds[:-1], LEAST_WORDS, (), 0).again
+    return worth

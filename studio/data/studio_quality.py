@@ -11,8 +11,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from studio.data import repetition
+import numpy as np
+
+from studio.data import repetition, screens
 from studio.data.language import other_language
+from studio.data.screens import Answers, Rows
+from studio.data.text_column import TextColumn
+from studio.data.words import Array
 
 FENCE = re.compile(r"```[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
 INLINE_CODE = re.compile(r"`[^`\n]*`")
@@ -55,13 +60,13 @@ COPIED_SHARE = 0.8
 
 class Check(NamedTuple):
     """`reason` is what the row says, `penalty` comes off the score, `flag` (if any) marks the row as worth a look.
-    `holds(question, answer)` decides; it is asked only where the pattern `sign` (RE2) stands in the answer."""
+    `holds(question, answer)` decides; it is asked only of the rows that `worth` covers."""
 
     reason: str
     penalty: float
     flag: str
     holds: Callable[[str, str], bool]
-    sign: str = ""
+    worth: Callable[[Rows], Array]
 
 
 def looks_like_json(answer: str) -> bool:
@@ -184,70 +189,103 @@ def has_broken_signs(prompt: str, answer: str) -> bool:
 
 
 CHECKS = (
-    Check("the answer is empty or a placeholder", 1.0, "empty", is_empty),
-    Check("something is left to fill in", 0.5, "TODO", has_todo, TODO.pattern),
-    Check("not valid JSON", 0.5, "broken JSON", is_broken_json),
-    Check("the Python code doesn't parse", 0.4, "broken code", is_broken_python, "```[pP]y"),
-    Check("ends in the middle", 0.4, "truncated", is_truncated),
-    Check("refuses to answer", 0.4, "refusal", is_refusal),
-    Check("repeats the question", 0.4, "copied question", is_copied),
-    Check("in another language than the question", 0.2, "other language", other_language),
-    Check("broken characters", 0.2, "broken characters", has_broken_signs),
-    Check("brackets or quotes that don't close", 0.15, "", is_unbalanced),
-    Check("says that it is not sure", 0.1, "", is_unsure, "not sure|t know"),
-)
+    Check("the answer is empty or a placeholder", 1.0, "empty", is_empty, screens.empty),
+    Check("not valid JSON", 0.5, "broken JSON", is_broken_json, screens.broken_json),
+    Check("ends in the middle", 0.4, "truncated", is_truncated, screens.truncated),
+    Check("refuses to answer", 0.4, "refusal", is_refusal, screens.refusal),
+    Check("repeats the question", 0.4, "copied question", is_copied, lambda rows: screens.copied(rows, COPY_LEAST, COPIED_SHARE)),
+    Check("in another language than the question", 0.2, "other language", other_language, screens.other_language),
+    Check("broken characters", 0.2, "broken characters", has_broken_signs, screens.broken_signs),
+    Check("brackets or quotes that don't close", 0.15, "", is_unbalanced, screens.unbalanced),
+    Check("something is left to fill in", 0.5, "TODO", has_todo, screens.to_fill_in),
+    Check("the Python code doesn't parse", 0.4, "broken code", is_broken_python, screens.broken_python),
+    Check("says that it is not sure", 0.1, "", is_unsure, screens.unsure),
+)  # fmt: skip
 REPETITION_PENALTIES = {"gopher": 0.2, "data-juicer": 0.4}
 FEATURES = {"quality": "float64", "reasons": ["string"], "flags": ["string"]}
-FLAGS = (*(check.flag for check in CHECKS if check.flag), "repetition")
+FLAGS = (
+    "empty", "TODO", "broken JSON", "broken code", "truncated", "refusal", "copied question", "other language",
+    "broken characters", "repetition",
+)  # fmt: skip
+
+
+class Verdict(NamedTuple):
+    """Quality (1 less the penalties, not under 0), reasons (each with its penalty) and flags (of FLAGS) of a row."""
+
+    quality: float
+    reasons: list[str]
+    flags: list[str]
+
+
+def verdict(held: int, repeated: tuple[float, str] | None = None) -> Verdict:
+    """Of a row for which the checks hold whose bits (1 << their place in CHECKS) are in `held`, and that repeats itself."""
+    found = [check for at, check in enumerate(CHECKS) if held >> at & 1]
+    reasons = [f"{check.reason} (-{check.penalty:g})" for check in found]
+    flags = [check.flag for check in found if check.flag]
+    penalty = sum(check.penalty for check in found)
+    if repeated:
+        worst, words = repeated
+        reasons.append(f"repeats itself: {words} (-{worst:g})")
+        flags.append("repetition")
+        penalty += worst
+    return Verdict(round(max(0.0, 1.0 - penalty), 6), reasons, flags)
+
+
+def score_rows(rows: Rows) -> tuple[Array, list[Verdict]]:
+    """(for each row the number of its verdict, the verdicts): most rows share a few, and number 0 has no penalty."""
+    held = held_checks(rows)
+    kinds, numbers = np.unique(np.append(0, held), return_inverse=True)
+    verdicts, numbers = [verdict(int(kind)) for kind in kinds], numbers[1:]
+    for at, found in repetitions(rows.answers).items():
+        numbers[at] = len(verdicts)
+        verdicts.append(verdict(int(held[at]), found))
+    return numbers, verdicts
+
+
+def held_checks(rows: Rows) -> Array:
+    """For each row the sum of the bits of the checks that hold."""
+    held = np.zeros(len(rows.answers), np.int64)
+    worth = np.zeros(len(rows.answers), np.int64)
+    for place, check in enumerate(CHECKS):
+        worth |= check.worth(rows).astype(np.int64) << place
+    for at in np.flatnonzero(worth).tolist():
+        asked, said, of_row = rows.prompts.text(at), rows.answers.stripped(at), int(worth[at])
+        held[at] = sum(
+            1 << place for place, check in enumerate(CHECKS) if of_row >> place & 1 and check.holds(asked, said)
+        )
+    return held
 
 
 def score_batch(prompts: Sequence[str], answers: Sequence[str]) -> dict[str, list[Any]]:
-    """For each pair of question and answer: quality (float, 1 less the penalties, not under 0), reasons (list of str,
-    each with its penalty) and flags (list of str, of FLAGS)."""
-    columns: dict[str, list[Any]] = {"quality": [], "reasons": [], "flags": []}
-    stripped = [answer.strip() for answer in answers]
-    repeated = _repetition([without_code(answer) for answer in stripped])
-    always = [(check.holds, check) for check in CHECKS if not check.sign]
-    signed = _signed(stripped)
-    for at, (prompt, answer) in enumerate(zip(prompts, stripped, strict=True)):
-        found = [check for holds, check in always if holds(prompt, answer)]
-        if signed[at]:
-            found += [check for check in CHECKS if check.sign and check.holds(prompt, answer)]
-        reasons = [f"{check.reason} (-{check.penalty:g})" for check in found]
-        flags = [check.flag for check in found if check.flag]
-        penalty = sum(check.penalty for check in found)
-        if at in repeated:
-            worst, words = repeated[at]
-            reasons.append(f"repeats itself: {words} (-{worst:g})")
-            flags.append("repetition")
-            penalty += worst
-        columns["quality"].append(round(max(0.0, 1.0 - penalty), 6))
-        columns["reasons"].append(reasons)
-        columns["flags"].append(flags)
-    return columns
+    """For each pair of question and answer: quality, reasons and flags, as Verdict says."""
+    numbers, verdicts = score_rows(Rows(TextColumn.of(prompts), Answers.of(answers)))
+    found = [verdicts[number] for number in numbers.tolist()]
+    return {
+        "quality": [one.quality for one in found],
+        "reasons": [[*one.reasons] for one in found],
+        "flags": [[*one.flags] for one in found],
+    }
 
 
-def _signed(answers: Sequence[str]) -> list[bool]:
-    """Whether an answer has any sign of CHECKS; one pass over the text instead of one for each."""
-    import pyarrow
-    import pyarrow.compute
-
-    pattern = "|".join(check.sign for check in CHECKS if check.sign)
-    texts = pyarrow.array([answer.encode("utf-8", "replace") for answer in answers], pyarrow.large_binary())
-    found: list[bool] = pyarrow.compute.match_substring_regex(texts, pattern).to_pylist()
-    return found
-
-
-def _repetition(answers: Sequence[str]) -> dict[int, tuple[float, str]]:
+def repetitions(answers: Answers) -> dict[int, tuple[float, str]]:
     """For the positions of those that repeat themselves the penalty and what was measured."""
-    found = {}
-    for at in repetition.suspects(answers):
-        if looks_like_json(answers[at]):
-            continue
-        over = {name: repetition.measure(answers[at], limits) for name, limits in repetition.PRESETS.items()}
-        if worst := max((REPETITION_PENALTIES[name] for name, words in over.items() if words), default=0.0):
-            found[at] = worst, "; ".join(words for found_words in over.values() for words in found_words)
-    return found
+    worth = answers.look.again.copy()
+    differs = np.flatnonzero(screens.prose_differs(answers)).tolist()
+    worth[differs] = repetition.suspects([without_code(answers.stripped(at)) for at in differs])
+    for at in np.flatnonzero(screens.lines(answers) & ~worth).tolist():
+        worth[at] = repetition.lines_again(without_code(answers.stripped(at))) > repetition.LEAST_LINES
+    found = {at: repeated(answers.stripped(at)) for at in np.flatnonzero(worth).tolist()}
+    return {at: one for at, one in found.items() if one}
+
+
+def repeated(answer: str) -> tuple[float, str] | None:
+    """The penalty and what was measured, of an answer that says the same again and again."""
+    prose = without_code(answer)
+    if looks_like_json(prose):
+        return None
+    over = {name: repetition.measure(prose, limits) for name, limits in repetition.PRESETS.items()}
+    worst = max((REPETITION_PENALTIES[name] for name, words in over.items() if words), default=0.0)
+    return (worst, "; ".join(words for found_words in over.values() for words in found_words)) if worst else None
 
 
 def question_and_answer(messages: Sequence[dict[str, Any]]) -> tuple[str, str]:
