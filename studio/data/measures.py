@@ -14,6 +14,7 @@ from studio import store
 from studio.data import duplicates, leakage, near_duplicates, quality, studio_quality
 from studio.data.near_duplicates import Pairs
 from studio.data.studio_quality import question_and_answer
+from studio.data.texts import DatasetTexts
 from studio.data.words import Array
 from studio.errors import InputError
 from studio.examples import Dataset
@@ -131,8 +132,12 @@ class Measures:
         """See `near_duplicates.pairs`."""
 
         def measure() -> pd.DataFrame:
-            texts = [near_duplicates.text(messages) for messages in self.examples["messages"]]
-            return pd.DataFrame(near_duplicates.pairs(texts, threshold, run)._asdict())
+            texts: list[str] | DatasetTexts
+            if isinstance(self._of, Dataset):
+                texts, first = DatasetTexts(self._of), self.first_of_each()
+            else:
+                texts, first = [near_duplicates.text(messages) for messages in self._of["messages"]], None
+            return pd.DataFrame(near_duplicates.pairs(texts, threshold, run, first)._asdict())
 
         near_duplicates.check(threshold, run)
         found = self._kept(f"near-{threshold:g}-{run}", measure)

@@ -1,15 +1,18 @@
 """Near duplicates: rows whose runs of words are mostly the same, found by MinHash and confirmed by counting."""
 
+from array import array
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from studio.data import words as word_hashes
+from studio.data.texts import ListTexts, Texts
+from studio.data.texts import text as text
 from studio.data.words import Array, Grams
 from studio.errors import InputError
-from studio.examples import Message
 
 THRESHOLD = 0.8
 WORDS_IN_A_RUN = 3
@@ -20,6 +23,8 @@ TEMPLATE_SAMPLE = 2000
 FOUND = 0.995  # a pair at the threshold is a candidate with at least this chance
 NEIGHBOURS = 50  # compared with each row of a bucket: more than these are chained
 PAIRS_AT_ONCE = 20_000
+PAIRS_READ = 200_000  # of which the texts are in memory at once
+STRETCH = 50
 _PAIR_BITS = np.uint64(44)
 
 
@@ -31,33 +36,42 @@ class Pairs(NamedTuple):
     similarity: Array
 
 
-def text(messages: Sequence[Message]) -> str:
-    """All that is asked and answered, the system prompt left out."""
-    return "\n".join(message["content"] or "" for message in messages if message["role"] != "system")
-
-
-def pairs(texts: Sequence[str], threshold: float = THRESHOLD, run: int = WORDS_IN_A_RUN) -> Pairs:
+def pairs(
+    texts: Sequence[str] | Texts, threshold: float = THRESHOLD, run: int = WORDS_IN_A_RUN, first: Array | None = None,
+    signatures: "Signatures | None" = None,
+) -> Pairs:  # fmt: skip
     """All pairs of texts whose sets of runs of `run` words have a Jaccard similarity of at least `threshold`.
 
     Candidates share a band of MinHash values (Broder 1997; banding as in Leskovec, Rajaraman and Ullman, Mining of
     Massive Datasets, 3.4); each is confirmed by counting, so that none is wrong, and at most one in 200 at the threshold
-    is missed. Of texts that are the same to the letter each is paired with the first alone. Runs that stand in over a tenth of the rows (and over 20) are a template and don't count; a text of
-    nothing else is taken whole. Raises InputError for a threshold or run that cannot be.
+    is missed. Of texts that are the same to the letter each is paired with the first alone; `first` has the place of
+    that one for each text where it is known, and `signatures` what was signed while the texts were read. Runs that
+    stand in over a tenth of the rows (and over 20) are a template and don't count; a text of nothing else is taken
+    whole. Raises InputError for a threshold or run that cannot be.
     """
     check(threshold, run)
-    codes, unique = pd.factorize(np.array(texts, object))
-    different = unique.tolist()
-    place = pd.Series(np.arange(len(texts))).groupby(codes).first().to_numpy()
-    if not different:
+    if not len(texts):
         return Pairs(*(np.zeros(0, np.int64),) * 2, np.zeros(0))
-    common = template(different, run)
-    near = _confirmed(different, _candidates(different, threshold, run, common), threshold, run, common)
-    copies = np.flatnonzero(place[codes] != np.arange(len(texts)))
-    first = np.concatenate([place[near.first], place[codes[copies]]])
-    second = np.concatenate([place[near.second], copies])
+    if isinstance(texts, list | tuple):
+        codes, _ = pd.factorize(np.array(texts, object))
+        first = pd.Series(np.arange(len(texts))).groupby(codes).transform("first").to_numpy()
+    read = _read(texts)
+    known = np.arange(len(read)) if first is None else first
+    different = np.flatnonzero(known == np.arange(len(read)))
+    if signatures is None:
+        signatures = sign(read, template(read, run, different), threshold, run)
+    candidates = _sharing(signatures.keys, different[signatures.present[different]])
+    near = _confirmed(read, candidates, threshold, run, signatures.common)
+    copies = np.flatnonzero(known != np.arange(len(read)))
+    one = np.concatenate([near.first, known[copies]])
+    other = np.concatenate([near.second, copies])
     similarity = np.concatenate([near.similarity, np.ones(len(copies))])
-    order = np.lexsort((second, first))
-    return Pairs(first[order], second[order], similarity[order])
+    order = np.lexsort((other, one))
+    return Pairs(one[order], other[order], similarity[order])
+
+
+def _read(texts: Sequence[str] | Texts) -> Texts:
+    return ListTexts(texts) if isinstance(texts, list | tuple) else texts  # type: ignore[return-value]
 
 
 def check(threshold: float, run: int = WORDS_IN_A_RUN) -> None:
@@ -68,14 +82,23 @@ def check(threshold: float, run: int = WORDS_IN_A_RUN) -> None:
         raise InputError("Near duplicates cannot be searched", "; ".join(mistakes), "0.8 and 3 are usual")
 
 
-def template(texts: Sequence[str], run: int) -> Array:
-    """The hashes (sorted) of the runs that so many texts have that they say nothing about one of them."""
-    chosen = range(len(texts))
-    if len(texts) > TEMPLATE_SAMPLE:
-        chosen = np.random.default_rng(SEED).choice(len(texts), TEMPLATE_SAMPLE, replace=False).tolist()
-    seen = [sets([texts[at] for at in chosen], run, np.zeros(0, np.uint64)).hashes]
-    hashes, counts = np.unique(np.concatenate(seen), return_counts=True)
-    limit = max(TEMPLATE_SHARE * len(chosen), TEMPLATE_ROWS * len(chosen) / len(texts))
+def template(texts: Sequence[str] | Texts, run: int, different: Array | None = None) -> Array:
+    """The same as `common_runs` of the texts at the places `different`, from TEMPLATE_SAMPLE of them where there are more:
+    stretches from all over, so that only a few parts of a large dataset are read."""
+    read = _read(texts)
+    places = np.arange(len(read)) if different is None else different
+    if len(places) > TEMPLATE_SAMPLE:
+        begins = np.random.default_rng(SEED).choice(len(places) // STRETCH, TEMPLATE_SAMPLE // STRETCH, replace=False)
+        chosen = (np.sort(begins)[:, None] * STRETCH + np.arange(STRETCH)).ravel()
+        return common_runs(read.some(places[chosen]), run, len(places))
+    return common_runs(read.some(places), run)
+
+
+def common_runs(sample: Sequence[str], run: int, rows: int | None = None) -> Array:
+    """The hashes (sorted) of the runs that so many texts have that they say nothing about one of them; the sample stands
+    for `rows` texts."""
+    hashes, counts = np.unique(sets(sample, run, np.zeros(0, np.uint64)).hashes, return_counts=True)
+    limit = max(TEMPLATE_SHARE * len(sample), TEMPLATE_ROWS * len(sample) / (rows or len(sample) or 1))
     return hashes[counts > limit]
 
 
@@ -114,38 +137,57 @@ def bands(threshold: float) -> tuple[int, int]:
     return permutations, 1
 
 
-def _candidates(texts: Sequence[str], threshold: float, run: int, common: Array) -> Array:
-    """Pairs of positions, one a row, that share a band."""
+class Signatures(NamedTuple):
+    """`keys` (uint32, a row a text): two texts that share a value in a column share that band of MinHash values;
+    `present` (bool): whether a text has any words; `common`: the hashes of the template that was left out."""
+
+    keys: Array
+    present: Array
+    common: Array
+
+
+def sign(texts: Texts, common: Array, threshold: float = THRESHOLD, run: int = WORDS_IN_A_RUN) -> Signatures:
+    """The signatures of all texts."""
+    keys = np.zeros((len(texts), bands(threshold)[0]), np.uint32)
+    present = np.zeros(len(texts), bool)
+    for begin, part in texts.chunks():
+        keys[begin : begin + len(part)], present[begin : begin + len(part)] = sign_some(part, common, threshold, run)
+    return Signatures(keys, present, common)
+
+
+def sign_some(
+    texts: Sequence[str], common: Array, threshold: float = THRESHOLD, run: int = WORDS_IN_A_RUN
+) -> tuple[Array, Array]:  # fmt: skip
+    """(keys, present) of one chunk of texts."""
     from rensa import RMinHash
 
     count, values = bands(threshold)
-    keys = np.zeros((count, len(texts)), np.uint64)
-    has_words = np.zeros(len(texts), bool)
-    for begin, part in word_hashes.chunks(texts):
-        found = runs(part, run, common)
-        sizes = np.bincount(found.rows, minlength=len(part))
-        offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.uint64)
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(found.hashes, offsets, count * values, SEED)
-        digests = np.array(matrix.to_rows(), np.uint64).reshape(len(part), count, values)
-        mixed = np.zeros((len(part), count), np.uint64)
-        for value in range(values):
-            mixed = (mixed ^ digests[:, :, value]) * np.uint64(0x9E3779B97F4A7C15)
-            mixed ^= mixed >> np.uint64(32)
-        keys[:, begin : begin + len(part)] = mixed.T
-        has_words[begin : begin + len(part)] = sizes > 0
-    return _sharing(keys, np.flatnonzero(has_words))
+    found = runs(texts, run, common)
+    sizes = np.bincount(found.rows, minlength=len(texts))
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.uint64)
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(found.hashes, offsets, count * values, SEED)
+    flat = array("I", chain.from_iterable(matrix.to_rows()))  # the quickest way out of the matrix that there is
+    digests = np.frombuffer(flat, np.uint32).reshape(len(texts), count, values).astype(np.uint64)
+    mixed = np.zeros((len(texts), count), np.uint64)
+    for value in range(values):
+        mixed = (mixed ^ digests[:, :, value]) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(32)
+    return mixed.astype(np.uint32), sizes > 0
 
 
 def _sharing(keys: Array, present: Array) -> Array:
+    """Pairs of the places `present`, one a row, that share a band."""
     together: list[Array] = []
-    for band in keys[:, present]:
-        order = np.argsort(band, kind="stable")
-        band, at = band[order], present[order]
-        for lag in range(1, min(NEIGHBOURS, len(band) - 1) + 1):
-            same = np.flatnonzero(band[lag:] == band[:-lag])
+    for column in range(keys.shape[1]):
+        band = np.sort((keys[present, column].astype(np.uint64) << np.uint64(32)) | present.astype(np.uint64))
+        key, at = band >> np.uint64(32), (band & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        same = np.arange(len(band) - 1)
+        for lag in range(1, NEIGHBOURS + 1):
+            same = same[same + lag < len(band)]
+            same = same[key[same + lag] == key[same]]
             if not len(same):
                 break
-            together.append((at[same].astype(np.int64) << 32) | at[same + lag])
+            together.append((at[same] << 32) | at[same + lag])
     both = np.unique(np.concatenate([np.zeros(0, np.int64), *together]))
     return np.column_stack([both >> 32, both & 0xFFFFFFFF])
 
@@ -167,14 +209,18 @@ def sets(texts: Sequence[str], run: int, common: Array) -> Grams:
     return Grams(hashes, rows, np.zeros(0, np.int64))
 
 
-def _confirmed(texts: Sequence[str], candidates: Array, threshold: float, run: int, common: Array) -> Pairs:
+def _confirmed(texts: Texts, candidates: Array, threshold: float, run: int, common: Array) -> Pairs:
     kept: list[tuple[Array, Array, Array]] = []
-    for begin in range(0, len(candidates), PAIRS_AT_ONCE):
-        block = candidates[begin : begin + PAIRS_AT_ONCE]
+    for begin in range(0, len(candidates), PAIRS_READ):
+        block = candidates[begin : begin + PAIRS_READ]
         members, local = np.unique(block, return_inverse=True)
-        similarity = _jaccard(sets([texts[at] for at in members], run, common), local.reshape(-1, 2), len(members))
-        near = similarity >= threshold
-        kept.append((block[near, 0], block[near, 1], similarity[near]))
+        local = local.reshape(-1, 2)
+        read = texts.some(members)
+        for at in range(0, len(block), PAIRS_AT_ONCE):
+            here, places = np.unique(local[at : at + PAIRS_AT_ONCE], return_inverse=True)
+            similarity = _jaccard(sets([read[place] for place in here], run, common), places.reshape(-1, 2), len(here))
+            near = np.flatnonzero(similarity >= threshold)
+            kept.append((block[at + near, 0], block[at + near, 1], similarity[near]))
     if not kept:
         return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     return Pairs(*(np.concatenate(column) for column in zip(*kept, strict=True)))

@@ -1,6 +1,8 @@
 """Near duplicates against a brute-force count of the Jaccard similarity; groups, and who stays."""
 
+import json
 import re
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -9,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio import InputError
+from studio import InputError, Project
 from studio.data import duplicates, near_duplicates, splitting
 from studio.data.near_duplicates import Pairs
+from studio.data.texts import DatasetTexts
 from studio.data.words import grams, words
+from tests.benchmarks.data import WORDS
 
 VOCABULARY = [f"{first}{second}" for first in "ba di ko lu me no pi ra".split() for second in "st nk rm lt s d".split()]
 
@@ -138,3 +142,23 @@ def test_a_group_larger_than_the_test_part_is_for_training() -> None:
     found = near_duplicates.pairs([near_duplicates.text(messages) for messages in examples["messages"]])
     _, test = splitting.split(examples, 0.2, 1, found)
     assert 0 < len(test) <= 3
+
+
+def test_a_dataset_is_searched_as_its_texts_are(tmp_path: Path) -> None:
+    random = Random(3)
+    said = [" ".join(random.choices(WORDS, k=30)) for _ in range(60)]
+    rows = [{"prompt": f"Question {number} of many", "completion": said[number % 60]} for number in range(60)]
+    rows += [
+        {"prompt": row["prompt"], "completion": row["completion"] + (" end" if at % 2 else "")}
+        for at, row in enumerate(rows)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    dataset = Project.open("near", home=tmp_path / "home").load(path)
+    texts = [near_duplicates.text(messages) for messages in dataset.examples["messages"]]
+    first = duplicates.first_of_each(duplicates.fingerprints(dataset.examples))
+    one, other = near_duplicates.pairs(texts), near_duplicates.pairs(DatasetTexts(dataset), first=first)
+    assert len(one.first) == 60 and all((left == right).all() for left, right in zip(one, other, strict=True))
+    assert [text for _, part in DatasetTexts(dataset).chunks() for text in part] == texts
+    for places in (np.arange(0, 120, 7), np.array([5])):
+        assert DatasetTexts(dataset).some(places) == [texts[at] for at in places]
