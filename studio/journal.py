@@ -57,10 +57,16 @@ class Journal:
         try:
             made = make()
         except StudioError as error:
-            self._add(verb, inputs, arguments, wanted, [], error=str(error))
+            self.failed(verb, inputs, arguments, wanted, error)
             raise
         self._add(verb, inputs, arguments, wanted, results(made))
         return made
+
+    def failed(
+        self, verb: str, inputs: dict[str, str], arguments: dict[str, Any], wanted: list[str], error: StudioError
+    ) -> None:
+        """Writes a call down that came to nothing."""
+        self._add(verb, inputs, arguments, wanted, [], error=str(error))
 
     def result_of(self, name: str) -> str:
         """What a name stands for; the name itself when no step gave it."""

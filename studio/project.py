@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from studio import hardware, sources, store
+from studio.chat import TokenCounter
 from studio.data import loading, mixing, writers
 from studio.data.cleaning_verbs import CleaningVerbs
 from studio.data.columns import Choices
 from studio.data.detection import Detection
+from studio.data.document_verbs import DocumentVerbs
 from studio.data.duplicate_verbs import DuplicateVerbs
 from studio.data.verbs import DataVerbs
 from studio.decision import advice as decision
@@ -26,7 +28,7 @@ from studio.jobs import queue
 from studio.jobs.job import ENDED, Job
 from studio.journal import Journal
 from studio.memory import ModelShape, estimate
-from studio.models import resolve
+from studio.models import STARTER, resolve
 from studio.training import run as runs
 from studio.training.recipe import Recipe
 from studio.training.run import Run
@@ -34,7 +36,7 @@ from studio.training.run import Run
 FORMAT = 1
 
 
-class Project(DataVerbs, CleaningVerbs, DuplicateVerbs):
+class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs):
     """One folder with everything about one task. Make one with `Project.open`."""
 
     def __init__(self, folder: Path, home: Path, demo: bool = False) -> None:
@@ -309,10 +311,7 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs):
         queue.start_next(self.home)
         return queue.holder(self.home)
 
-    def _counter(self) -> Any:
-        from studio.chat import TokenCounter
-        from studio.models import STARTER
-
+    def _counter(self) -> TokenCounter:
         return TokenCounter(STARTER)
 
     def _system_prompt(self, run: Run) -> str | None:

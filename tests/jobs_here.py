@@ -20,7 +20,7 @@ def work_here(patch: pytest.MonkeyPatch) -> None:
 
     torch.set_num_threads(1)  # so small a model gains nothing from more, and two busy processes would block each other
 
-    def submit(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
+    def submit(home: Path, folder: Path, kind: str, request: dict[str, Any], **_: Any) -> Job:
         job = Job(folder)
         store.write_json(
             folder / "job.json", {"format": jobs.FORMAT, "kind": kind, "home": str(home), "request": request}

@@ -1,48 +1,34 @@
-"""Documents to examples: cut into passages by tokens, and each passage to rows by a generator.
+"""Documents to passages: cut by tokens with an overlap, each under the name that links what is made of it back to it."""
 
-A generator is any callable from a passage's text to rows in a shape that the studio reads (see `columns`). What it made is
-kept in a file, so that a second run goes on where the first stopped and nothing is generated twice.
-"""
-
-import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import NamedTuple
 
 from studio import store
 from studio.chat import TokenCounter
-from studio.data import shapes
-from studio.data.columns import Choices
-from studio.data.rows import Problem, clean, shown
 from studio.errors import InputError
+from studio.examples import Dataset
 
-Generator = Callable[[str], Iterable[dict[str, Any]]]
 PIECES = re.compile(r".+?(?:\n\s*\n|(?<=[.!?。！？])\s+|\Z)", re.DOTALL)
 WORDS = re.compile(r"\s*\S+\s*")
+DOCUMENTS_AT_ONCE = 20
+BATCH_ROWS = 500
 
 
-@dataclass(frozen=True)
-class Template:
-    """A generator without a model: `prompt` and `completion` with {passage}, {first} (its first sentence) and {rest}.
+class Passage(NamedTuple):
+    """`link` is the document's source and the passage's place in it (from 1), as in handbook.pdf#3."""
 
-    A passage of one sentence gives nothing when the template asks for the rest."""
-
-    prompt: str = "Continue this text:\n\n{first}"
-    completion: str = "{rest}"
-
-    def __call__(self, passage: str) -> Iterator[dict[str, Any]]:
-        pieces = PIECES.findall(passage.strip())
-        filled = {"{passage}": passage.strip(), "{first}": pieces[0].strip(), "{rest}": "".join(pieces[1:]).strip()}
-        if filled["{rest}"] or "{rest}" not in self.prompt + self.completion:
-            yield {"prompt": _filled(self.prompt, filled), "completion": _filled(self.completion, filled)}
+    link: str
+    text: str
 
 
-def _filled(text: str, values: dict[str, str]) -> str:
-    return re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], text)
+def check_cut(tokens: int, overlap: int) -> None:
+    """Raises InputError when the numbers cannot be."""
+    if tokens < 1 or not 0 <= overlap < tokens:
+        found = f"tokens {tokens}, overlap {overlap}"
+        raise InputError("The text cannot be cut so", found, "Give at least 1 token, and an overlap that is smaller")
 
 
 def cut(text: str, counter: TokenCounter, tokens: int = 512, overlap: int = 64) -> list[str]:
@@ -50,9 +36,7 @@ def cut(text: str, counter: TokenCounter, tokens: int = 512, overlap: int = 64) 
     one before it, up to `overlap` tokens. A sentence that is too long is cut between words, a word never.
 
     Raises InputError when the numbers cannot be."""
-    if tokens < 1 or not 0 <= overlap < tokens:
-        found = f"tokens {tokens}, overlap {overlap}"
-        raise InputError("The text cannot be cut so", found, "Give at least 1 token, and an overlap that is smaller")
+    check_cut(tokens, overlap)
     passages: list[str] = []
     held: list[tuple[str, int]] = []
     for piece, count in _pieces(text, counter, tokens):
@@ -82,29 +66,73 @@ def _last(held: list[tuple[str, int]], overlap: int) -> list[tuple[str, int]]:
     return chosen
 
 
-def to_examples(
-    documents: pd.DataFrame, generator: Generator, counter: TokenCounter, kept: Path, choices: Choices | None = None,
-    tokens: int = 512, overlap: int = 64,
-) -> Iterator[tuple[pd.DataFrame, list[Problem]]]:  # fmt: skip
-    """For each passage of the documents (examples of the kind passage) the examples made from it, and the problems.
+def holds_passages(dataset: Dataset) -> bool:
+    return bool((dataset.columns("kind")["kind"] == "passage").any())
 
-    An example's `source` is the document's with the passage's place behind it, as in handbook.pdf#3; a problem's line
-    is the place. `kept` (JSON lines) holds what was generated. An error of the generator costs its passage alone, and
-    is tried again the next time."""
-    before = {entry["passage"]: entry["rows"] for entry in store.read_json_lines(kept)}
-    taken: set[str] = set()
-    passages = documents[documents["kind"] == "passage"]
-    for source, messages in zip(passages["source"], passages["messages"], strict=True):
-        for place, passage in enumerate(cut(messages[0]["content"], counter, tokens, overlap), start=1):
-            key = hashlib.sha256(f"{source}\0{place}\0{passage}".encode()).hexdigest()
-            if key not in before:
-                try:
-                    rows_made = [dict(row) for row in generator(passage)]
-                    store.append_json_line(kept, {"passage": key, "rows": rows_made})
-                except Exception as error:  # a generator is anybody's code
-                    reason = clean(f"{source}: the generator failed: {type(error).__name__} {error}"[:300])
-                    yield pd.DataFrame(), [(place, reason, shown(passage))]
-                    continue
-                before[key] = rows_made
-            rows = [(place, {**row, "source": f"{source}#{place}"}) for row in before[key]]
-            yield shapes.batch(rows, f"{source}#{place}", counter, choices or Choices(), taken)
+
+def of_dataset(dataset: Dataset, counter: TokenCounter, tokens: int, overlap: int) -> Iterator[Passage]:
+    """The passages of all documents (examples of the kind passage), in order. Where several documents have one source,
+    as the rows of a file have, their passages are counted on."""
+    places: Counter[str] = Counter()
+    for batch in dataset.batches(DOCUMENTS_AT_ONCE):
+        documents = batch[batch["kind"] == "passage"]
+        for source, messages in zip(documents["source"], documents["messages"], strict=True):
+            for text in cut(messages[0]["content"], counter, tokens, overlap):
+                places[source] += 1
+                yield Passage(f"{source}#{places[source]}", text)
+
+
+def file_of(project_folder: Path, dataset: Dataset, counter: TokenCounter, tokens: int, overlap: int) -> Path:
+    """Where the passages of one cut of a dataset are kept; both never change, so neither does the file."""
+    name = f"{dataset.name}-v{dataset.version}-{counter.name}-{tokens}-{overlap}.parquet"
+    return project_folder / "passages" / name
+
+
+def write(path: Path, passages: Iterator[Passage], on_batch: Callable[[int], None]) -> None:
+    """Writes them to Parquet (link, text), whole or not at all; `on_batch` is told how many there are so far."""
+    import pyarrow
+    import pyarrow.parquet
+
+    schema = pyarrow.schema([("link", pyarrow.string()), ("text", pyarrow.string())])
+    written = 0
+    with store.replacing(path) as beside, pyarrow.parquet.ParquetWriter(beside, schema, compression="zstd") as writer:
+        for batch in _batched(passages):
+            links, texts = zip(*batch, strict=True)
+            writer.write_table(pyarrow.Table.from_arrays([pyarrow.array(links), pyarrow.array(texts)], schema=schema))
+            written += len(batch)
+            on_batch(written)
+
+
+def _batched(passages: Iterator[Passage]) -> Iterator[list[Passage]]:
+    batch: list[Passage] = []
+    for passage in passages:
+        batch.append(passage)
+        if len(batch) == BATCH_ROWS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def count(path: Path) -> int:
+    import pyarrow.parquet
+
+    return int(pyarrow.parquet.read_metadata(path).num_rows)
+
+
+def read(path: Path, at_once: int = BATCH_ROWS) -> Iterator[list[Passage]]:
+    """The passages of a file in batches of `at_once`."""
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=at_once):
+            links, texts = (column.to_pylist() for column in batch.columns)
+            yield [Passage(link, text) for link, text in zip(links, texts, strict=True)]
+
+
+def texts_of(path: Path, links: Collection[str]) -> dict[str, str]:
+    """The texts of the passages with these links, of those that are there."""
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(path, filters=[("link", "in", list(links))]) if links else None
+    return {} if table is None else dict(zip(table["link"].to_pylist(), table["text"].to_pylist(), strict=True))

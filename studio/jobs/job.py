@@ -112,14 +112,15 @@ class Job:
         lines = store.read_json_lines(self.folder / "progress.jsonl")
         return Progress(**lines[-1]) if lines else Progress()
 
-    def report(self, done: float, of: float, note: str = "") -> None:
-        """Appends progress, at most twice a second but always the last one."""
+    def report(self, done: float, of: float, note: str = "", known: float = 0.0) -> None:
+        """Appends progress, at most twice a second but always the last one. `known` of what is done was there before
+        this process began, and tells nothing of how quick it is."""
         now = time.time()
         if now - self._reported < HALF_SECOND and done < of:
             return
         self._reported = now
         started = self.state.started or now
-        left = (now - started) / done * (of - done) if done > 0 else None
+        left = (now - started) / (done - known) * (of - done) if done > known else None
         store.append_json_line(self.folder / "progress.jsonl", asdict(Progress(done, of, note, left)), on_disk=False)
 
     def stop_requested(self) -> bool:

@@ -2,6 +2,8 @@
 
 queue/NUMBER.json names a waiting job; card.json the one that has the card. queue.lock guards both for an instant;
 card.lock is held by the worker for as long as it computes, and the system frees it however the worker ends.
+A job's secret (a key that was typed) is in no file: who was told it keeps it in memory, hands it to the worker by its
+environment, and alone can start that job; the others pass it over.
 """
 
 import os
@@ -19,6 +21,8 @@ from studio.errors import JobError
 from studio.jobs.job import ACTIVE, FORMAT, Job, process_started
 
 SOURCE = Path(__file__).resolve().parents[2]
+SECRET_VARIABLE = "STUDIO_JOB_SECRET"
+_secrets: dict[str, str] = {}  # by the job's folder, for as long as this process lives
 
 
 def queue_lock(home: Path) -> FileLock:
@@ -29,7 +33,7 @@ def card_lock(home: Path) -> FileLock:
     return FileLock(home / "card.lock")
 
 
-def submit(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
+def submit(home: Path, folder: Path, kind: str, request: dict[str, Any], secret: str | None = None) -> Job:
     """Puts a job at the end of the queue and starts it when the card is free. A folder that has run goes on (resume)."""
     folder.mkdir(parents=True, exist_ok=True)
     job = Job(folder)
@@ -38,14 +42,22 @@ def submit(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
             raise JobError(f"{job.id} cannot be started", f"it is {job.state.status}", "Wait for it, or stop it first")
         store.write_json(folder / "job.json", {"format": FORMAT, "kind": kind, "home": str(home), "request": request})
         (folder / "stop").unlink(missing_ok=True)
+        if secret is not None:
+            _secrets[str(folder)] = secret
         numbers = [int(path.stem) for path in _entries(home)]
         # before the state: a crash between the two leaves a job that starts, not one that waits for ever
-        store.write_json(home / "queue" / f"{max(numbers, default=0) + 1:08d}.json", {"folder": str(folder)})
+        entry = {"folder": str(folder), "secret": knows_secret(job)}
+        store.write_json(home / "queue" / f"{max(numbers, default=0) + 1:08d}.json", entry)
         job.set_state(
             status="queued", pid=None, process_started=None, message="", error="", fix="", started=None, ended=None
         )
     start_next(home)
     return job
+
+
+def knows_secret(job: Job) -> bool:
+    """Whether this process was told the job's secret."""
+    return str(job.folder) in _secrets
 
 
 def _entries(home: Path) -> list[Path]:
@@ -88,12 +100,11 @@ def start_next(home: Path) -> Job | None:
     if not _entries(home):
         return None
     with queue_lock(home):
-        entries = _entries(home)
-        if holder(home) is not None or not entries:
+        if holder(home) is not None or (entry := next(filter(_can_start, _entries(home)), None)) is None:
             return None
-        job = Job(Path(store.read_json(entries[0])["folder"]))
+        job = Job(Path(store.read_json(entry)["folder"]))
         if not (job.folder / "job.json").exists():
-            entries[0].unlink()  # its project was deleted
+            entry.unlink()  # its project was deleted
             return None
         process = _spawn(job)
         threading.Thread(target=process.wait, daemon=True).start()  # so that its end leaves no zombie
@@ -102,15 +113,23 @@ def start_next(home: Path) -> Job | None:
         store.write_json(
             home / "card.json", {"folder": str(job.folder), "pid": process.pid, "process_started": started}
         )
-        entries[0].unlink()
+        entry.unlink()
         return job
+
+
+def _can_start(entry: Path) -> bool:
+    waits = store.read_json(entry)
+    return not waits.get("secret") or waits["folder"] in _secrets or not Path(waits["folder"]).exists()
 
 
 def _spawn(job: Job) -> "subprocess.Popen[bytes]":
     """A process of its own session: it outlives the page, the studio and the terminal."""
     path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {name: value for name, value in os.environ.items() if name != SECRET_VARIABLE} | {"PYTHONPATH": path}
+    if knows_secret(job):
+        environment[SECRET_VARIABLE] = _secrets[str(job.folder)]
     with open(job.folder / "log.txt", "ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "studio.jobs.worker", str(job.folder)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env={**os.environ, "PYTHONPATH": path},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment,
         )  # fmt: skip

@@ -17,6 +17,7 @@ KINDS = {
     "train": "studio.training.worker",
     "evaluate": "studio.evaluation.worker",
     "export": "studio.export.worker",
+    "generate": "studio.data.generation_worker",
     "semantic": "studio.data.semantic",
     "serve": "studio.inference.server",
 }

@@ -1,8 +1,6 @@
-"""Documents become passages of a size, and passages examples, none generated twice."""
+"""Documents become passages of a size, each under a name of its own."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 from studio import InputError, Project
 from studio.chat import TokenCounter
 from studio.data import passages
+from studio.examples import write_dataset
 
 COUNTER = TokenCounter(None)
 
@@ -36,30 +35,45 @@ def test_passages_overlap_by_whole_sentences() -> None:
         passages.cut(text, COUNTER, tokens=10, overlap=10)
 
 
-def test_examples_are_linked_to_their_passage_and_made_once(tmp_path: Path) -> None:
-    folder = tmp_path / "books"
-    folder.mkdir()
-    (folder / "a.txt").write_text("The first sentence. The second one. " * 20)
-    (folder / "b.txt").write_text("Fails always. Really.")
-    documents = Project.open("books", home=tmp_path / "home").load(folder).examples
-    asked: list[str] = []
+def test_the_passages_of_a_source_are_counted_through_all_its_documents(tmp_path: Path) -> None:
+    """Also where each row of one file is a document: no two passages have one name."""
+    file = tmp_path / "texts.jsonl"
+    file.write_text("\n".join(f'{{"text": "Document {number}. It goes on."}}' for number in range(50)))
+    documents = Project.open("texts", home=tmp_path / "home").load(file)
+    made = list(passages.of_dataset(documents, COUNTER, tokens=5, overlap=0))
+    assert [passage.link for passage in made] == [f"texts.jsonl#{place}" for place in range(1, 101)]
+    assert made[3].text == "It goes on." and made[4].text == "Document 2."
 
-    def generator(passage: str) -> Iterator[dict[str, Any]]:
-        asked.append(passage)
-        if "Fails" in passage:
-            raise ValueError("no answer")
-        yield from passages.Template("What follows? {first}", "{rest}")(passage)
-        yield {"prompt": "no answer to this"}
 
-    def run() -> tuple[pd.DataFrame, list[Any]]:
-        found = list(passages.to_examples(documents, generator, COUNTER, tmp_path / "kept.jsonl", tokens=60, overlap=0))
-        return pd.concat([table for table, _ in found], ignore_index=True), [one for _, some in found for one in some]
+def test_passages_are_written_whole_and_found_by_name(tmp_path: Path) -> None:
+    made = [passages.Passage(f"a.txt#{place}", f"Text {place} ü") for place in range(1, 1202)]
+    seen: list[int] = []
+    passages.write(tmp_path / "made.parquet", iter(made), seen.append)
+    assert seen == [500, 1000, 1201] and passages.count(tmp_path / "made.parquet") == 1201
+    assert [one for batch in passages.read(tmp_path / "made.parquet", 7) for one in batch] == made
+    found = passages.texts_of(tmp_path / "made.parquet", ["a.txt#900", "b.txt#1"])
+    assert found == {"a.txt#900": "Text 900 ü"}
+    assert passages.texts_of(tmp_path / "made.parquet", []) == {}
 
-    examples, problems = run()
-    assert len(examples) == len(asked) - 1 > 2 and set(examples["kind"]) == {"conversation"}
-    assert list(examples["source"][:2]) == ["a.txt#1", "a.txt#2"]
-    assert examples["messages"][0][1]["content"] == "What follows? The first sentence."
-    assert len(problems) == len(asked) and "ValueError no answer" in problems[-1][1]
-    first = len(asked)
-    again, _ = run()
-    assert again.equals(examples) and len(asked) == first + 1  # the one that failed
+    def broken() -> object:
+        yield made[0]
+        raise KeyError("in the middle")
+
+    with pytest.raises(KeyError):
+        passages.write(tmp_path / "half.parquet", broken(), seen.append)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["made.parquet"]
+
+
+def test_only_documents_are_cut(tmp_path: Path) -> None:
+    asked = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "That."}]
+    text = [{"role": "assistant", "content": "A text."}]
+    rows = pd.DataFrame(
+        [
+            {"id": f"r{place}", "messages": said, "source": "s", "tokens": 2, "quality": 1.0, "flags": [], "kind": kind}
+            for place, (kind, said) in enumerate([("conversation", asked), ("passage", text), ("preference", asked)])
+        ]
+    )
+    mixed = write_dataset(tmp_path, "mixed", rows)
+    assert passages.holds_passages(mixed)
+    assert list(passages.of_dataset(mixed, COUNTER, 9, 0)) == [passages.Passage("s#1", "A text.")]
+    assert not passages.holds_passages(write_dataset(tmp_path, "rows", rows.drop(index=1)))
