@@ -16,7 +16,7 @@ from studio.data.words import Array
 KELVIN, FOLDED = r"\xe2\x84\xaa", r"\xe2\x84\xaa|\xc5\xbf|\xc4[\xb0\xb1]"
 GUIDE = rf"(?i:i cannot|i'm not sure|i don't know|todo|tbd|\[placeholder\]|always|none|false)|{KELVIN}"
 TODO = rf"TODO|TBD|TBA|FIXME|[\[<](?i:placeholder|insert|enter|fill in|add|your )|\{{\{{|(?i:lorem ipsum)|{FOLDED}"
-UNSURE = rf"(?i:not sure|t know)|{FOLDED}"
+UNSURE = rf"(?i:not sure|don(?:'|\xe2\x80\x99)t know)|{FOLDED}"
 ANY = f"{GUIDE}|{TODO}|{UNSURE}|{privacy.SUSPECT}"
 SPACE = r"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
 LINE_BREAK = r"\xc2\x85|\xe2\x80[\xa8\xa9]"

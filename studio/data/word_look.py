@@ -1,7 +1,7 @@
 """Quick looks at the words of many texts: which might have few different words, say the same again or be in a language
 with many small words. Each errs to one side: a text that is passed over has surely nothing of it.
 
-A word is a run of ASCII letters, digits and _ or of bytes outside ASCII, in lower case. Its key is made of five of its
+A word is a run of ASCII letters, digits and _ or of bytes outside ASCII, in lower case. Its key is made of four of its
 bytes and its length: the same word has the same key; that two words share one now and then only makes a look longer.
 """
 
@@ -18,10 +18,10 @@ _BYTES = 1 << 19
 _CLASSES = bytes(
     byte if byte >= 0x80 or chr(byte).isalnum() or byte == 0x5F else 0 for byte in bytes(range(256)).lower()
 )
-_BUCKETS = 256
+_BUCKET_BITS = 7
 _PADDING = b"\0\0\0"
 _SMALL_BITS = 16
-_PRIMES = np.array([0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D, 0x27D4EB2F, 0x165667B1, 0x2C1B3C6D], np.uint32)
+_PRIME = np.uint32(0x9E3779B1)
 _WIDE = np.uint64(0x9E3779B97F4A7C15)
 LEAST_TOP_SHARE = (
     0.08  # the least share of the characters in one pair of words, where a 2-, 3- or 4-gram is over its threshold
@@ -100,42 +100,62 @@ def _look(data: Array, bounds: Array, first: Array, least_words: int, is_small: 
 
 
 def _keys(folded: Array, begins: Array, lengths: Array) -> Array:
-    ends = begins + lengths
-    two, three = lengths > 1, lengths > 2
-    values = (
-        folded[begins], folded[begins + 1] * two, folded[begins + 2] * three, folded[ends - 2] * two, folded[ends - 1], lengths,
-    )  # fmt: skip
-    total = np.zeros(len(begins), np.uint32)
-    for value, prime in zip(values, _PRIMES, strict=True):
-        total += value.astype(np.uint32) * prime
-    return (total ^ (total >> np.uint32(15))) * np.uint32(0x846CA68B)
+    """The first two bytes, the last two and the length, mixed."""
+    ends, short = begins + lengths, lengths.astype(np.uint8)
+    longer = lengths > 1
+    bytes_ = np.empty((len(begins), 4), np.uint8)
+    bytes_[:, 0] = folded.take(begins)
+    bytes_[:, 1] = folded.take(begins + 1) * longer
+    bytes_[:, 2] = folded.take(ends - 2) * longer
+    bytes_[:, 3] = folded.take(ends - 1)
+    keys = bytes_.view(np.uint32).reshape(-1) * _PRIME + short
+    keys *= _PRIME
+    keys ^= keys >> np.uint32(15)
+    keys *= np.uint32(0x846CA68B)
+    return keys
 
 
 @cache
 def _small(words: tuple[str, ...]) -> Array:
-    table = np.zeros(1 << _SMALL_BITS, bool)
+    """Whether a key, and a key with the third byte (in the other half), is that of one of `words`."""
+    table = np.zeros(2 << _SMALL_BITS, bool)
     for word in words:
         folded = np.frombuffer(word.encode() + _PADDING, np.uint8)
-        key = _keys(folded, np.zeros(1, np.int64), np.array([len(word)]))
+        begin, length = np.zeros(1, np.int64), np.array([len(word)])
+        key = _keys(folded, begin, length)
         table[key >> np.uint32(32 - _SMALL_BITS)] = True
+        table[_with_third(folded, begin, length, key)] = True
     return table
+
+
+def _with_third(folded: Array, begins: Array, lengths: Array, keys: Array) -> Array:
+    mixed = (keys + folded[begins + 2] * (lengths > 2)) * _PRIME
+    return (mixed >> np.uint32(32 - _SMALL_BITS)) | np.uint32(1 << _SMALL_BITS)
 
 
 def _few_different(data: Array, origin: int, found: _Words, counts: Array, between: Array) -> Array:
     """Words that differ after a space or a line break differ by whitespace too. A word by whitespace that holds none
     of ours takes two at least of the bytes between ours."""
     most = (between + 1 + counts) // 2
-    before = data[np.maximum(found.begins + (origin - 1), 0)]
-    starting = (before == 0x20) | (before == 0x0A)
-    buckets = np.zeros((len(counts), _BUCKETS), bool)
-    buckets.reshape(-1)[(found.rows * np.uint32(_BUCKETS) + (found.keys >> np.uint32(24)))[starting]] = True
+    some = slice(None, None, 2)  # half of the words show enough of most texts
+    starting = _after_space(data, origin, found.begins[some])
+    buckets = np.zeros((len(counts), 1 << _BUCKET_BITS), bool)
+    places = (found.rows[some] << np.uint32(_BUCKET_BITS)) | (found.keys[some] >> np.uint32(32 - _BUCKET_BITS))
+    buckets.reshape(-1)[places[starting]] = True
     few = (most > 10) & (10 * np.count_nonzero(buckets, axis=1) < 3 * most)
-    if few.any():  # more than there are buckets
-        chosen = few[found.rows] & starting
+    if few.any():
+        chosen = np.flatnonzero(few[found.rows])
+        chosen = chosen[_after_space(data, origin, found.begins[chosen])]
         keys = np.unique((found.rows[chosen].astype(np.uint64) << np.uint64(32)) | found.keys[chosen])
         different = np.bincount((keys >> np.uint64(32)).astype(np.int64), minlength=len(counts))
         few &= 10 * different < 3 * most
     return few
+
+
+def _after_space(data: Array, origin: int, begins: Array) -> Array:
+    """Whether a space or a line break stands before each place; if that is of the text before, the word is the first."""
+    before = data[np.maximum(begins + (origin - 1), 0)]
+    return (before == 0x20) | (before == 0x0A)
 
 
 def _again(found: _Words, counts: Array, letters: Array, least_words: int) -> Array:
@@ -187,6 +207,7 @@ def _runs(words: Array, rows: Array, n: int) -> tuple[Array, Array]:
 
 def _small_words(folded: Array, found: _Words, first: Array, is_small: Array, within: int) -> Array:
     hits = np.flatnonzero(is_small[found.keys >> np.uint32(32 - _SMALL_BITS)])
+    hits = hits[is_small[_with_third(folded, found.begins[hits], found.lengths[hits], found.keys[hits])]]
     rows = found.rows[hits]
     early = found.begins[hits] < first[rows] + within
     worth = np.bincount(rows[early], minlength=len(first)) > 2
