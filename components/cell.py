@@ -6,10 +6,15 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
   tabs     tab-data  tab-decide  tab-train  tab-compare  tab-export
   1 data   data-load: data-load-sample data-load-file data-load-run data-load-preview data-load-question
              data-load-answer data-load-name data-load-path data-load-pasted data-load-system data-load-result
-           data-look: data-look-dataset data-look-summary data-look-scores data-look-tokens data-look-show data-look-previous
-             data-look-page data-look-next data-look-table data-look-example data-look-length data-look-tokens-view
-             data-look-labels data-look-topics data-look-topic-words data-look-problems data-look-problems-file
-             data-look-dropped
+           data-look: data-look-dataset data-look-summary data-look-scores data-look-tokens data-look-turns data-look-sources-chart
+             data-look-search data-look-flags data-look-sort data-look-filters data-look-sources data-look-languages data-look-kinds
+             data-look-regular data-look-found data-look-stop data-look-table data-look-page data-look-previous data-look-next
+             data-look-example data-look-previous-row data-look-next-row data-look-copy data-look-length data-look-tokens-view
+             data-look-worst-box data-look-score data-look-worst-found data-look-worst-stop data-look-worst data-look-spoken
+             data-look-labels data-look-topics data-look-topic-words data-look-problems data-look-problems-file data-look-dropped
+           data-duplicates: data-duplicates-dataset data-duplicates-by data-duplicates-threshold data-duplicates-words
+             data-duplicates-model data-duplicates-show data-duplicates-run data-duplicates-stop data-duplicates-state
+             data-duplicates-counts data-duplicates-groups data-duplicates-page data-duplicates-previous data-duplicates-next
            data-filter: data-filter-dataset data-filter-quality data-filter-flags data-filter-duplicates data-filter-preset
              data-filter-max-tokens data-filter-kept data-filter-chart data-filter-run data-filter-result
            data-privacy: data-privacy-dataset data-privacy-how data-privacy-kinds data-privacy-count data-privacy-run

@@ -4,6 +4,7 @@ import gradio as gr
 
 from components.cell import Cell, Page, Updates, handout, more, tiles
 from components.dataset_box import choose, opened
+from components.duplicates_cell import build_duplicates
 from components.filter_cell import build_filter
 from components.load_cell import build_load, rows_made
 from components.look_cell import build_look
@@ -24,6 +25,7 @@ FORMS = [
 def build(page: Page) -> None:
     build_load(page)
     build_look(page, 3)
+    build_duplicates(page, 4)
     build_filter(page, 5)
     build_privacy(page, 6)
     build_review(page, 7)

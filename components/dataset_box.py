@@ -21,6 +21,14 @@ def choose(project: Project, *first: str) -> Any:
     return gr.update(choices=found, value=found[0] if found else None)
 
 
+def newest(project: Project, *verbs: str) -> Any:
+    """An update of a dataset box: all datasets, with the newest chosen that one of these verbs made."""
+    found = list(reversed(project.datasets()))
+    references = [dataset.reference for dataset in found]
+    made = (dataset.reference for dataset in found if dataset.description.get("verb") in verbs)
+    return gr.update(choices=references, value=next(made, references[0] if references else None))
+
+
 def opened(project: Project, reference: str | None) -> Any:
     if not reference:
         raise InputError("No dataset is chosen", "", "Load one in tab 1, or use the sample")

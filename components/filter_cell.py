@@ -6,7 +6,7 @@ import gradio as gr
 import pandas as pd
 
 from components.cell import Cell, Page, Updates, empty, more, table, tiles
-from components.dataset_box import choose, opened
+from components.dataset_box import newest, opened
 from components.load_cell import SAMPLE_FIRST
 from studio import Project
 
@@ -122,7 +122,7 @@ def build_filter(page: Page, number: int) -> None:
 
     def show(project: Project) -> Updates:
         step = cell.latest(project)
-        updates: Updates = {dataset: choose(project, "load", "redact")}
+        updates: Updates = {dataset: newest(project, "load", "mix", "redact", "drop_duplicates")}
         if step is None:
             return {**updates, result: gr.update(visible=False)}
         made = project.dataset(step.results[0])

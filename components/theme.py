@@ -85,6 +85,13 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .intervals i { position: absolute; left: 0; top: 0; bottom: 0; min-width: 2px; border-radius: 3px; }
 .intervals u { position: absolute; top: 9px; height: 2px; background: var(--ink); }
 .intervals b { position: absolute; margin-left: 10px; line-height: 20px; font-size: 14px; font-variant-numeric: tabular-nums; }
+.group { border-top: 1px solid var(--line); padding: 6px 0 10px; } .group h4 { margin: 4px 0 8px; font-size: 14px; font-weight: 600; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 12px; }
+.card { border: 1px solid var(--line); border-radius: 8px; padding: 8px 12px; min-width: 0; } .card.kept { border: 2px solid var(--done); }
+.card h5 { margin: 0; font-size: 13px; font-weight: 600; overflow-wrap: anywhere; } .card .why { font-size: 13px; margin-bottom: 6px; }
+.card pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13.5px; margin: 0; background: transparent; font-family: inherit; }
+.card ins { background: color-mix(in srgb, var(--tuned) 22%, transparent); text-decoration: underline; border-radius: 3px; }
+.card del { color: var(--soft); text-decoration: line-through; }
 .preview { width: 100%; height: 560px; border: 1px solid var(--line); border-radius: 8px; background: #fff; }
 footer { display: none !important; }
 @media (max-width: 640px) {

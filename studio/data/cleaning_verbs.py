@@ -111,12 +111,14 @@ class CleaningVerbs:
         """A new dataset without the rows that stand in `benchmark` too (the same, nearly the same, or in a run of 13
         words), so that what is measured there was not learned; `.dropped` says which and how."""
 
-        def clean() -> tuple[pd.DataFrame, pd.DataFrame]:
-            found = Measures.of(dataset).leakage("learned", benchmark)
+        def clean() -> tuple[Batches, pd.DataFrame]:
+            measures = Measures.of(dataset)
+            found = measures.leakage("learned", benchmark)
             if found.empty:
                 here = f"{len(dataset):,} rows of {dataset.reference}, none in {benchmark.reference}"
                 raise InputError("There is nothing to drop", here, "Go on with the dataset as it is")
-            return leakage.without(dataset.examples, found, benchmark.reference)
+            stays, dropped = leakage.not_in(measures.ids(), found, benchmark.reference)
+            return filters.rows_where(dataset, stays), dropped
 
         return self._cleaned("drop_leaked", dataset, {}, clean, benchmark=benchmark)
 

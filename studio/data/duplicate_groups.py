@@ -1,10 +1,13 @@
 """Groups of rows that say the same: what is kept of each, why, and what stands in its place. The same table for rows
 that share their words and for rows that share their meaning."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from studio.data import near_duplicates
+from studio.data import filters, near_duplicates
 from studio.data.measures import Measures
 from studio.data.near_duplicates import Pairs
 from studio.data.words import Array
@@ -41,19 +44,17 @@ def table(dataset: Dataset, found: Pairs) -> pd.DataFrame:
     )
 
 
-def without(dataset: Dataset, groups: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(the examples kept, id and reason of those that go)."""
+def without(dataset: Dataset, groups: pd.DataFrame) -> tuple[Iterator[Any], pd.DataFrame]:
+    """(the stored rows that are kept, as tables; id and reason of those that go)."""
     gone = groups[~groups["keep"].to_numpy(bool)].sort_values("position")
     reasons = [
-        f"the same as {row.instead}"
-        if row.kind == EXACT
-        else f"nearly the same as {row.instead} ({row.similarity:.0%})"
+        f"the same as {row.instead}" if row.kind == EXACT else f"{filters.NEAR} {row.instead} ({row.similarity:.0%})"
         for row in gone.itertuples()
     ]
     dropped = pd.DataFrame({"id": gone["id"].to_numpy(object), "reason": reasons}, dtype="str")
     stays = np.ones(len(dataset), bool)
     stays[gone["position"].to_numpy(int)] = False
-    return dataset.examples[stays].reset_index(drop=True), dropped
+    return filters.rows_where(dataset, stays), dropped
 
 
 def _reads_the_same(dataset: Dataset, rows: Array, others: Array) -> Array:

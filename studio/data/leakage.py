@@ -64,15 +64,14 @@ def check(
     return Leakage.of(pairs, {name: len(part) for name, part in parts.items()})
 
 
-def without(learned: pd.DataFrame, found: pd.DataFrame, asked: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(the rows that are in no pair, id and reason of the others); `found` are the pairs of `learned` as a part with
-    the rows of the dataset `asked`, see `of_part`."""
-    strongest = found.drop_duplicates("id").set_index("id")["kind"]
-    gone = learned["id"].isin(strongest.index).to_numpy(bool)
-    ids = learned["id"].to_numpy(object)[gone]
-    reasons = [f"{strongest[row_id]} in {asked}" for row_id in ids]
-    dropped = pd.DataFrame({"id": ids, "reason": reasons}, dtype="str")
-    return learned[~gone].reset_index(drop=True), dropped
+def not_in(ids: Array, found: pd.DataFrame, asked: str) -> tuple[Array, pd.DataFrame]:
+    """(for each id whether it is in no pair, id and reason of the others); `found` are the pairs of the rows with these
+    ids, as a part, with the rows of the dataset called `asked`; see `of_part`."""
+    strongest = dict(found.drop_duplicates("id")[["id", "kind"]].itertuples(index=False))
+    stays = np.array([row_id not in strongest for row_id in ids], bool)
+    gone = ids[~stays]
+    reasons = [f"{strongest[row_id]} in {asked}" for row_id in gone]
+    return stays, pd.DataFrame({"id": gone, "reason": reasons}, dtype="str")
 
 
 def question(messages: Sequence[dict[str, Any]]) -> str:
