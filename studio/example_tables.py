@@ -88,9 +88,7 @@ def write(path: Path, batches: Iterable[Any], measured: bool = True) -> int:
     import pyarrow.parquet
 
     wanted, rows = schema() if measured else pyarrow.schema([schema().field(name) for name in COLUMNS]), 0
-    with pyarrow.parquet.ParquetWriter(
-        path, wanted, compression="zstd", compression_level=1, use_dictionary=REPEATING
-    ) as writer:
+    with pyarrow.parquet.ParquetWriter(path, wanted, compression="snappy", use_dictionary=REPEATING) as writer:
         for batch in batches:
             table = to_table(batch) if isinstance(batch, pd.DataFrame) else conformed(batch)
             writer.write_table(table if measured else table.select(COLUMNS))

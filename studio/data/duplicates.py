@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from xxhash import xxh3_128_digest
 
 from studio.data.words import Array
 from studio.examples import Message
@@ -28,8 +29,6 @@ def fingerprint_of_turn(asked: str, answer: str) -> bytes:
 
 
 def _digest(text: str) -> bytes:
-    from xxhash import xxh3_128_digest
-
     return xxh3_128_digest(text.encode("utf-8", "replace"))
 
 

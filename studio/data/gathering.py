@@ -1,6 +1,5 @@
 """Examples gathered column by column while rows are read, and made into Arrow tables of a thousand rows at once."""
 
-from array import array
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,29 +14,30 @@ from studio.data.words import Array
 from studio.examples import Message
 
 EXTRAS = example_tables.MESSAGE_EXTRAS
-NAN = float("nan")
+ANSWERED = ("system", "user", "assistant")
 
 
 class Gathered:
-    """Some examples as lists: of each row id, source, kind, rejected, tools, brought (a score from 0 to 1 or NaN), the
-    last question (`asked`), the last message and, for some rows, its tool calls and the other messages (all texts but
-    the usual system prompt); of all messages, one after the other, role and content."""
+    """Some examples as lists: of each row id, source, the last question (`asked`) and the last message; of all messages,
+    one after the other, role and content; and for the rows that have it kind, rejected, tools, the score that it brought
+    (0 to 1), the tool calls of the last message and the texts of the other messages but the usual system prompt."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
         self.sources: list[str] = []
-        self.kinds: list[str] = []
-        self.rejected: list[str | None] = []
-        self.tools: list[str | None] = []
-        self.brought = array("d")
         self.asked: list[str] = []
         self.last: list[str] = []
-        self.calls: dict[int, str] = {}
-        self.others: dict[int, list[str]] = {}
         self.roles: list[str] = []
         self.contents: list[str] = []
-        self.counts = array("i")
-        self.prints: list[bytes] = []
+        self.counts: list[int] = []
+        # what few rows have, by their place
+        self.kinds: dict[int, str] = {}
+        self.rejected: dict[int, str | None] = {}
+        self.tools: dict[int, str | None] = {}
+        self.brought: dict[int, float] = {}
+        self.calls: dict[int, str] = {}
+        self.others: dict[int, list[str]] = {}
+        self.prints: dict[int, bytes] = {}
         self.extras: dict[str, dict[int, str]] = {name: {} for name in EXTRAS}
 
     def __len__(self) -> int:
@@ -45,22 +45,22 @@ class Gathered:
 
     def add(
         self, row_id: str, source: str, kind: str, messages: Sequence[Message], rejected: str | None = None, tools: str | None = None,
-        brought: float = NAN,
+        brought: float | None = None,
     ) -> None:  # fmt: skip
         """One row of any form."""
+        at = len(self.ids)
         self.ids.append(row_id)
         self.sources.append(source)
-        self.kinds.append(kind)
-        self.rejected.append(rejected)
-        self.tools.append(tools)
-        self.brought.append(brought)
+        self.kinds[at], self.rejected[at], self.tools[at] = kind, rejected, tools
+        if brought is not None:
+            self.brought[at] = brought
         asked, answer = question_and_answer(messages)
         last = messages[-1]["content"]
         self.asked.append(asked)
         self.last.append(last)
         if answer and not last:
-            self.calls[len(self.counts)] = answer
-        self.others[len(self.counts)] = [
+            self.calls[at] = answer
+        self.others[at] = [
             message["content"] for message in messages[:-1] if message["content"] not in (asked, DEFAULT_SYSTEM)
         ]
         for message in messages:
@@ -70,27 +70,28 @@ class Gathered:
             self.roles.append(message["role"])
             self.contents.append(message["content"])
         self.counts.append(len(messages))
-        self.prints.append(fingerprint_of(messages, rejected))
+        self.prints[at] = fingerprint_of(messages, rejected)
 
-    def add_turn(self, row_id: str, source: str, system: str, asked: str, answer: str, brought: float = NAN) -> None:
+    def add_turn(
+        self, row_id: str, source: str, system: str, asked: str, answer: str, brought: float | None = None
+    ) -> None:  # fmt: skip
         """One question and its answer, after the system prompt where there is one: most rows there are."""
-        self.ids.append(row_id)
-        self.sources.append(source)
-        self.kinds.append("conversation")
-        self.rejected.append(None)
-        self.tools.append(None)
-        self.brought.append(brought)
-        self.asked.append(asked)
-        self.last.append(answer)
+        if brought is not None:
+            self.brought[len(self.ids)] = brought
         if system:
             if system != DEFAULT_SYSTEM:
-                self.others[len(self.counts)] = [system]
-            self.roles.append("system")
-            self.contents.append(system)
-        self.roles += ("user", "assistant")
-        self.contents += (asked, answer)
-        self.counts.append(3 if system else 2)
-        self.prints.append(fingerprint_of_turn(asked, answer))
+                self.others[len(self.ids)] = [system]
+            self.contents += (system, asked, answer)
+            self.roles += ANSWERED
+            self.counts.append(3)
+        else:
+            self.contents += (asked, answer)
+            self.roles += ANSWERED[1:]
+            self.counts.append(2)
+        self.ids.append(row_id)
+        self.sources.append(source)
+        self.asked.append(asked)
+        self.last.append(answer)
 
     def conversations(self, rows: Iterable[int]) -> list[list[Message]]:
         """The messages of some rows."""
@@ -112,7 +113,7 @@ class Gathered:
 
     def _ends(self) -> Array:
         ends = np.zeros(len(self) + 1, np.int32)
-        np.cumsum(np.frombuffer(self.counts, np.int32), out=ends[1:])
+        np.cumsum(self.counts, out=ends[1:])
         return ends
 
     def table(self, tokens: Array | None = None) -> Any:
@@ -126,10 +127,18 @@ class Gathered:
             values = [said.get(at) for at in range(len(self.roles))] if said else None
             flat.append(pyarrow.nulls(len(self.roles), texts) if values is None else pyarrow.array(values, texts))
         struct = pyarrow.StructArray.from_arrays(flat, [*example_tables.MESSAGE_FIELDS])
+        rows = range(len(self))
         known = {
             "id": self.ids, "messages": pyarrow.ListArray.from_arrays(pyarrow.array(self._ends()), struct), "source": self.sources,
-            "quality": pyarrow.array(np.frombuffer(self.brought), from_pandas=True), "kind": self.kinds, "rejected": self.rejected,
-            "tools": self.tools, "fingerprint": self.prints, "tokens": tokens,
+            "quality": [self.brought.get(at) for at in rows] if self.brought else None,
+            "kind": [self.kinds.get(at, "conversation") for at in rows],
+            "rejected": [self.rejected.get(at) for at in rows] if self.rejected else None,
+            "tools": [self.tools.get(at) for at in rows] if self.tools else None,
+            "fingerprint": [
+                self.prints[at] if at in self.prints else fingerprint_of_turn(asked, answer)
+                for at, asked, answer in zip(rows, self.asked, self.last, strict=True)
+            ],
+            "tokens": tokens,
         }  # fmt: skip
         return _table(known, len(self))
 

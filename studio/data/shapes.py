@@ -57,10 +57,11 @@ def gather(
     """The same as columns, without tokens."""
     problems: list[Problem] = []
     found = Gathered()
-    quick = not choices.columns
+    quick, source = not choices.columns, clean(source)
     for number, row in rows:
-        source_of_row = clean(str(row.get("source") or source))
-        if quick and (turn := _turn_of(tuple([name for name in row if not is_absent(row[name])]), choices.shape)):
+        named = row.get("source")
+        source_of_row = clean(str(named)) if named else source
+        if quick and (turn := _turn_of(_there(row), choices.shape)):
             said = turn.said(row)
             if said is not None:
                 found.add_turn(_id(row, number, taken), source_of_row, choices.system, *said, _quality(row))
@@ -74,6 +75,14 @@ def gather(
             _id(row, number, taken), source_of_row, made.kind, made.messages, made.rejected, made.tools, _quality(row)
         )  # fmt: skip
     return found, problems
+
+
+def _there(row: dict[str, Any]) -> tuple[str, ...]:
+    """The columns where something stands; a number that is none counts, since a turn is made of text."""
+    values = row.values()
+    if None in values or "" in values:
+        return tuple([name for name, value in row.items() if value is not None and value != ""])
+    return tuple(row)
 
 
 class _Turn(NamedTuple):
@@ -279,17 +288,18 @@ def _tools(given: Any) -> str:
     return clean(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def _own_id(row: dict[str, Any]) -> str:
-    given = row.get("id")
-    return clean(str(given)) if isinstance(given, str | int) and not isinstance(given, bool) else ""
-
-
 def _id(row: dict[str, Any], number: int, taken: set[str]) -> str:
-    return _free(_own_id(row) or f"r{number:06d}", taken)
+    given = row.get("id")
+    if isinstance(given, str | int) and not isinstance(given, bool) and (own := clean(str(given))):
+        return _free(own, taken)
+    return _free(f"r{number:06d}", taken)
 
 
 def _free(wanted: str, taken: set[str]) -> str:
     """`wanted`, or with the first number that makes it new."""
+    if wanted not in taken:
+        taken.add(wanted)
+        return wanted
     chosen, number = wanted, 2
     while chosen in taken:
         chosen, number = f"{wanted}-{number}", number + 1
@@ -304,10 +314,12 @@ def _raw(row: dict[str, Any]) -> str:
         return str(list(row))
 
 
-def _quality(row: dict[str, Any]) -> float:
+def _quality(row: dict[str, Any]) -> float | None:
     value = row.get("quality", row.get("quality_score"))
+    if value is None:
+        return None
     try:
-        number = float(value)  # type: ignore[arg-type]
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
-        return float("nan")
-    return number if 0 <= number <= 1 else float("nan")
+        return None
+    return number if 0 <= number <= 1 else None

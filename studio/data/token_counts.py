@@ -17,7 +17,7 @@ def exact(gathered: Gathered, counter: TokenCounter) -> Array:
 
 def _counted(gathered: Gathered, counter: TokenCounter, rows: "range | list[int]") -> Array:
     conversations = gathered.conversations(rows)
-    is_passage = [gathered.kinds[at] == "passage" for at in rows]
+    is_passage = [gathered.kinds.get(at) == "passage" for at in rows]
     counts = iter(
         counter.count_many([messages for messages, plain in zip(conversations, is_passage, strict=True) if not plain])
     )
