@@ -7,7 +7,7 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
   1 data   data-load: data-load-sample data-load-file data-load-run data-load-preview data-load-question
              data-load-answer data-load-name data-load-path data-load-pasted data-load-system data-load-result
            data-look: data-look-dataset data-look-summary data-look-scores data-look-tokens data-look-turns data-look-sources-chart
-             data-look-search data-look-flags data-look-sort data-look-filters data-look-sources data-look-languages data-look-kinds
+             data-look-search data-look-go data-look-flags data-look-sort data-look-filters data-look-sources data-look-languages data-look-kinds
              data-look-regular data-look-found data-look-stop data-look-table data-look-page data-look-previous data-look-next
              data-look-example data-look-previous-row data-look-next-row data-look-copy data-look-length data-look-tokens-view
              data-look-worst-box data-look-score data-look-worst-found data-look-worst-stop data-look-worst data-look-spoken

@@ -54,6 +54,44 @@ def score_histogram(quality: pd.Series) -> Any:
     return figure
 
 
+def turn_histogram(turns: Any) -> Any:
+    """Conversations by their number of turns (an array, a value an example), the longest ones together in the last bar."""
+    figure = _figure("turns of a conversation (messages of user and assistant)", "examples")
+    most = 20
+    counts = (
+        np.bincount(np.minimum(np.asarray(turns, dtype=int), most), minlength=1) if len(turns) else np.zeros(1, int)
+    )
+    there = np.flatnonzero(counts)
+    names = [f"{number} and more" if number == most else str(number) for number in there]
+    figure.add_bar(
+        x=names, y=counts[there], marker_color=TUNED, width=min(0.8, 0.2 * max(1, len(there))),
+        hovertemplate="%{x} turns: %{y:,} examples<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def source_bars(sources: dict[str, int], shown: int = 15) -> Any:
+    """The most frequent sources as horizontal bars, all others together in one, each with its count at its end."""
+    ranked = sorted(sources.items(), key=lambda item: -item[1])
+    rest = ranked[shown:]
+    bars = ranked[:shown] + ([(f"{len(rest):,} others", sum(count for _, count in rest))] if rest else [])
+    names = [name if len(name) <= 24 else f"{name[:11]}…{name[-12:]}" for name, _ in bars]
+    places = list(range(len(bars)))
+    figure = _figure("examples", "source", max(260, 60 + 24 * len(bars)))
+    figure.add_bar(
+        x=[count for _, count in bars], y=places, orientation="h", marker_color=[TUNED] * min(len(ranked), shown) + [BASE] * bool(rest),
+        text=[f"{count:,}" for _, count in bars], textposition="auto", width=min(0.7, 0.2 * max(1, len(bars))), customdata=[name for name, _ in bars],
+        hovertemplate="%{customdata}: %{x:,} examples<extra></extra>",
+    )  # fmt: skip
+    figure.update_yaxes(
+        tickvals=places, ticktext=[escape(name) for name in names], autorange="reversed", showgrid=False
+    )
+    figure.update_xaxes(rangemode="tozero")
+    return figure
+
+
 def topic_scatter(points: pd.DataFrame, topics: pd.DataFrame) -> Any:
     """Each example a point; each topic in a colour and a shape, with its number and heaviest word where it lies."""
     figure = _figure("second direction of meaning (no unit)", "third direction", 380)

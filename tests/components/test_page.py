@@ -9,7 +9,7 @@ import gradio as gr
 import pandas as pd
 import pytest
 
-from components import app, cell, charts, look_cell
+from components import app, cell, charts, example_view
 from components.cell import Page
 from studio import InputError
 
@@ -85,8 +85,8 @@ def test_html_from_data_is_escaped() -> None:
 
 def test_a_row_says_why_its_score_is_not_one() -> None:
     row = {"id": "r1", "messages": [], "tokens": 9, "quality": 0.7, "flags": [], "reasons": ["ends <in> the middle"]}
-    assert "ends &lt;in&gt; the middle" in look_cell._whole(pd.Series(row))
-    assert "Why" not in look_cell._whole(pd.Series({**row, "reasons": []}))
+    assert "ends &lt;in&gt; the middle" in example_view.example_html(pd.Series(row))
+    assert "Why" not in example_view.example_html(pd.Series({**row, "reasons": []}))
 
 
 def test_the_threshold_is_drawn_over_the_histogram() -> None:
