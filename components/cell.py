@@ -13,7 +13,7 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
              data-look-worst-box data-look-score data-look-worst-found data-look-worst-stop data-look-worst data-look-spoken
              data-look-labels data-look-topics data-look-topic-words data-look-problems data-look-problems-file data-look-dropped
            data-duplicates: data-duplicates-dataset data-duplicates-by data-duplicates-threshold data-duplicates-words
-             data-duplicates-model data-duplicates-show data-duplicates-run data-duplicates-stop data-duplicates-state
+             data-duplicates-model data-duplicates-note data-duplicates-show data-duplicates-run data-duplicates-stop data-duplicates-state
              data-duplicates-counts data-duplicates-groups data-duplicates-page data-duplicates-previous data-duplicates-next
            data-filter: data-filter-dataset data-filter-quality data-filter-flags data-filter-duplicates data-filter-preset
              data-filter-max-tokens data-filter-kept data-filter-chart data-filter-run data-filter-result
@@ -23,7 +23,11 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
              data-review-report
            data-steps: data-steps-dataset data-steps-list data-steps-kept data-steps-run data-steps-other data-steps-compare
              data-steps-difference
+           data-mix: data-mix-datasets data-mix-how data-mix-share-1 to -6 data-mix-field data-mix-weights data-mix-rows
+             data-mix-seed data-mix-preview data-mix-run data-mix-result
            data-split: data-split-dataset data-split-share data-split-seed data-split-together data-split-run data-split-result
+           data-leaks: data-leaks-dataset data-leaks-benchmark data-leaks-check data-leaks-run data-leaks-found data-leaks-pairs
+             data-leaks-page data-leaks-previous data-leaks-next
            data-copy: data-copy-dataset data-copy-form data-copy-run data-copy-file
   2 decide decide-case: decide-dataset decide-examples decide-consistency decide-specificity decide-calls decide-latency
              decide-run decide-verdict;  decide-cost: decide-cost-chart decide-cost-table

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from studio import hardware, sources, store
 from studio.chat import TokenCounter
 from studio.data import loading, mixing, writers
@@ -112,6 +114,10 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs):
 
         inputs = {f"dataset_{place}": dataset.reference for place, dataset in enumerate(datasets, start=1)}
         return self.journal.step("mix", inputs, choices, ["mixed"], make, lambda made: [made.reference])
+
+    def preview_mix(self, *datasets: Dataset, **choices: Any) -> pd.DataFrame:
+        """What `mix` would make with these choices: group, there, rows, share, tokens. No step."""
+        return mixing.preview(datasets, **{key: value for key, value in choices.items() if value is not None})
 
     def problems_file(self, dataset: Dataset) -> Path:
         """The rows that could not be loaded, as CSV (line, reason, raw), in the project's exports. No step."""

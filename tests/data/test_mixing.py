@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from studio import InputError, Project
 from studio.data import mixing
+from studio.examples import Dataset
 
 
 def table(name: str, count: int) -> pd.DataFrame:
@@ -87,3 +88,55 @@ def test_all_mistakes_at_once() -> None:
         mixing.mix({"a": table("a", 3)}, [1, -1], rows=0, weights={"x": 1})
     with pytest.raises(InputError, match="'x'; there are 'a'"):
         mixing.mix({"a": table("a", 3)}, balance="source", weights={"x": 1})
+
+
+def loaded(project: Project, folder: Path, name: str, answers: list[str]) -> Dataset:
+    path = folder / f"{name}.jsonl"
+    rows = [
+        json.dumps({"id": f"x{at}", "prompt": f"{name} {at}?", "completion": answer})
+        for at, answer in enumerate(answers)
+    ]
+    path.write_text("\n".join(rows))
+    return project.load(path)
+
+
+def test_a_preview_says_what_would_come_out_and_is_no_step(tmp_path: Path) -> None:
+    project = Project.open("mixed", home=tmp_path)
+    own = loaded(project, tmp_path, "own", ["A short answer."] * 45)
+    general = loaded(project, tmp_path, "general", ["A much longer answer, of more than a few words."] * 100)
+    found = project.preview_mix(own, general, shares=[90, 10], seed=1)
+    counts = found.drop(columns="tokens").to_dict("list")
+    assert counts == {"group": ["own@v1", "general@v1"], "there": [45, 100], "rows": [45, 5], "share": [0.9, 0.1]}
+    assert found["tokens"].iloc[0] == own.examples["tokens"].sum()
+    assert [step.verb for step in project.journal.steps()] == ["load", "load"]
+    mixed = project.mix(own, general, shares=[90, 10], seed=1)
+    assert mixed.description["counts"] == dict(zip(found["group"], found["rows"], strict=True))
+    assert int(mixed.examples["tokens"].sum()) == found["tokens"].sum()
+    by_label = project.preview_mix(own, general, balance="label")
+    assert by_label["there"].tolist() == [100, 45] and by_label["rows"].tolist() == [45, 45]
+    with pytest.raises(InputError, match="1 shares"):
+        project.preview_mix(own, general, shares=[1])
+    with pytest.raises(InputError, match="given twice"):
+        project.preview_mix(own, own)
+
+
+def test_a_mix_in_parts_is_the_mix_in_one_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project.open("mixed", home=tmp_path)
+    made = [loaded(project, tmp_path, name, [f"{name} says {at}." for at in range(50)]) for name in ("own", "general")]
+    whole = project.mix(*made, shares=[2, 1], seed=5)
+    expected, _ = mixing.mix({one.reference: one.examples for one in made}, shares=[2, 1], seed=5)
+    assert whole.examples.equals(expected)
+    assert "x0-2" in set(whole.examples["id"]) or len(set(whole.examples["id"])) == len(whole)
+    monkeypatch.setattr(mixing, "PART_ROWS", 7)
+    assert project.mix(*made, shares=[2, 1], seed=5).examples.equals(expected)
+
+
+def test_a_mix_never_holds_more_than_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project.open("mixed", home=tmp_path)
+    made = [
+        loaded(project, tmp_path, name, [f"{name} says {at}. {'word ' * 400}" for at in range(3000)])
+        for name in ("own", "general")
+    ]
+    monkeypatch.setattr(mixing, "PART_ROWS", 500)
+    sizes = [table.num_rows for table in mixing.mix_datasets(made, seed=5)[0]]
+    assert sum(sizes) == 6000 and max(sizes) <= 500
