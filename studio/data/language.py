@@ -3,6 +3,8 @@
 import re
 import unicodedata
 from collections import Counter
+from functools import lru_cache
+from itertools import chain
 
 LOOKED_AT = 240  # characters: a language shows itself early
 LEAST_LETTERS = 20
@@ -30,6 +32,7 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+")
+_NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalpha())
 PLAINLY_ENGLISH = (
     " the ",
     " and ",
@@ -48,19 +51,23 @@ PLAINLY_ENGLISH = (
 
 def language(text: str) -> str:
     """The language whose small words clearly lead, or an empty text."""
-    votes: Counter[str] = Counter()
-    for word in _WORD.findall(text[:LOOKED_AT].lower()):
-        if word in _LANGUAGES_OF:
-            votes.update(_LANGUAGES_OF[word])
-    ranked = votes.most_common(2)
-    if not ranked or ranked[0][1] < LEAST_SMALL_WORDS:
+    small = [word for word in _WORD.findall(text[:LOOKED_AT].lower()) if word in _LANGUAGES_OF]
+    if len(small) < LEAST_SMALL_WORDS:
+        return ""
+    ranked = Counter(chain.from_iterable(map(_LANGUAGES_OF.__getitem__, small))).most_common(2)
+    if ranked[0][1] < LEAST_SMALL_WORDS:
         return ""
     return ranked[0][0] if len(ranked) < 2 or ranked[0][1] >= 1.5 * ranked[1][1] else ""
 
 
 def script(text: str) -> str:
     """The script of most letters (LATIN, CYRILLIC, CJK ...), or an empty text where there are few letters."""
-    letters = [sign for sign in text[:LOOKED_AT] if sign.isalpha()]
+    looked_at = text[:LOOKED_AT]
+    plain = looked_at.encode("ascii", "ignore")
+    latin = len(plain.translate(None, _NO_LETTERS))
+    if latin >= LEAST_LETTERS and latin > len(looked_at) - len(plain):
+        return "LATIN"  # of most letters, whatever the others are
+    letters = [sign for sign in looked_at if sign.isalpha()]
     if len(letters) < LEAST_LETTERS:
         return ""
     kinds = Counter("LATIN" if sign.isascii() else _script(sign) for sign in letters)
@@ -68,6 +75,7 @@ def script(text: str) -> str:
     return name if count > len(letters) / 2 else ""
 
 
+@lru_cache(maxsize=10_000)
 def _script(sign: str) -> str:
     name = unicodedata.name(sign, "?").split(" ")[0]
     return "CJK" if name in ("HIRAGANA", "KATAKANA") else name

@@ -11,9 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from studio.data.text_column import TextColumn
+from studio.data.words import Array
 from studio.errors import InputError
 
 KINDS = ("e-mail address", "phone number", "card number", "IBAN", "IP address", "key or token")
+ORDER = (
+    "key or token",
+    "e-mail address",
+    "IBAN",
+    "card number",
+    "IP address",
+    "phone number",
+)  # in which they are looked for
 HOW = ("mask", "replace", "drop")
 MASKS = {
     "e-mail address": "[EMAIL]", "phone number": "[PHONE]", "card number": "[CARD]", "IBAN": "[IBAN]", "IP address": "[IP]",
@@ -24,6 +34,12 @@ KEY_SIGN = re.compile(
     r"AKIA|ASIA|gh[pousr]_|github_pat_|sk-|xox[a-z]-|-----BEGIN|eyJ|AIza|hf_|glpat-|npm_|_live_|_test_"
 )
 SUSPECT = rf"@|{KEY_SIGN.pattern}|::|\d\.\d{{1,3}}\.\d|[0-9A-Fa-f]:[0-9A-Fa-f]{{1,4}}:|\d(?:[ ()./-]{{0,3}}\d){{6}}"
+# what must stand in a text (RE2, over bytes) for one of a kind to be found in it
+SIGNS = {
+    "e-mail address": "@", "phone number": r"\d(?:[ ()./-]{0,22}\d){6}", "card number": r"\d(?:[ -]?\d){12}", "IBAN": r"[A-Z]{2}\d\d ?[A-Z0-9]{4}",
+    "IP address": r"\d\.\d{1,3}\.\d{1,3}\.\d|:[0-9A-Fa-f]{0,4}:", "key or token": KEY_SIGN.pattern,
+}  # fmt: skip
+OTHER_DIGITS = r"[\xd9-\xe1\xe3-\xff]"  # first bytes of the scripts that have digits of their own
 KEY = re.compile(
     r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|\Z)"
     r"|(?<![A-Za-z0-9_])(?:(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}|glpat-[\w-]{20,64}"
@@ -61,27 +77,40 @@ class Detail(NamedTuple):
 
 def find(text: str, kinds: Sequence[str] = KINDS) -> list[Detail]:
     """The private details of one text, in its order, none inside another (the first of KINDS that is longest wins)."""
+    return [detail for detail in _find(text, ORDER) if detail.kind in kinds]
+
+
+def _find(text: str, kinds: Sequence[str]) -> list[Detail]:
     found: list[Detail] = []
-    for kind in ("key or token", "e-mail address", "IBAN", "card number", "IP address", "phone number"):
+    for kind in kinds:
         for detail in _FINDERS[kind](text):
             if all(detail.end <= other.start or detail.start >= other.end for other in found):
                 found.append(detail)
-    return sorted((detail for detail in found if detail.kind in kinds), key=lambda detail: detail.start)
+    return sorted(found, key=lambda detail: detail.start)
 
 
 def find_batch(texts: Sequence[str], kinds: Sequence[str] = KINDS) -> list[list[Detail]]:
     """`find` for each text; those without any sign of one are passed over."""
     check_kinds(kinds)
-    suspect = _suspects(texts)
-    return [find(text, kinds) if suspect[at] else [] for at, text in enumerate(texts)]
+    found: list[list[Detail]] = [[] for _ in texts]
+    column = TextColumn.of(texts)
+    for at, details in find_in(column, column.matching(SUSPECT)):
+        found[at] = [detail for detail in details if detail.kind in kinds]
+    return found
 
 
-def flags_of(conversations: Sequence[Sequence[dict[str, Any]]]) -> list[list[str]]:
-    """For each conversation the kinds of private details in any of its messages, in the order of KINDS."""
-    flat = [message.get("content") or "" for messages in conversations for message in messages]
-    found = iter(find_batch(flat))
-    kinds = [{detail.kind for _ in messages for detail in next(found)} for messages in conversations]
-    return [[kind for kind in KINDS if kind in of_one] for of_one in kinds]
+def find_in(column: TextColumn, suspect: Array) -> Iterator[tuple[int, list[Detail]]]:
+    """(place, details) of each text of a column that has any, among those of the mask `suspect` (by SUSPECT)."""
+    rows = np.flatnonzero(suspect)
+    any_kind = column.matching(OTHER_DIGITS, suspect)
+    signs = np.array([(column.matching(SIGNS[kind], suspect) | any_kind)[rows] for kind in ORDER]).reshape(
+        len(ORDER), -1
+    )
+    for at, of_row in zip(rows.tolist(), signs.T.tolist(), strict=True):
+        if any(of_row) and (
+            details := _find(column.text(at), [kind for kind, has in zip(ORDER, of_row, strict=True) if has])
+        ):
+            yield at, details
 
 
 def check_kinds(kinds: Sequence[str], how: str = "mask") -> None:
@@ -91,16 +120,6 @@ def check_kinds(kinds: Sequence[str], how: str = "mask") -> None:
     mistakes += [] if how in HOW else [f"there is no way {how!r}; there are {', '.join(HOW)}"]
     if mistakes:
         raise InputError("Private details cannot be removed like this", "; ".join(mistakes), "Correct it and run again")
-
-
-def _suspects(texts: Sequence[str]) -> list[bool]:
-    """Those with a sign of anything private; one linear pass (RE2) over all."""
-    import pyarrow
-    import pyarrow.compute
-
-    encoded = pyarrow.array([text.encode("utf-8", "replace") for text in texts], pyarrow.large_binary())
-    found: list[bool] = pyarrow.compute.match_substring_regex(encoded, SUSPECT).to_pylist()
-    return found
 
 
 def _emails(text: str) -> Iterator[Detail]:
@@ -166,15 +185,12 @@ def _phones(text: str) -> Iterator[Detail]:
 def is_phone(found: str, before: str = "") -> bool:
     """Whether `found` is a telephone number: with a country's code one of a possible length (phonenumbers), else one
     that is valid in one of REGIONS, or a possible one after a word like "call". `before` is the text before it."""
+    if DATE.match(found):  # the most frequent run of digits
+        return False
     import phonenumbers
 
     digits = "".join(filter(str.isdigit, found))
-    if (
-        not 7 <= len(digits.removeprefix("00")) <= 15
-        or len(set(digits)) < 2
-        or DATE.match(found)
-        or NOT_PHONE_WORD.search(before)
-    ):
+    if not 7 <= len(digits.removeprefix("00")) <= 15 or len(set(digits)) < 2 or NOT_PHONE_WORD.search(before):
         return False
     is_international = found.startswith(("+", "00"))
     invited = PHONE_WORD.search(before) is not None

@@ -239,9 +239,8 @@ def _private(asked: TextColumn, said: Answers, others: "pyarrow.Array | None") -
 
 
 def _found(column: TextColumn, worth: Array) -> Iterator[tuple[set[str], int]]:
-    for at in np.flatnonzero(worth).tolist():
-        if kinds := {detail.kind for detail in privacy.find(column.text(at))}:
-            yield kinds, at
+    for at, details in privacy.find_in(column, worth):
+        yield {detail.kind for detail in details}, at
 
 
 def _lists(kinds: list[list[str]], numbers: Array) -> "pyarrow.Array":

@@ -54,6 +54,7 @@ INTERVAL = re.compile(r"[\[(]\s*[-+\w.∞]+\s*[,;]\s*[-+\w.∞]+\s*[\])]")
 ADDRESS = re.compile(r"\w+://\S+")
 INCHES = re.compile(r"\d\s?\"")
 MOJIBAKE = re.compile(r"�|Ã[\x80-\xbf¤¶¼©¨ª±]|â€[™œ\x9d\x93\x94]")
+SHORT_JSON = 1200  # under half of Python's limit of levels and of the digits of a number
 COPY_LEAST = 20
 COPIED_SHARE = 0.8
 
@@ -74,6 +75,16 @@ def looks_like_json(answer: str) -> bool:
 
 
 def is_json(text: str) -> bool:
+    """What Python's json reads; orjson is sure of a text too short for its depth or its numbers to matter."""
+    import orjson
+
+    if len(text) < SHORT_JSON:
+        try:
+            orjson.loads(text)
+        except ValueError:
+            pass  # json takes some that it doesn't, like NaN
+        else:
+            return True
     try:
         json.loads(text)
     except (ValueError, RecursionError):

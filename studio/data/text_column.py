@@ -132,17 +132,19 @@ class TextColumn:
     @cached_property
     def signs(self) -> Array:
         """How often each of SIGNS, and a line break, stands in each text: (texts, KINDS)."""
-        places = []
+        counts = np.zeros((len(self), KINDS), np.int32)
         for begin in range(int(self.starts[0]) if len(self) else 0, len(self.data), _PART):
             part = self.data[begin : begin + _PART]
             folded = part | 0x20
             is_sign = ((part & 0xFE) == 0x28) | (part == 0x22) | (part == 0x60) | (folded == 0x7B) | (folded == 0x7D)
             is_sign |= (part - 10 < 4) | (part - 28 < 3)
-            places.append(np.flatnonzero(is_sign) + begin)
-        found = np.concatenate(places) if places else np.zeros(0, np.int64)
-        rows = np.searchsorted(self.ends, found, "right")
-        kinds = _KIND[self.data[found]]
-        return np.bincount(rows * KINDS + kinds, minlength=len(self) * KINDS).reshape(len(self), KINDS)
+            places = np.flatnonzero(is_sign)
+            if len(places):
+                rows = np.searchsorted(self.ends, places + begin, "right")
+                first, end = int(rows[0]), int(rows[-1]) + 1
+                found = np.bincount((rows - first) * KINDS + _KIND[part[places]], minlength=(end - first) * KINDS)
+                counts[first:end] += found.reshape(-1, KINDS).astype(np.int32)
+        return counts
 
 
 _NONE = np.zeros(1, np.int64)

@@ -146,7 +146,8 @@ def _few_different(data: Array, origin: int, found: _Words, counts: Array, betwe
     if few.any():
         chosen = np.flatnonzero(few[found.rows])
         chosen = chosen[_after_space(data, origin, found.begins[chosen])]
-        keys = np.unique((found.rows[chosen].astype(np.uint64) << np.uint64(32)) | found.keys[chosen])
+        keys = np.sort((found.rows[chosen].astype(np.uint64) << np.uint64(32)) | found.keys[chosen])
+        keys = keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]
         different = np.bincount((keys >> np.uint64(32)).astype(np.int64), minlength=len(counts))
         few &= 10 * different < 3 * most
     return few
@@ -197,11 +198,14 @@ def _runs(words: Array, rows: Array, n: int) -> tuple[Array, Array]:
     mixed = rows[:total].astype(np.uint64) * _WIDE
     for step in range(n):
         mixed = (mixed ^ (mixed >> np.uint64(29))) * _WIDE + words[step : step + total]
-    order = np.argsort(mixed, kind="stable")
-    is_new = np.append(True, mixed[order][1:] != mixed[order][:-1])[:total]
-    groups, before = np.zeros(total, np.int64), np.zeros(total, bool)
+    if not total:
+        return np.zeros(0, np.int64), np.zeros(0, bool)
+    order = np.argsort(mixed)
+    equal = mixed[order]
+    is_new = np.append(True, equal[1:] != equal[:-1])
+    groups, before = np.empty(total, np.int64), np.ones(total, bool)
     groups[order] = np.cumsum(is_new) - 1
-    before[order] = ~is_new
+    before[np.minimum.reduceat(order, np.flatnonzero(is_new))] = False
     return groups, before
 
 

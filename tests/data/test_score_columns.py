@@ -1,5 +1,6 @@
 """Columns are scored as their rows are one by one: every check asked of every row, whatever stands in it."""
 
+import re
 from random import Random
 from typing import Any
 
@@ -35,7 +36,9 @@ def by_row(messages: list[dict[str, Any]]) -> Found:
     held = sum(1 << at for at, check in enumerate(studio_quality.CHECKS) if check.holds(question, answer))
     studio = studio_quality.verdict(held, studio_quality.repeated(answer))
     flags = {*studio.flags, *(["short"] if len(content.strip()) < quality.SHORT else [])}
-    flags |= {detail.kind for message in messages for detail in privacy.find_batch([message["content"] or ""])[0]}
+    for message in messages:
+        if re.search(privacy.SUSPECT, message["content"] or "", re.ASCII):
+            flags |= {detail.kind for detail in privacy.find(message["content"])}
     return guide.overall, guide.reasons, studio.quality, studio.reasons, [one for one in quality.FLAGS if one in flags]
 
 
