@@ -10,12 +10,10 @@ import pandas as pd
 from studio.data import filters, near_duplicates
 from studio.data.measures import Measures
 from studio.data.near_duplicates import Pairs
-from studio.data.words import Array
 from studio.examples import Dataset
 
 EXACT, NEAR = "exact", "near"
 COLUMNS = ["group", "id", "position", "keep", "instead", "similarity", "kind", "quality"]
-ROWS_AT_ONCE = 2000
 
 
 def of_words(dataset: Dataset, threshold: float, run: int) -> pd.DataFrame:
@@ -34,8 +32,8 @@ def table(dataset: Dataset, found: Pairs) -> pd.DataFrame:
     place = pd.Series(np.arange(len(facts)), facts["id"].to_numpy(object))
     rows, others = (place[groups[name].to_numpy(object)].to_numpy(np.int64) for name in ("id", "instead"))
     goes = ~groups["keep"].to_numpy(bool)
-    kind = np.full(len(groups), NEAR, object)
-    kind[goes] = np.where(_reads_the_same(dataset, rows[goes], others[goes]), EXACT, NEAR)
+    first = Measures.of(dataset).first_of_each()
+    kind = np.where(goes & (first[rows] == first[others]), EXACT, NEAR)
     quality = facts["quality"].to_numpy(float)[rows]
     return (
         groups.assign(position=rows, kind=kind, quality=quality)
@@ -56,14 +54,3 @@ def without(dataset: Dataset, groups: pd.DataFrame) -> tuple[Iterator[Any], pd.D
     stays[gone["position"].to_numpy(int)] = False
     return filters.rows_where(dataset, stays), dropped
 
-
-def _reads_the_same(dataset: Dataset, rows: Array, others: Array) -> Array:
-    """For each pair of positions whether both texts are the same to the letter; a part of the dataset at a time."""
-    same = np.zeros(len(rows), bool)
-    for begin in range(0, len(rows), ROWS_AT_ONCE):
-        part = slice(begin, begin + ROWS_AT_ONCE)
-        texts = [
-            [near_duplicates.text(messages) for messages in dataset.take(chosen[part])["messages"]] for chosen in (rows, others)
-        ]  # fmt: skip
-        same[part] = [one == other for one, other in zip(*texts, strict=True)]
-    return same
