@@ -230,6 +230,7 @@ class TokenCounter:
     """
 
     def __init__(self, model_folder: str | Path | None = None) -> None:
+        self.folder: Path | None = None
         self._tokenizer: Any = None
         self._template: Any = None
         self._special: dict[str, str] = {}
@@ -242,7 +243,7 @@ class TokenCounter:
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
             self._template, self._special, _ = template_of(file.parent)
-            self.name = file.parent.name
+            self.name, self.folder = file.parent.name, file.parent
 
     def count(self, messages: Sequence[Message]) -> int:
         """Tokens of the whole conversation with the template's role and end tokens."""

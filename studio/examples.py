@@ -4,7 +4,7 @@ import os
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -170,13 +170,14 @@ class Dataset:
 def write_dataset(
     project_folder: Path,
     name: str,
-    examples: pd.DataFrame | Batches,
+    examples: pd.DataFrame | Batches | Callable[[Path], int],
     problems: pd.DataFrame | list[tuple[int, str, str]] | None = None,
     dropped: pd.DataFrame | None = None,
     made_by: dict[str, Any] | None = None,
 ) -> Dataset:
     """Writes the next version of `name`, whole or not at all. Examples may come in batches, and the list of problems
-    may grow while they come."""
+    and what it was made by may grow while they come; or a function writes them into the folder it is given and returns
+    how many there are."""
     store.check_name(name)
     parent = project_folder / "datasets" / name
     beside = parent / f".new-{uuid.uuid4().hex[:8]}"
@@ -195,14 +196,16 @@ def write_dataset(
 
 def _write(
     folder: Path,
-    examples: pd.DataFrame | Batches,
+    examples: pd.DataFrame | Batches | Callable[[Path], int],
     problems: pd.DataFrame | list[tuple[int, str, str]] | None,
     dropped: pd.DataFrame | None,
     made_by: dict[str, Any],
 ) -> None:
-    rows = example_tables.write(
-        folder / "examples.parquet", [examples] if isinstance(examples, pd.DataFrame) else examples
-    )
+    if callable(examples):
+        rows = examples(folder)
+    else:
+        batches = [examples] if isinstance(examples, pd.DataFrame) else examples
+        rows = example_tables.write(folder / "examples.parquet", batches)
     if not isinstance(problems, pd.DataFrame):
         line, reason, raw = zip(*problems, strict=True) if problems else ((), (), ())
         problems = pd.DataFrame({"line": np.array(line, "int64"), "reason": [*reason], "raw": [*raw]})

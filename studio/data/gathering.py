@@ -10,6 +10,7 @@ from studio.chat import DEFAULT_SYSTEM
 from studio.data import quality
 from studio.data.duplicates import fingerprint_of, fingerprint_of_turn
 from studio.data.studio_quality import question_and_answer
+from studio.data.texts import text
 from studio.data.words import Array
 from studio.examples import Message
 
@@ -104,6 +105,13 @@ class Gathered:
             ]
             for at in rows
         ]
+
+    def texts(self) -> list[str]:
+        """All that is asked and answered in each row, the system prompt left out; see `texts.text`."""
+        plain = [f"{asked}\n{last}" for asked, last in zip(self.asked, self.last, strict=True)]
+        for at, messages in zip(self.prints, self.conversations(self.prints), strict=True):
+            plain[at] = text(messages)
+        return plain
 
     def characters(self) -> Array:
         """How many characters (int64) the messages of each row have together."""

@@ -1,7 +1,7 @@
 """From what the user brings to batches of scored examples: files, folders, pasted rows and datasets of the Hub."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 from studio import sources
 from studio.chat import TokenCounter
-from studio.data import detection, hub, readers, shapes
+from studio.data import detection, hub, readers, shapes, slices
 from studio.data.columns import Choices
 from studio.data.rows import Problem, clean
 from studio.data.token_counts import TokenCounts
@@ -27,6 +27,7 @@ class Loading:
     files: list[tuple[Path, str]]
     choices: Choices
     problems: list[Problem] = field(default_factory=list)
+    progress: slices.Progress | None = None
 
     @property
     def source(self) -> str | list[str]:
@@ -43,7 +44,34 @@ class Loading:
             "estimated": counts.report,
         }  # fmt: skip
         called = name or sources.dataset_name(self.given[0])
-        return write_dataset(project_folder, called, self.tables(counts), self.problems, made_by=origin)
+        examples = self._slices(counts) if self._is_large() else self.tables(counts)
+        return write_dataset(project_folder, called, examples, self.problems, made_by=origin)
+
+    def _is_large(self) -> bool:
+        return len(self.files) == 1 and slices.is_large(self.files[0][0])
+
+    def _slices(self, counts: TokenCounts) -> Callable[[Path], int]:
+        """A function that has several processes write the examples of the one large file; see `slices.read`."""
+
+        def write(folder: Path) -> int:
+            path, name = self.files[0]
+            first, _ = next(readers.batches(path))
+            self.choices.check(row for _, row in first)
+            found = slices.read(path, name, self.choices, counts.counter.folder, folder, self.progress)
+            for part in found:
+                self.problems += part.problems
+                counts.add(part.estimated)
+            first_row = next((part.first_row for part in found if part.first_row is not None), None)
+            rows = sum(part.rows for part in found)
+            if first_row is None:
+                raise readers.nothing_read(name, self.problems)
+            if not rows:
+                raise shapes.no_examples(name, first_row, self.problems)
+            if any(part.has_ids for part in found):
+                slices.make_ids_unique(sorted(folder.glob("examples-*.parquet")))
+            return rows
+
+        return write
 
     def tables(self, counts: TokenCounts) -> Iterator[Any]:
         """Arrow tables of scored examples. Raises InputError when a file cannot be read at all or no row is an example."""

@@ -133,11 +133,13 @@ class Measures:
 
         def measure() -> pd.DataFrame:
             texts: list[str] | DatasetTexts
+            usual = (threshold, run) == (near_duplicates.THRESHOLD, near_duplicates.WORDS_IN_A_RUN)
+            signed = near_duplicates.signatures_in(self.folder) if usual and self.folder is not None else None
             if isinstance(self._of, Dataset):
                 texts, first = DatasetTexts(self._of), self.first_of_each()
             else:
                 texts, first = [near_duplicates.text(messages) for messages in self._of["messages"]], None
-            return pd.DataFrame(near_duplicates.pairs(texts, threshold, run, first)._asdict())
+            return pd.DataFrame(near_duplicates.pairs(texts, threshold, run, first, signed)._asdict())
 
         near_duplicates.check(threshold, run)
         found = self._kept(f"near-{threshold:g}-{run}", measure)

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ NEIGHBOURS = 50  # compared with each row of a bucket: more than these are chain
 PAIRS_AT_ONCE = 20_000
 PAIRS_READ = 200_000  # of which the texts are in memory at once
 STRETCH = 50
+SIGNED = 1  # one up where a signature changes
 _PAIR_BITS = np.uint64(44)
 
 
@@ -144,6 +146,20 @@ class Signatures(NamedTuple):
     keys: Array
     present: Array
     common: Array
+
+
+def file_name(part: str, number: int | None = None) -> str:
+    """The file beside a dataset with one part of its Signatures for the usual threshold and run."""
+    return f"signatures.{SIGNED}.{part}{'' if number is None else f'-{number:03d}'}.npy"
+
+
+def signatures_in(folder: Path) -> Signatures | None:
+    """The signatures that were kept in a folder while a dataset was loaded, if they were."""
+    parts = {part: sorted(folder.glob(file_name(part).replace(".npy", "-*.npy"))) for part in ("keys", "present")}
+    if not parts["keys"]:
+        return None
+    keys, present = (np.concatenate([np.load(path) for path in parts[part]]) for part in ("keys", "present"))
+    return Signatures(keys, present, np.load(folder / file_name("common")))
 
 
 def sign(texts: Texts, common: Array, threshold: float = THRESHOLD, run: int = WORDS_IN_A_RUN) -> Signatures:

@@ -1,14 +1,16 @@
 """Files to rows, in a stream: a bad row is set aside with its line and reason; it never ends a load."""
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 
 from studio.data import documents, tables
 from studio.data.compressed import (
+    BLOCK,
     LARGEST,
     LARGEST_WHOLE,
     LONGEST_LINE,
@@ -38,9 +40,22 @@ def batches(path: Path) -> Iterator[tuple[list[Row], list[Problem]]]:
     Raises InputError when the whole file is none: unknown kind, empty, binary, too large, broken.
     """
     check(path)
+    yield from _in_batches(_items(path))
+
+
+def batches_of_lines(
+    raw: io.RawIOBase | io.BytesIO, name: str, first_line: int = 1
+) -> Iterator[tuple[list[Row], list[Problem]]]:  # fmt: skip
+    """The same of JSON lines, the first of which has the number `first_line`."""
+    yield from _in_batches(
+        _json_lines(Text(cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, raw), BLOCK)), name), first_line)
+    )
+
+
+def _in_batches(items: Iterator[Row | Problem]) -> Iterator[tuple[list[Row], list[Problem]]]:
     rows: list[Row] = []
     problems: list[Problem] = []
-    for item in _items(path):
+    for item in items:
         if len(item) == 2:
             rows.append(item)
         else:
@@ -117,8 +132,8 @@ def _items(path: Path) -> Iterator[Row | Problem]:
                 yield from tables.delimited(text, path.name, "\t" if inside == ".tsv" else None)
 
 
-def _json_lines(text: Text) -> Iterator[Row | Problem]:
-    for number, line in enumerate(text.lines(), start=1):
+def _json_lines(text: Text, first_line: int = 1) -> Iterator[Row | Problem]:
+    for number, line in enumerate(text.lines(), start=first_line):
         if line is None:
             yield number, f"the line is over {LONGEST_LINE / 1024**2:,.0f} MB", ""
         elif line and not line.isspace():

@@ -291,11 +291,11 @@ def _tools(given: Any) -> str:
 def _id(row: dict[str, Any], number: int, taken: set[str]) -> str:
     given = row.get("id")
     if isinstance(given, str | int) and not isinstance(given, bool) and (own := clean(str(given))):
-        return _free(own, taken)
-    return _free(f"r{number:06d}", taken)
+        return free_id(own, taken)
+    return free_id(f"r{number:06d}", taken)
 
 
-def _free(wanted: str, taken: set[str]) -> str:
+def free_id(wanted: str, taken: set[str]) -> str:
     """`wanted`, or with the first number that makes it new."""
     if wanted not in taken:
         taken.add(wanted)

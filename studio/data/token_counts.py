@@ -32,7 +32,7 @@ class TokenCounts:
     straight line of tokens over characters through those counted so far gives (least squares)."""
 
     def __init__(self, counter: TokenCounter, counted_rows: int = COUNTED_ROWS) -> None:
-        self._counter, self._left = counter, counted_rows
+        self.counter, self._left = counter, counted_rows
         self._sums = np.zeros(5)  # rows, characters, tokens, characters squared, characters times tokens
         self.report: dict[str, float] = {}
         """Empty where all were counted, else `rows` estimated and their `mean_error` (a share, where it was checked)."""
@@ -41,15 +41,15 @@ class TokenCounts:
     def of(self, gathered: Gathered) -> Array:
         """The tokens (int64) of each row of the next batch."""
         rows = len(gathered)
-        if self._counter.name == "estimate" or rows <= self._left:
+        if self.counter.name == "estimate" or rows <= self._left:
             self._left -= rows
-            counts = exact(gathered, self._counter)
+            counts = exact(gathered, self.counter)
             self._learn(gathered.characters(), counts)
             return counts
         first = self._left
         self._left = 0
         chosen = [*range(first), *range(first, rows, COUNTED_THEN)]
-        counted = _counted(gathered, self._counter, chosen)
+        counted = _counted(gathered, self.counter, chosen)
         characters = gathered.characters()
         if self._sums[0]:
             guessed = self._guess(characters[chosen])
@@ -60,6 +60,13 @@ class TokenCounts:
         self.report["rows"] = self.report.get("rows", 0) + rows - len(chosen)
         self.report["mean_error"] = float(self._errors[0] / self._errors[1]) if self._errors[1] else 0.0
         return counts
+
+    def add(self, report: dict[str, float]) -> None:
+        """Takes in what was estimated elsewhere; the error of all is the mean by rows."""
+        if report:
+            before, rows = self.report.get("rows", 0), report["rows"]
+            error = self.report.get("mean_error", 0.0) * before + report["mean_error"] * rows
+            self.report.update(rows=before + rows, mean_error=error / max(1, before + rows))
 
     def _learn(self, characters: Array, tokens: Array) -> None:
         x, y = characters.astype(float), tokens.astype(float)
