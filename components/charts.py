@@ -56,7 +56,7 @@ def score_histogram(quality: pd.Series) -> Any:
 
 def turn_histogram(turns: Any) -> Any:
     """Conversations by their number of turns (an array, a value an example), the longest ones together in the last bar."""
-    figure = _figure("turns of a conversation (messages of user and assistant)", "examples")
+    figure = _figure("turns (messages of user and assistant)", "examples")
     most = 20
     counts = (
         np.bincount(np.minimum(np.asarray(turns, dtype=int), most), minlength=1) if len(turns) else np.zeros(1, int)
@@ -86,7 +86,7 @@ def source_bars(sources: dict[str, int], shown: int = 15) -> Any:
         hovertemplate="%{customdata}: %{x:,} examples<extra></extra>",
     )  # fmt: skip
     figure.update_yaxes(
-        tickvals=places, ticktext=[escape(name) for name in names], autorange="reversed", showgrid=False
+        tickvals=places, ticktext=[escape(name) for name in names], autorange="reversed", showgrid=False, zeroline=False
     )
     figure.update_xaxes(rangemode="tozero")
     return figure

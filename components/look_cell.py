@@ -1,23 +1,33 @@
 """The Look cell of tab 1: what a dataset is like, its rows searched, filtered and sorted, and one of them opened."""
 
-import time
 from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 import gradio as gr
-import numpy as np
 import pandas as pd
 
-from components.cell import Cell, Page, Updates, duration, empty, handout, short, table, tiles
+from components.cell import Cell, Page, Updates, empty, handout, table
 from components.dataset_box import opened
 from components.example_view import COPY, KEYS, example_html
+from components.look_words import (
+    FIRST_SORT,
+    counted,
+    first_of,
+    progress,
+    query_of,
+    rounded,
+    rows_in_words,
+    said_in,
+    spoken_of,
+    stopped,
+    summary_of,
+)
 from components.tokens_view import tokens_html
-from studio import Project
+from studio import InputError, Project
 
 ROWS = 50
 NONE = "No dataset yet: use the sample in cell 1."
-FIRST_SORT = "file"
 SORTS = [
     ("file order", "file"), ("file order, last first", "file down"), ("tokens, most first", "tokens down"),
     ("tokens, fewest first", "tokens"), ("turns, most first", "turns down"), ("turns, fewest first", "turns"),
@@ -30,8 +40,6 @@ SCORES = [
     ("guide: formatting", "formatting"), ("guide: factual consistency", "factual_consistency"), ("studio", "studio"),
 ]  # fmt: skip
 MOST_SOURCES = 500
-SLOW = 0.4
-"""Seconds after which what is under way shows how far it is."""
 
 
 def build_look(page: Page, place: int) -> None:
@@ -142,7 +150,7 @@ def build_look(page: Page, place: int) -> None:
         return {
             **cleared,
             **cell.says(f"{count:,} examples, {with_reason}"),
-            summary: _summary(facts, count),
+            summary: summary_of(facts, count),
             reading: gr.update(visible=True),
             worst_box: gr.update(visible=some, open=False),
             topics_box: gr.update(visible=some, open=False),
@@ -150,23 +158,25 @@ def build_look(page: Page, place: int) -> None:
             tokens: gr.update(value=charts.token_histogram(pd.Series(facts.tokens)), visible=some),
             turns: gr.update(value=charts.turn_histogram(facts.turns), visible=some),
             sources_plot: gr.update(value=charts.source_bars(facts.sources), visible=some),
-            flags: gr.update(choices=_counted(facts.flags), value=[]),
-            sources: gr.update(choices=_counted(facts.sources)[:MOST_SOURCES], value=[]),
-            kinds: gr.update(choices=_counted(facts.kinds), value=[]),
+            flags: gr.update(choices=counted(facts.flags), value=[]),
+            sources: gr.update(choices=counted(facts.sources)[:MOST_SOURCES], value=[]),
+            kinds: gr.update(choices=counted(facts.kinds), value=[]),
             **_page(first),
-            problems_box: gr.update(visible=facts.problems > 0, open=False, label=f"{_rows(facts.problems)} set aside while loading"),
+            problems_box: gr.update(visible=facts.problems > 0, open=False, label=f"{rows_in_words(facts.problems)} set aside while loading"),
             problems_file: gr.update(visible=False),
-            problems: _first(facts.first_problems, facts.problems, ["line", "reason", "raw"]),
-            dropped_box: gr.update(visible=facts.dropped > 0, label=f"{_rows(facts.dropped)} dropped by the filter"),
-            dropped: _first(facts.first_dropped, facts.dropped, ["id", "reason"]),
+            problems: first_of(facts.first_problems, facts.problems, ["line", "reason", "raw"]),
+            dropped_box: gr.update(visible=facts.dropped > 0, label=f"{rows_in_words(facts.dropped)} dropped by the filter"),
+            dropped: first_of(facts.first_dropped, facts.dropped, ["id", "reason"]),
         }  # fmt: skip
 
     def _page(made: Any) -> Updates:
         table_rows = [
-            [row.id, *_said(row.messages), int(row.tokens), int(row.turns), _rounded(row.score), row.source, ", ".join(row.flags)]
+            [row.id, *said_in(row.messages), int(row.tokens), int(row.turns), rounded(row.score), row.source, ", ".join(row.flags)]
             for row in made.rows.itertuples()
         ]  # fmt: skip
-        words = f"<b>{_rows(made.total)}</b> found" + (f", page {made.page:,} of {made.pages:,}" if made.total else "")
+        words = f"<b>{rows_in_words(made.total)}</b> found" + (
+            f", page {made.page:,} of {made.pages:,}" if made.total else ""
+        )
         return {
             rows: table_rows, found: f'<p class="why">{words}</p>', number: gr.update(value=made.page, maximum=made.pages),
             stop: gr.update(visible=False),
@@ -176,16 +186,21 @@ def build_look(page: Page, place: int) -> None:
         """The first page of what is asked for; what takes long tells how far it is."""
         if not reference:
             return
-        chosen, asked = project.dataset(reference), _query(*values)
-        for words in _progress(project.preparing_rows(chosen, **asked)):
-            yield {found: words, stop: gr.update(visible=True)}
+        chosen, asked = project.dataset(reference), query_of(*values)
+        try:
+            for words in progress(project.preparing_rows(chosen, **asked)):
+                yield {found: words, stop: gr.update(visible=True)}
+        except InputError as error:  # said beside the box: the cell is long, and its own message stands at its end
+            words = f'<div class="message" role="alert">{escape(str(error))}</div>'
+            yield {found: words, stop: gr.update(visible=False)}
+            return
         yield {**_page(project.rows(chosen, size=ROWS, **asked)), cell.message: gr.update(visible=False)}
 
     def turn(project: Project, reference: str | None, at: float | None, *values: Any, by: int = 0) -> Updates:
         if not reference:
             return {}
         wanted = max(1, int(at or 1) + by)
-        return _page(project.rows(project.dataset(reference), wanted, ROWS, **_query(*values)))
+        return _page(project.rows(project.dataset(reference), wanted, ROWS, **query_of(*values)))
 
     def read(project: Project, row_id: str, reference: str | None, *values: Any) -> Updates:
         return {**open_row(project, row_id, reference, *values), list_shown: ""}
@@ -196,7 +211,7 @@ def build_look(page: Page, place: int) -> None:
     def open_row(project: Project, row_id: str, reference: str | None, *values: Any) -> Updates:
         if not reference or not row_id:
             return {}
-        asked = _query(*values)
+        asked = query_of(*values)
         row = project.row(project.dataset(reference), str(row_id))
         there = gr.update(visible=True)
         return {
@@ -208,7 +223,7 @@ def build_look(page: Page, place: int) -> None:
         def step(project: Project, reference: str | None, row_id: str, kind: str, *values: Any) -> Updates:
             if not reference or not row_id:
                 return {}
-            order = {"sort": kind} if kind else _query(*values)
+            order = {"sort": kind} if kind else query_of(*values)
             return open_row(
                 project, project.row_beside(project.dataset(reference), row_id, by, **order), reference, *values
             )
@@ -225,11 +240,11 @@ def build_look(page: Page, place: int) -> None:
 
     def show_worst(project: Project, reference: str | None, kind: str) -> Iterator[Updates]:
         chosen = opened(project, reference)
-        for words in _progress(project.preparing_rows(chosen, sort=kind)):
+        for words in progress(project.preparing_rows(chosen, sort=kind)):
             yield {worst_found: words, worst_stop: gr.update(visible=True)}
         made = project.worst(chosen, kind)
         listed = [
-            [row.id, _rounded(row.score), "; ".join(row.penalties), *_said(row.messages)]
+            [row.id, rounded(row.score), "; ".join(row.penalties), *said_in(row.messages)]
             for row in made.itertuples()
         ]  # fmt: skip
         clean = "" if (made["score"] < 1).any() else '<p class="why">No example lost anything of this score.</p>'
@@ -248,7 +263,7 @@ def build_look(page: Page, place: int) -> None:
         from components.charts import topic_scatter
 
         chosen = opened(project, reference)
-        yield {spoken: _spoken(project.languages(chosen), len(chosen))}
+        yield {spoken: spoken_of(project.languages(chosen), len(chosen))}
         balance = project.label_balance(chosen)
         said = [
             (row.field or "answer", row.value, f"{row.count:,}", f"{row.share:.0%}")
@@ -281,7 +296,7 @@ def build_look(page: Page, place: int) -> None:
     ]
     page.on(
         stop.click,
-        lambda project: {stop: gr.update(visible=False), found: _stopped()},
+        lambda project: {stop: gr.update(visible=False), found: stopped()},
         (),
         [stop, found],
         cancels=found_by,
@@ -315,7 +330,7 @@ def build_look(page: Page, place: int) -> None:
         for event in (worst_box.expand, score.input)
     ]
     page.on(
-        worst_stop.click, lambda project: {worst_stop: gr.update(visible=False), worst_found: _stopped()}, (),
+        worst_stop.click, lambda project: {worst_stop: gr.update(visible=False), worst_found: stopped()}, (),
         [worst_stop, worst_found], cancels=worst_by,
     )  # fmt: skip
     page.on(topics_box.expand, map_topics, [dataset], [spoken, labels, topics, topic_words], cell)
@@ -327,83 +342,3 @@ def build_look(page: Page, place: int) -> None:
         return {dataset: gr.update(choices=[one.reference for one in datasets], value=wanted)}
 
     page.refresh_with(newest, [dataset])
-
-
-def _query(
-    search: str | None, regular: bool, flags: list[str], sources: list[str], languages: list[str], kinds: list[str], sort: str
-) -> dict[str, Any]:  # fmt: skip
-    """The boxes as the query of Project.rows."""
-    return {
-        "search": search or "", "regular": bool(regular), "flags": flags or [], "sources": sources or [], "languages": languages or [],
-        "kinds": kinds or [], "sort": (sort or FIRST_SORT).split(" ")[0], "descending": (sort or "").endswith(" down"),
-    }  # fmt: skip
-
-
-def _progress(steps: Iterator[tuple[int, int]]) -> Iterator[str]:
-    """Runs through what takes long; after a moment says twice a second how far it is and what is left."""
-    began = told = time.monotonic()
-    for done, of in steps:
-        now = time.monotonic()
-        if now - told > SLOW:
-            told, share = now, done / max(1, of)
-            left = duration((now - began) * (1 - share) / max(share, 1e-6))
-            bar = f'<div class="bar" role="progressbar" aria-valuenow="{share * 100:.0f}"><i style="width:{share:.1%}"></i></div>'
-            yield f'{bar}<p class="why">{done:,} of {of:,} rows looked at, {left} left</p>'
-
-
-def _stopped() -> str:
-    return '<p class="why">Stopped. What is below belongs to the question before.</p>'
-
-
-def _summary(facts: Any, count: int) -> str:
-    scored = facts.quality[~np.isnan(facts.quality)]
-    words = {
-        "examples": f"{count:,}",
-        "tokens: mean": f"{facts.tokens.mean():,.0f}" if count else "none",
-        "tokens: shortest to longest": f"{facts.tokens.min():,} to {facts.tokens.max():,}" if count else "none",
-        "turns: mean": f"{facts.turns.mean():,.1f}" if count else "none",
-        "mean score": f"{scored.mean():.2f}" if len(scored) else "none",
-        "set aside": f"{facts.problems:,}",
-    }
-    flags = [(str(flag), f"{number:,}", f"{number / count:.1%}") for flag, number in facts.flags.items()]
-    sources = ", ".join(f"{name} ({number:,})" for name, number in list(facts.sources.items())[:6])
-    more = f" and {len(facts.sources) - 6:,} more" if len(facts.sources) > 6 else ""
-    below = f'<p class="why">Sources: {escape(sources + more)}</p>' if sources else ""
-    return tiles(words) + below + (table(["flag", "examples", "share"], flags) if flags else "")
-
-
-def _spoken(found: pd.DataFrame, count: int) -> str:
-    looked_at = found.attrs["looked_at"]
-    where = "" if looked_at == count else f" of a sample of {looked_at:,} examples; a filter by language looks at all"
-    said = [(row.language, f"{row.count:,}", f"{row.share:.1%}") for row in found.itertuples(name="Spoken")]
-    return f'<p class="why">Languages{where}.</p>' + table(["language", "examples", "share"], said)
-
-
-def _counted(counts: dict[str, int]) -> list[tuple[str, str]]:
-    return [(f"{name} ({count:,})", name) for name, count in counts.items()]
-
-
-def _said(messages: list[dict[str, str]]) -> tuple[str, str]:
-    """The last request and the last answer, cut to fit a table."""
-
-    def last(role: str) -> str:
-        spoken = (
-            one.get("content") or one.get("tool_calls") or "" for one in reversed(messages) if one["role"] == role
-        )
-        return short(next(spoken, ""))
-
-    return last("user"), last("assistant")
-
-
-def _rounded(score: float) -> float | None:
-    return None if np.isnan(score) else round(float(score), 3)
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
-
-
-def _first(frame: pd.DataFrame, count: int, columns: list[str]) -> str:
-    rows = [[short(str(row[name])) for name in columns] for _, row in frame.iterrows()]
-    note = f'<p class="why">The first {len(frame):,} of {count:,}.</p>' if count > len(frame) else ""
-    return note + table(columns, rows)

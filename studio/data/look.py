@@ -54,7 +54,9 @@ class Query:
             try:
                 search.check(self.search, self.regular)
             except InputError as error:
-                mistakes.append(f"the search {error.found} is no regular expression of RE2")
+                mistakes.append(
+                    f"the search {error.found} is no regular expression of RE2, which has no look-around and no backreference"
+                )
         if mistakes:
             raise InputError("The rows cannot be looked up", "; ".join(mistakes), "Correct it and look again")
 

@@ -57,9 +57,9 @@ def check(text: str, regular: bool) -> None:
     try:
         pyarrow.compute.match_substring_regex(pyarrow.array([""]), _pattern(text, regular))
     except ValueError as error:  # pyarrow's ArrowInvalid is one
-        why = str(error).splitlines()[0].removeprefix("Invalid regular expression: ")
+        why = str(error).splitlines()[0].removeprefix("Invalid regular expression: ").rpartition(": ")[0]
         fix = "Correct it, or search for plain text; look-around and backreferences are not supported"
-        raise InputError("The search is no regular expression", f"{text!r}: {why}", fix) from None
+        raise InputError("The search is no regular expression", f"{text!r} ({why})", fix) from None
 
 
 def searching(dataset: Dataset, text: str, regular: bool = False) -> Iterator[tuple[int, int]]:
