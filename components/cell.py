@@ -6,6 +6,11 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
   tabs     tab-data  tab-decide  tab-train  tab-compare  tab-export
   1 data   data-load: data-load-sample data-load-file data-load-run data-load-preview data-load-question
              data-load-answer data-load-name data-load-path data-load-pasted data-load-system data-load-result
+           data-documents: data-documents-empty data-documents-dataset data-documents-by data-documents-prompt
+             data-documents-completion data-documents-model data-documents-url data-documents-served data-documents-variable
+             data-documents-key data-documents-way data-documents-instruction data-documents-second data-documents-tokens
+             data-documents-overlap data-documents-name data-documents-preview data-documents-run data-documents-stop
+             data-documents-resume data-documents-state data-documents-seen data-documents-result
            data-look: data-look-dataset data-look-summary data-look-scores data-look-tokens data-look-turns data-look-sources-chart
              data-look-search data-look-go data-look-flags data-look-sort data-look-filters data-look-sources data-look-languages data-look-kinds
              data-look-regular data-look-found data-look-stop data-look-table data-look-page data-look-previous data-look-next

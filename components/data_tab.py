@@ -4,6 +4,7 @@ import gradio as gr
 
 from components.cell import Cell, Page, Updates, handout
 from components.dataset_box import choose, opened
+from components.documents_cell import build_documents
 from components.duplicates_cell import build_duplicates
 from components.filter_cell import build_filter
 from components.leaks_cell import build_leaks
@@ -27,6 +28,7 @@ FORMS = [
 
 def build(page: Page) -> None:
     build_load(page)
+    build_documents(page, 2)
     build_look(page, 3)
     build_duplicates(page, 4)
     build_filter(page, 5)

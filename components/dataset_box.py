@@ -11,8 +11,14 @@ def references(project: Project, *first: str) -> list[str]:
     """Every dataset as name@vN, the newest first; those made by the verbs in `first` come before all others."""
     datasets = list(reversed(project.datasets()))
     rank = {verb: position for position, verb in enumerate(first)}
-    datasets.sort(key=lambda dataset: rank.get(str(dataset.description.get("verb")), len(first)))
+    datasets.sort(key=lambda dataset: rank.get(_verb(dataset), len(first)))
     return [dataset.reference for dataset in datasets]
+
+
+def _verb(dataset: Any) -> str:
+    """Examples made of documents count as loaded."""
+    verb = str(dataset.description.get("verb"))
+    return "load" if verb == "add_from_documents" else verb
 
 
 def choose(project: Project, *first: str) -> Any:
@@ -25,7 +31,7 @@ def newest(project: Project, *verbs: str) -> Any:
     """An update of a dataset box: all datasets, with the newest chosen that one of these verbs made."""
     found = list(reversed(project.datasets()))
     references = [dataset.reference for dataset in found]
-    made = (dataset.reference for dataset in found if dataset.description.get("verb") in verbs)
+    made = (dataset.reference for dataset in found if _verb(dataset) in verbs)
     return gr.update(choices=references, value=next(made, references[0] if references else None))
 
 

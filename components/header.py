@@ -97,9 +97,13 @@ def _card(job: Any, waiting: int = 0, private: bool = False) -> str:
         return f'<div class="facts">Nobody has the card{queue}</div>'
     if private:
         return f'<div class="facts">Another visitor has the card{queue}</div>'
-    words = {"train": "Training", "evaluate": "Measuring", "export": "Exporting", "serve": "Answering"}.get(
-        job.kind, job.kind
-    )
+    words = {
+        "train": "Training",
+        "evaluate": "Measuring",
+        "export": "Exporting",
+        "serve": "Answering",
+        "generate": "Making examples",
+    }.get(job.kind, job.kind)
     project = job.folder.parts[-3] if len(job.folder.parts) > 3 else ""
     if job.kind == "serve":
         since = f", idle ones leave after 10 min{queue}"

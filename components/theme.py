@@ -74,6 +74,7 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .answer pre, .turn pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 13.5px; margin: 0; background: transparent; font-family: inherit; }
 .answer mark { background: color-mix(in srgb, var(--tuned) 22%, transparent); color: inherit; border-radius: 3px; }
 .turn { border-left: 3px solid var(--line); padding: 2px 0 2px 12px; margin: 8px 0; } .turn b { color: var(--soft); font-size: 12px; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); gap: 0 24px; border-top: 1px solid var(--line); padding: 4px 0; }
 .tokens { white-space: pre-wrap; overflow-wrap: anywhere; font: 12.5px/1.9 var(--font-mono); background: transparent; }
 .tokens span span { border: 1px solid var(--line); border-radius: 3px; margin-right: -1px; }
 .tokens .trained span { background: color-mix(in srgb, var(--tuned) 22%, transparent); text-decoration: underline; }

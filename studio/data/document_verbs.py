@@ -29,6 +29,7 @@ class DocumentVerbs:
     journal: Journal
     demo: bool
     _counter: Callable[[], TokenCounter]
+    usual_prompts = generators.USUAL_PROMPTS
 
     def add_from_documents(
         self, documents: Dataset, generator: Made = None, tokens: int = 512, overlap: int = 64, name: str | None = None,

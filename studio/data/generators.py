@@ -27,6 +27,7 @@ ASK_FOR_LIST = (
 )
 ASK_FOR_QUESTION = "Write one question that this text answers, and nothing else.\n\nText:\n{passage}"
 ASK_FOR_ANSWER = "Answer from the text alone.\n\nText:\n{passage}\n\nQuestion: {question}"
+USUAL_PROMPTS = {"list": ASK_FOR_LIST, "question": ASK_FOR_QUESTION, "answer": ASK_FOR_ANSWER}
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 KEY = re.compile(r"[\x21-\x7e]{1,4096}")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
