@@ -22,8 +22,8 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
              data-duplicates-counts data-duplicates-groups data-duplicates-page data-duplicates-previous data-duplicates-next
            data-filter: data-filter-dataset data-filter-quality data-filter-flags data-filter-duplicates data-filter-preset
              data-filter-max-tokens data-filter-kept data-filter-chart data-filter-run data-filter-result
-           data-privacy: data-privacy-dataset data-privacy-how data-privacy-kinds data-privacy-count data-privacy-run
-             data-privacy-result
+           data-privacy: data-privacy-dataset data-privacy-how data-privacy-kinds data-privacy-presidio
+             data-privacy-count data-privacy-run data-privacy-result
            data-review: data-review-dataset data-review-name data-review-example data-review-good data-review-bad data-review-undo
              data-review-report
            data-steps: data-steps-dataset data-steps-list data-steps-kept data-steps-run data-steps-other data-steps-compare

@@ -1,5 +1,6 @@
 """The Private details cell of tab 1: what is found of people and keys, and the dataset without it."""
 
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -25,12 +26,14 @@ def build_privacy(page: Page, number: int) -> None:
         with gr.Row(elem_classes="row"):
             dataset = gr.Dropdown([], label="Dataset", elem_id="data-privacy-dataset")
             how = gr.Dropdown(WAYS, value="mask", label="What to do with them", elem_id="data-privacy-how")
+        more, about = Project.more_private_kinds()
         kinds = gr.CheckboxGroup(
-            list(Project.private_kinds),
+            [*Project.private_kinds, *more],
             value=list(Project.private_kinds),
             label="Look for",
             elem_id="data-privacy-kinds",
         )
+        gr.HTML(f'<p class="why">{escape(about)}</p>', elem_id="data-privacy-presidio")
         with gr.Row(elem_classes="row"):
             count = gr.Button("Count them", elem_id="data-privacy-count", min_width=140)
             run = gr.Button("Run", variant="primary", elem_id="data-privacy-run", min_width=140)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from studio.data import filters, leakage, privacy, splitting
+from studio.data import filters, leakage, presidio, privacy, splitting
 from studio.data.measures import Measures
 from studio.data.rules import Rule
 from studio.data.words import Array
@@ -21,6 +21,12 @@ class CleaningVerbs:
     folder: Path
     journal: Journal
     private_kinds = privacy.KINDS
+
+    @staticmethod
+    def more_private_kinds() -> tuple[tuple[str, ...], str]:
+        """(the kinds that Presidio finds, none where it or its model is missing; in words whether it is in use, and how
+        to get it). They are looked for only when they are named."""
+        return (presidio.KINDS if presidio.model() else ()), presidio.state()
 
     def filter(
         self,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from studio.data import presidio
 from studio.data.text_column import TextColumn
 from studio.data.words import Array
 from studio.errors import InputError
@@ -96,6 +97,10 @@ def find_batch(texts: Sequence[str], kinds: Sequence[str] = KINDS) -> list[list[
     column = TextColumn.of(texts)
     for at, details in find_in(column, column.matching(SUSPECT)):
         found[at] = [detail for detail in details if detail.kind in kinds]
+    if named := [kind for kind in kinds if kind in presidio.KINDS]:
+        for at, more in presidio.find(texts, named):
+            free = [Detail(*one) for one in more if all(one[2] <= own.start or one[1] >= own.end for own in found[at])]
+            found[at] = sorted(found[at] + free, key=lambda detail: detail.start)
     return found
 
 
@@ -115,7 +120,10 @@ def find_in(column: TextColumn, suspect: Array) -> Iterator[tuple[int, list[Deta
 
 def check_kinds(kinds: Sequence[str], how: str = "mask") -> None:
     """Raises InputError that names every kind, and the manner, that is not known."""
-    mistakes = [f"there is no kind {kind!r}; there are {', '.join(KINDS)}" for kind in kinds if kind not in KINDS]
+    known = (*KINDS, *presidio.KINDS)
+    mistakes = [f"there is no kind {kind!r}; there are {', '.join(known)}" for kind in kinds if kind not in known]
+    if set(kinds) & set(presidio.KINDS) and presidio.model() is None:
+        mistakes.append(presidio.state().rstrip("."))
     mistakes += ["no kind is chosen"] if not kinds else []
     mistakes += [] if how in HOW else [f"there is no way {how!r}; there are {', '.join(HOW)}"]
     if mistakes:
@@ -280,7 +288,7 @@ def redact(
         )  # fmt: skip
         gone = np.isin(np.arange(len(sizes)), touched)
         return examples[~gone].reset_index(drop=True), dropped
-    write = _Replacements(seed) if how == "replace" else lambda kind, value: MASKS[kind]
+    write = _Replacements(seed) if how == "replace" else lambda kind, value: (MASKS | presidio.MASKS)[kind]
     texts = iter(
         [_rewritten(text, details, write) if details else text for text, details in zip(flat, found, strict=True)]
     )
@@ -321,6 +329,8 @@ class _Replacements:
             else value
         )
         random = Random(hashlib.sha256(f"{self.seed}\x1f{kind}\x1f{plain}".encode()).digest())
+        if kind in presidio.KINDS:
+            return presidio.made_up(kind, random)
         return str(getattr(self, f"_{kind.split(' ')[0].replace('-', '').lower()}")(random, value))
 
     def _email(self, random: Random, value: str) -> str:
