@@ -209,8 +209,9 @@ def _sharing(keys: Array, present: Array) -> Array:
 
 
 def distinct(found: Grams) -> Grams:
-    """The different hashes of each text, sorted within each; the first words are left out."""
-    order = np.lexsort((found.hashes, found.rows))
+    """The different hashes of each text of a chunk, those of one text together; the first words are left out."""
+    # one sort of numbers that hold row and hash is several times as quick as a sort by two columns
+    order = np.argsort((found.rows.astype(np.uint64) << _PAIR_BITS) | (found.hashes >> np.uint64(64 - 44)))
     hashes, rows = found.hashes[order], found.rows[order]
     new = np.ones(len(rows), bool)
     new[1:] = (hashes[1:] != hashes[:-1]) | (rows[1:] != rows[:-1])
@@ -218,7 +219,7 @@ def distinct(found: Grams) -> Grams:
 
 
 def sets(texts: Sequence[str], run: int, common: Array) -> Grams:
-    """The different runs of each text, sorted within each."""
+    """The different runs of each text."""
     parts = [(begin, distinct(runs(part, run, common))) for begin, part in word_hashes.chunks(texts)]
     hashes = np.concatenate([np.zeros(0, np.uint64), *(part.hashes for _, part in parts)])
     rows = np.concatenate([np.zeros(0, np.int64), *(part.rows + begin for begin, part in parts)])

@@ -52,9 +52,9 @@ def batch(
 
 
 def gather(
-    rows: list[Row], source: str, choices: Choices, taken: set[str]
+    rows: list[Row], source: str, choices: Choices, taken: set[str] | None
 ) -> tuple[Gathered, list[Problem]]:  # fmt: skip
-    """The same as columns, without tokens."""
+    """The same as columns, without tokens; with `taken` None the ids stay as they are, twice or not."""
     problems: list[Problem] = []
     found = Gathered()
     quick, source = not choices.columns, clean(source)
@@ -288,11 +288,11 @@ def _tools(given: Any) -> str:
     return clean(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def _id(row: dict[str, Any], number: int, taken: set[str]) -> str:
+def _id(row: dict[str, Any], number: int, taken: set[str] | None) -> str:
     given = row.get("id")
     if isinstance(given, str | int) and not isinstance(given, bool) and (own := clean(str(given))):
-        return free_id(own, taken)
-    return free_id(f"r{number:06d}", taken)
+        return own if taken is None else free_id(own, taken)
+    return f"r{number:06d}" if taken is None else free_id(f"r{number:06d}", taken)
 
 
 def free_id(wanted: str, taken: set[str]) -> str:

@@ -26,7 +26,6 @@ def main() -> None:
     counts = TokenCounts(TokenCounter(task.model_folder), task.counted_rows)
     common = np.load(task.common)
     found = slices.Found()
-    taken: set[str] = set()
     keys: list[Any] = []
     present: list[Any] = []
 
@@ -35,7 +34,7 @@ def main() -> None:
             for rows, unread in readers.batches_of_lines(piece, task.name, task.first_line):
                 if found.first_row is None and rows:
                     found.first_row = rows[0][1]
-                gathered, unshaped = shapes.gather(rows, task.name, choices, taken)
+                gathered, unshaped = shapes.gather(rows, task.name, choices, None)
                 problems = sorted([*unread, *unshaped], key=lambda problem: problem[0])
                 found.problems += [(line, clean(reason), clean(raw)) for line, reason, raw in problems]
                 found.has_ids = found.has_ids or any("id" in row for _, row in rows)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,28 +93,37 @@ def read(
     alone = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}  # the processes are the parallelism
     environment = {**os.environ, **alone, "PYTHONPATH": found_in}
     command = [sys.executable, "-m", "studio.data.slice_worker"]
-    processes = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-        for _ in bounds
-    ]
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+            )
+            for _ in bounds
+        ]
+        try:
+            common = measures / near_duplicates.file_name("common")
+            np.save(common, _template(path, name, choices))  # while the processes start
+            firsts = _first_lines(path, bounds)
+            for number, (process, (start, end), first) in enumerate(zip(processes, bounds, firsts, strict=True)):
+                task = Task(
+                    str(path), name, number, start, end, first, str(folder), str(model_folder) if model_folder else None,
+                    max(500, COUNTED_ROWS // count), str(common), choices.shape, dict(choices.columns), choices.system,
+                )  # fmt: skip
+                _tell(process, task)
+            return _followed(processes, [end - start for start, end in bounds], progress)
+        finally:
+            for process in processes:
+                if process.poll() is None:
+                    process.kill()
+
+
+def _tell(process: "subprocess.Popen[str]", task: Task) -> None:
+    assert process.stdin is not None
     try:
-        common = measures / near_duplicates.file_name("common")
-        np.save(common, _template(path, name, choices))  # while the processes start
-        firsts = _first_lines(path, bounds)
-        for number, (process, (start, end), first) in enumerate(zip(processes, bounds, firsts, strict=True)):
-            task = Task(
-                str(path), name, number, start, end, first, str(folder), str(model_folder) if model_folder else None,
-                max(500, COUNTED_ROWS // count), str(common), choices.shape, dict(choices.columns), choices.system,
-            )  # fmt: skip
-            assert process.stdin is not None
-            process.stdin.write(json.dumps(asdict(task)))
-            process.stdin.close()
-        return _followed(processes, [end - start for start, end in bounds], progress)
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+        process.stdin.write(json.dumps(asdict(task)))
+        process.stdin.close()
+    except BrokenPipeError:
+        pass  # one that is gone is found when it is followed
 
 
 class Slice(io.RawIOBase):
