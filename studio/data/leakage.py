@@ -67,7 +67,7 @@ def check(
 def not_in(ids: Array, found: pd.DataFrame, asked: str) -> tuple[Array, pd.DataFrame]:
     """(for each id whether it is in no pair, id and reason of the others); `found` are the pairs of the rows with these
     ids, as a part, with the rows of the dataset called `asked`; see `of_part`."""
-    strongest = dict(found.drop_duplicates("id")[["id", "kind"]].itertuples(index=False))
+    strongest: dict[str, str] = dict(found.drop_duplicates("id")[["id", "kind"]].itertuples(index=False))
     stays = np.array([row_id not in strongest for row_id in ids], bool)
     gone = ids[~stays]
     reasons = [f"{strongest[row_id]} in {asked}" for row_id in gone]

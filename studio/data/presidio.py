@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -37,13 +38,13 @@ def model() -> str | None:
     """The spaCy model that is used; None when Presidio or every one of MODELS is missing."""
     if not _is_there("presidio_analyzer"):
         return None
-    return next((name for name in MODELS if _is_there(name)), None)
+    return next((name for name in MODELS if _is_installed(name)), None)
 
 
 def state() -> str:
     """Whether it is in use, in words, and how to get it where it is not."""
     if (chosen := model()) is not None:
-        return f"Presidio is in use, with {chosen}: names, places and more in English texts. It is slow: minutes for 10,000 rows."
+        return f"Presidio is in use, with {chosen}: names, places and more in English texts. It takes longer than the other kinds."
     if _is_there("presidio_analyzer"):
         found = "Presidio is installed, but no spaCy model for it"
     else:
@@ -95,10 +96,19 @@ def _is_there(name: str) -> bool:
         return False
 
 
+def _is_installed(name: str) -> bool:
+    """As spaCy sees it: Presidio has a model downloaded that is there without being installed as a package."""
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def _analyzer() -> Any:
     """Presidio over the spaCy model that is there; its own default would download one."""
-    from presidio_analyzer import AnalyzerEngine
-    from presidio_analyzer.nlp_engine import NlpEngineProvider
+    from presidio_analyzer import AnalyzerEngine  # type: ignore[import-not-found]
+    from presidio_analyzer.nlp_engine import NlpEngineProvider  # type: ignore[import-not-found]
 
     models = [{"lang_code": "en", "model_name": model()}]
     provider = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": models})

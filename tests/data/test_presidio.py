@@ -50,6 +50,9 @@ def place(folder: Path, model: str | None) -> None:
     if model:
         (folder / model).mkdir()
         (folder / model / "__init__.py").touch()
+        about = folder / f"{model}-3.8.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {model}\nVersion: 3.8.0\n")
 
 
 @pytest.fixture
@@ -82,6 +85,8 @@ def test_without_it_the_kinds_are_refused_and_it_is_said_how_to_get_them() -> No
 
 def test_without_a_model_nothing_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place(tmp_path, None)
+    (tmp_path / "en_core_web_sm").mkdir()  # a folder that is not installed: Presidio would have it downloaded
+    (tmp_path / "en_core_web_sm" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
     kinds, words = Project.more_private_kinds()
     assert kinds == () and "no spaCy model" in words and "spacy download" in words
