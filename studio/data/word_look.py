@@ -13,8 +13,10 @@ import numpy as np
 
 from studio.data.words import Array
 
-_ROWS = 1024  # looked at together: 10 bits of a key
-_BYTES = 1 << 19
+_ROWS = (
+    512  # looked at together, so that the arrays stay in the cache and in the memory that was there; at most 2 ** 10
+)
+_BYTES = 1 << 18
 _CLASSES = bytes(
     byte if byte >= 0x80 or chr(byte).isalnum() or byte == 0x5F else 0 for byte in bytes(range(256)).lower()
 )

@@ -1,16 +1,21 @@
 """Columns are scored as their rows are one by one: every check asked of every row, whatever stands in it."""
 
+import json
 import re
+from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.data import privacy, quality, repetition, studio_quality
-from tests.benchmarks.data import WORDS
+from studio.data import privacy, quality, repetition, screens, studio_quality, word_look
+from studio.data.screens import Answers, Rows
+from studio.data.text_column import TextColumn
+from tests.benchmarks.data import WORDS, write_rows
 from tests.data.planted import SETS, planted
 
 Found = tuple[float, list[str], float, list[str], list[str]]
@@ -138,9 +143,21 @@ def test_any_kind_of_string_column() -> None:
     assert len(quality.score_columns(pa.array([], pa.string()), pa.array([], pa.string()), pa.array([], pa.list_(pa.string())))) == 0  # fmt: skip
 
 
-def test_the_thresholds_that_a_quick_look_knows() -> None:
-    from studio.data import word_look
+def test_of_clean_rows_hardly_any_is_checked_one_by_one(tmp_path: Path) -> None:
+    """What the speed rests on, whatever the machine."""
+    write_rows(tmp_path / "rows.jsonl", 2000)
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    prompts, answers = (
+        TextColumn.of([row["instruction"] for row in rows]),
+        Answers.of([row["output"] for row in rows]),
+    )
+    masks = [check.worth(Rows(prompts, answers)) for check in studio_quality.CHECKS]
+    masks += [rule.covers(answers) for rule in quality.RULES]
+    masks += [answers.look.again, answers.with_sign(privacy.SUSPECT), screens.prose_differs(answers)]
+    assert np.logical_or.reduce(masks).mean() < 0.02
 
+
+def test_the_thresholds_that_a_quick_look_knows() -> None:
     for limits in repetition.PRESETS.values():
         assert all(
             n in (2, 3, 4) and share / (n // 2 + n % 2) >= word_look.LEAST_TOP_SHARE for n, share in limits.top.items()
