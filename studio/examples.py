@@ -98,9 +98,11 @@ class Dataset:
         import pyarrow.parquet
 
         for path in self.files:
-            with pyarrow.parquet.ParquetFile(path) as file:
+            with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
                 there = set(file.schema_arrow.names)
-                yield from file.iter_batches(size, columns=[name for name in names if name.split(".")[0] in there])
+                chosen = [name for name in names if name.split(".")[0] in there]
+                for groups in _row_groups(file, size):  # one reader for the whole file would keep all that it has read
+                    yield from file.iter_batches(size, row_groups=groups, columns=chosen)
 
     def take(self, positions: "np.ndarray[Any, Any] | range | list[int]") -> pd.DataFrame:
         """The rows of `examples` at these positions (from 0), in the order given; no other part of the files is read
@@ -165,6 +167,19 @@ class Dataset:
             "problems": len(self.problems),
             "dropped": len(self.dropped),
         }
+
+
+def _row_groups(file: Any, rows: int) -> Iterator[list[int]]:
+    """The row groups of a Parquet file, as many together as make about so many rows."""
+    together, held = [], 0
+    for group in range(file.num_row_groups):
+        together.append(group)
+        held += file.metadata.row_group(group).num_rows
+        if held >= rows:
+            yield together
+            together, held = [], 0
+    if together:
+        yield together
 
 
 def write_dataset(
