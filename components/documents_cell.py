@@ -11,7 +11,7 @@ from components.dataset_box import opened
 from components.load_cell import rows_made
 from studio import JobError, Project
 
-WHY = "No examples yet, but documents? They are cut into passages, and each becomes a question with its answer."
+WHY = "Documents are cut into passages, and each becomes a question with its answer, or several."
 NO_DOCUMENTS = "No documents yet. Load text, Markdown, HTML, PDF or Word files, or a folder of them, in cell 1."
 BY = [("Template, no model", "template"), ("Model on this machine", "model"), ("Endpoint", "endpoint")]
 FIELDS = "{passage} is the whole passage, {first} its first sentence, {rest} what follows it."
@@ -51,7 +51,7 @@ def build_documents(page: Page, number: int) -> None:
                 name = gr.Textbox(label="Name of the dataset", placeholder="as the documents, with -examples", elem_id="data-documents-name")  # fmt: skip
             with gr.Row(elem_classes="row"):
                 look = gr.Button("Preview", elem_id="data-documents-preview", min_width=120)
-                run = gr.Button("Make examples", variant="primary", elem_id="data-documents-run", min_width=160)
+                run = gr.Button("Run", variant="primary", elem_id="data-documents-run", min_width=120)
                 stop = gr.Button("Stop (keeps what is made)", visible=False, elem_id="data-documents-stop")
                 resume = gr.Button("Resume", visible=False, elem_id="data-documents-resume", min_width=120)
         state = gr.HTML("", elem_id="data-documents-state")
@@ -100,7 +100,8 @@ def build_documents(page: Page, number: int) -> None:
     def preview(project: Project, reference: str | None, *values: Any) -> Updates:
         generator, size = plan(*values)
         found = project.preview_from_documents(opened(project, reference), generator, **size, count=SHOWN)
-        return {seen_first: "".join(map(_previewed, found)), **cell.says("preview: nothing is made yet")}
+        words = f'<p class="why">The first {len(found)} passages. Nothing is made yet.</p>'
+        return {seen_first: words + "".join(map(_previewed, found)), **cell.done(project), **follow(project)}
 
     def begin(project: Project, called: str | None, reference: str | None, *values: Any) -> Updates:
         generator, size = plan(*values)
@@ -163,7 +164,7 @@ def build_documents(page: Page, number: int) -> None:
 def _newest(project: Project) -> Any:
     jobs = project.generations()
     if not jobs:
-        raise JobError("There is no such work", "no examples were begun", "Press “Make examples”")
+        raise JobError("There is no such work", "no examples were begun", "Press “Run”")
     return jobs[-1]
 
 

@@ -18,7 +18,7 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 MOST_FAILURES = 8
 """In a row, all attempts of each: then the endpoint is down, and asking on costs hours."""
-AHEAD = 4
+AHEAD = 2
 """Prompts held for each request under way, so that none waits for the slowest."""
 BUSY = (408, 409, 425, 429)
 HIDDEN = "[key]"

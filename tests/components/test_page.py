@@ -13,7 +13,7 @@ from components import app, cell, charts, example_view
 from components.cell import Page
 from studio import InputError
 
-IDS = """data-load-sample data-load-file data-load-run data-filter-run data-filter-quality data-split-run data-copy-run decide-run
+IDS = """data-load-sample data-load-file data-load-run data-documents-run data-filter-run data-filter-quality data-split-run data-copy-run decide-run
 train-start train-stop train-resume train-run compare-ask compare-measure-run export-make export-report-make export-notebook-make
 project-name notebook-export""".split()
 
@@ -40,6 +40,9 @@ def test_training_is_off_in_the_demo(tmp_path: Path) -> None:
     path: Any = parts["data-load-path"]
     assert start.interactive is False
     assert path.visible is False
+    by: Any = parts["data-documents-by"]
+    model: Any = parts["data-documents-model"]
+    assert [value for _, value in by.choices] == ["template", "model"] and model.interactive is False
 
 
 def test_launch_options_belong_to_launch() -> None:
