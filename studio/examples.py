@@ -3,8 +3,7 @@
 import os
 import shutil
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,12 +91,12 @@ class Dataset:
         """`examples` in parts of up to `size` rows, never more than one in memory."""
         return map(example_tables.to_frame, self.tables(size))
 
-    def record_batches(self, *names: str, size: int = BATCH_ROWS) -> Iterator[Any]:
-        """Some columns as Arrow record batches of up to `size` rows, in the order of the rows; one that an older format
-        lacks is absent. "messages.list.element.role" is that part of the messages alone."""
+    def record_batches(self, *names: str, size: int = BATCH_ROWS, files: Sequence[Path] | None = None) -> Iterator[Any]:
+        """Some columns as Arrow record batches of up to `size` rows, in the order of the rows, of all `files` or of some;
+        one that an older format lacks is absent. "messages.list.element.role" is that part of the messages alone."""
         import pyarrow.parquet
 
-        for path in self.files:
+        for path in self.files if files is None else files:
             with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
                 there = set(file.schema_arrow.names)
                 chosen = [name for name in names if name.split(".")[0] in there]
@@ -153,17 +152,20 @@ class Dataset:
 
     def summary(self) -> dict[str, Any]:
         """count, mean/min/max tokens, sources, mean_quality, flags, problems and dropped (counts)."""
-        table = self.columns("tokens", "source", "quality", "flags")
-        tokens = table["tokens"]
+        import pyarrow.compute
+
+        table = self.table("tokens", "source", "quality", "flags")
+        tokens, quality = table["tokens"].to_numpy(), table["quality"].to_numpy()
+        scored = quality[~np.isnan(quality)]
         return {
-            "count": len(table),
-            "mean_tokens": float(tokens.mean()) if len(table) else 0.0,
-            "min_tokens": int(tokens.min()) if len(table) else 0,
-            "max_tokens": int(tokens.max()) if len(table) else 0,
+            "count": len(tokens),
+            "mean_tokens": float(tokens.mean()) if len(tokens) else 0.0,
+            "min_tokens": int(tokens.min()) if len(tokens) else 0,
+            "max_tokens": int(tokens.max()) if len(tokens) else 0,
             "token_counter": self.description.get("token_counter", "estimate"),
-            "sources": {str(key): int(count) for key, count in table["source"].value_counts().items()},
-            "mean_quality": float(table["quality"].mean()) if table["quality"].notna().any() else None,
-            "flags": dict(Counter(flag for flags in table["flags"] for flag in flags)),
+            "sources": _counted(table["source"]),
+            "mean_quality": float(scored.mean()) if len(scored) else None,
+            "flags": _counted(pyarrow.compute.list_flatten(table["flags"])),
             "problems": len(self.problems),
             "dropped": len(self.dropped),
         }
@@ -180,6 +182,12 @@ def _row_groups(file: Any, rows: int) -> Iterator[list[int]]:
             together, held = [], 0
     if together:
         yield together
+
+
+def _counted(values: Any) -> dict[str, int]:
+    """How often each value of an Arrow column stands there, the most frequent first."""
+    found = [(str(item["values"]), int(item["counts"])) for item in values.value_counts().to_pylist()]
+    return dict(sorted(found, key=lambda item: -item[1]))
 
 
 def write_dataset(

@@ -19,7 +19,7 @@ from studio.data.words import Array
 from studio.errors import InputError
 from studio.examples import Dataset
 
-VERSION = 2  # one up where a score or a similarity changes: what was kept of an older one is measured again
+VERSION = 3  # one up where a score or a similarity changes: what was kept of an older one is measured again
 HELD = 4  # datasets whose columns (some 50 bytes a row) stay in memory
 
 
@@ -49,18 +49,17 @@ class Measures:
         if preset not in quality.PRESETS:
             known = " or ".join(quality.PRESETS)
             raise InputError("There is no such quality preset", repr(preset), f"Choose {known}")
-        own = self._columns("quality", "reasons")
         if preset == "guide":
-            return own
-        stored = self._stored("studio_quality", "studio_reasons")
+            return self._columns("quality", "reasons")
+        stored = self._stored("studio_reasons")
         if stored is not None:
             reasons = pd.Series(stored["studio_reasons"].to_pylist(), dtype=object)
         else:
-            made = self._kept("studio-scores", self._studio_scores)
+            made = self.kept("studio-scores", self._studio_scores)
             reasons = pd.Series([words.split("\n") if words else [] for words in made["reasons"]], dtype=object)
-        return pd.DataFrame({
-            "quality": self.values("studio"), "reasons": reasons.where(~self._brought, own["reasons"]),
-        })  # fmt: skip
+        if self._brought.any():
+            reasons = reasons.where(~self._brought, self._columns("reasons")["reasons"])
+        return pd.DataFrame({"quality": self.values("studio"), "reasons": reasons})
 
     def values(self, preset: str) -> Array:
         """The column quality of `scores` alone, which a threshold that is moved wants again and again."""

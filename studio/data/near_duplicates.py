@@ -1,7 +1,9 @@
 """Near duplicates: rows whose runs of words are mostly the same, found by MinHash and confirmed by counting."""
 
+import os
 from array import array
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -227,17 +229,21 @@ def sets(texts: Sequence[str], run: int, common: Array) -> Grams:
 
 
 def _confirmed(texts: Texts, candidates: Array, threshold: float, run: int, common: Array) -> Pairs:
-    kept: list[tuple[Array, Array, Array]] = []
+    kept: list[tuple[Array, ...]] = []
     for begin in range(0, len(candidates), PAIRS_READ):
         block = candidates[begin : begin + PAIRS_READ]
         members, local = np.unique(block, return_inverse=True)
         local = local.reshape(-1, 2)
         read = texts.some(members)
-        for at in range(0, len(block), PAIRS_AT_ONCE):
+
+        def near(at: int, block: Array = block, local: Array = local, read: list[str] = read) -> tuple[Array, ...]:
             here, places = np.unique(local[at : at + PAIRS_AT_ONCE], return_inverse=True)
             similarity = _jaccard(sets([read[place] for place in here], run, common), places.reshape(-1, 2), len(here))
-            near = np.flatnonzero(similarity >= threshold)
-            kept.append((block[at + near, 0], block[at + near, 1], similarity[near]))
+            chosen = np.flatnonzero(similarity >= threshold)
+            return block[at + chosen, 0], block[at + chosen, 1], similarity[chosen]
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            kept += threads.map(near, range(0, len(block), PAIRS_AT_ONCE))
     if not kept:
         return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     return Pairs(*(np.concatenate(column) for column in zip(*kept, strict=True)))

@@ -90,7 +90,10 @@ def read(
     measures = folder / "measures"
     measures.mkdir()
     found_in = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    alone = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}  # the processes are the parallelism
+    alone = {
+        "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",  # the processes are the parallelism
+        "MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "268435456",  # glibc: use memory again, not anew
+    }  # fmt: skip
     environment = {**os.environ, **alone, "PYTHONPATH": found_in}
     command = [sys.executable, "-m", "studio.data.slice_worker"]
     with ExitStack() as stack:
