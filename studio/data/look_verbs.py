@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from studio.data import look, search, topics
+from studio.data import look, row_facts, search, topics
 from studio.errors import NotFoundError
 from studio.examples import Dataset
 from studio.loss_mask import ShownToken, TokenViewer
@@ -78,4 +78,8 @@ class LookVerbs:
 
     def label_balance(self, dataset: Dataset) -> pd.DataFrame:
         """How often each label, or value of a JSON answer's field, is the answer: field, value, count, share. No step."""
-        return topics.label_balance(dataset.batches())
+        columns = (row_facts.ROLE, row_facts.CONTENT, row_facts.CALLS)
+        answers = (row_facts.ends(batch)[1] for batch in dataset.record_batches(*columns, size=row_facts.BATCH))
+        return topics.label_balance(
+            pd.DataFrame({"messages": [[{"content": one}] for one in said]}) for said in answers
+        )
