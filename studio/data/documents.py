@@ -54,7 +54,7 @@ def html(content: bytes) -> str:
 
     with warnings.catch_warnings():  # it warns of what looks like XML or like a file name
         warnings.simplefilter("ignore")
-        soup = BeautifulSoup(content, "html.parser")
+        soup = BeautifulSoup(content, "lxml")  # linear; html.parser is not on comments that never end
     for element in soup(NOT_READ):
         element.decompose()
     lines = (" ".join(line.split()) for line in soup.get_text("\n").splitlines())
