@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from studio import StudioError
+from studio import Project, StudioError
 from studio.chat import TokenCounter
 from studio.data import detection, readers, shapes
 from studio.data.columns import Choices
@@ -125,3 +125,81 @@ def test_nested_nulls_in_parquet(tmp_path: Path, given_rows: list[dict[str, Any]
         return  # rows of several types are no table
     found = counted(path, path.read_bytes())
     assert found is None or found[0] == table.num_rows == found[1] + found[2]
+
+
+def packed(content: bytes, suffix: str) -> bytes:
+    import zstandard
+
+    return {"": bytes, ".gz": gzip.compress, ".zst": zstandard.compress}[suffix](content)
+
+
+def as_file(given_rows: list[dict[str, Any]], kind: str) -> bytes | None:
+    """The rows as a file of one kind; None where such a file cannot hold them."""
+    import pyarrow
+    import pyarrow.feather
+    import pyarrow.parquet
+
+    if kind in ("jsonl", "json"):
+        return (json.dumps(given_rows) if kind == "json" else "\n".join(map(json.dumps, given_rows))).encode()
+    if kind in ("csv", "tsv"):
+        text, fields = io.StringIO(), [*dict.fromkeys(key for row in given_rows for key in row)]
+        writer = csv.writer(text, delimiter="\t" if kind == "tsv" else ",", lineterminator="\n")
+        cells = [[str(row.get(key, "")).replace("\r", " ").replace("\0", " ") for key in fields] for row in given_rows]
+        if not fields or not all(any(cell.strip() for cell in row) for row in cells):
+            return None  # a line of nothing is no row
+        writer.writerows([fields, *cells])
+        return text.getvalue().encode("utf-8", "replace")
+    content = io.BytesIO()
+    try:
+        table = pyarrow.Table.from_pylist(given_rows)
+        if kind == "parquet":
+            pyarrow.parquet.write_table(table, content)
+        elif kind == "feather":
+            pyarrow.feather.write_feather(table, content)
+        else:
+            with pyarrow.ipc.new_stream(content, table.schema) as stream:
+                stream.write_table(table)
+    except (pyarrow.ArrowException, OverflowError, UnicodeEncodeError, TypeError, ValueError):
+        return None  # rows of several types are no table
+    return content.getvalue() if table.num_rows == len(given_rows) else None
+
+
+kinds = st.sampled_from(["jsonl", "json", "csv", "tsv", "parquet", "arrow", "feather"])
+good_rows = st.fixed_dictionaries(
+    {"prompt": st.text(min_size=1, max_size=9), "completion": st.text(min_size=1, max_size=9)}
+)
+
+
+@settings(QUICK, max_examples=200)
+@given(
+    st.lists(good_rows, min_size=1, max_size=3), st.lists(rows, max_size=5), kinds, st.sampled_from(["", ".gz", ".zst"])
+)
+def test_what_is_loaded_adds_up(
+    tmp_path_factory: pytest.TempPathFactory,
+    good: list[dict[str, Any]],
+    others: list[dict[str, Any]],
+    kind: str,
+    pack: str,
+) -> None:
+    """Through the public verb, whichever way it reads: rows kept and rows listed are all rows of the file."""
+    given_rows = [*good, *others]
+    content = as_file(given_rows, kind)
+    if content is None:
+        return
+    folder = tmp_path_factory.mktemp("fuzz")
+    path = folder / f"rows.{kind}{pack}"
+    path.write_bytes(packed(content, pack))
+    project = Project.open("fuzz", home=folder / "home")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            made = project.load(path)
+        except StudioError as error:
+            assert error.what and error.fix and not project.datasets()
+            return
+    assert len(made) + len(made.problems) == len(given_rows)
+    assert made.examples["id"].is_unique and len(made.examples) == len(made)
+    assert all(made.problems["reason"]) and made.problems["line"].is_unique
+    assert set(project.filter(made, min_quality=0, drop_flags=(), exact_duplicates=False).examples["id"]) == set(
+        made.examples["id"]
+    )
