@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from components.cell import Cell, Page, Updates, empty, more, tiles, turns
+from components.cell import ENDED, Cell, Page, Updates, empty, job_line, more, tiles, turns
 from studio import InputError, Project
 
 SAMPLE_FIRST = "Nothing is loaded yet. Press “Use the sample” in cell 1, or load a file of your own."
@@ -30,6 +30,7 @@ def build_load(page: Page) -> None:
             with gr.Column(scale=1, min_width=180):
                 run = gr.Button("Load", variant="primary", elem_id="data-load-run")
                 sample = gr.Button("Use the sample", elem_id="data-load-sample")
+                stop = gr.Button("Stop", visible=False, elem_id="data-load-stop")
         seen = gr.HTML("", elem_id="data-load-preview")
         with gr.Row(visible=False, elem_classes="row") as mapper:
             asked = gr.Dropdown(
@@ -53,7 +54,10 @@ def build_load(page: Page) -> None:
                 label="System prompt of rows that bring none",
                 elem_id="data-load-system",
             )
+        state = gr.HTML("", elem_id="data-load-state")
         result = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-load-result")
+    timer, followed = gr.Timer(1.0, active=False), gr.State("")
+    following = [state, stop, timer, followed, page.made]
     where = [file, path, pasted, system]
 
     def source(
@@ -98,8 +102,37 @@ def build_load(page: Page) -> None:
         }
 
     def load(project: Project, called: str | None, *values: Any) -> Updates:
-        project.load(name=(called or "").strip() or None, **source(*values))
-        return {**cell.made(project), seen: "", mapper: gr.update(visible=False)}
+        given = {"name": (called or "").strip() or None, **source(*values)}
+        shown = {seen: "", mapper: gr.update(visible=False)}
+        if project.takes_long(given.get("source")):
+            project.start_load(**given)
+            return {**shown, **follow(project)}
+        project.load(**given)
+        return {**cell.made(project), **shown}
+
+    def follow(project: Project, before: str = "") -> Updates:
+        jobs = project.jobs("load")
+        if not jobs:
+            return {state: "", stop: gr.update(visible=False), timer: gr.update(active=False)}
+        job = jobs[-1]
+        status, progress = job.state.status, job.progress
+        now = f"{job.id} {status} {progress.done} {progress.note}"
+        if now == before:
+            return {}
+        over = status in ENDED
+        words, bar = job_line(job)
+        updates: Updates = {
+            state: "" if status == "finished" else bar, stop: gr.update(visible=not over), timer: gr.update(active=not over), followed: now,
+        }  # fmt: skip
+        if not over:
+            return {**updates, **cell.says(words)}
+        if before and status == "finished":
+            return {**updates, **cell.made(project)}
+        return {**updates, **(cell.done(project) if before else {})}
+
+    def press_stop(project: Project) -> Updates:
+        project.jobs("load")[-1].stop()
+        return follow(project)
 
     def load_sample(project: Project) -> Updates:
         project.load(project.sample())
@@ -108,7 +141,7 @@ def build_load(page: Page) -> None:
     def show(project: Project) -> Updates:
         step = cell.latest(project)
         if step is None:
-            return {result: empty(SAMPLE_FIRST)}
+            return {result: empty(SAMPLE_FIRST), **follow(project)}
         summary = project.dataset(step.results[0]).summary()
         facts = {
             "examples": f"{summary['count']:,}",
@@ -116,15 +149,24 @@ def build_load(page: Page) -> None:
             f"tokens on average ({summary['token_counter']} count)": f"{summary['mean_tokens']:,.0f}",
             "sources": f"{len(summary['sources']):,}",
         }
-        return {result: tiles(facts)}
+        guess = summary["estimated"]
+        estimated = (
+            f'<p class="why">Tokens were counted on a part of the rows and estimated for {guess["rows"]:,.0f}; where it was '
+            f"checked, the estimate was off by {guess['mean_error']:.1%}.</p>"
+            if guess
+            else ""
+        )
+        return {result: tiles(facts) + estimated, **follow(project)}
 
     look = [seen, mapper, asked, answered]
     page.on(file.change, preview, where, look, cell)
     page.on(path.submit, preview, where, look, cell)
     page.on(pasted.blur, preview, where, look, cell)
-    page.on(run.click, load, [name, *where, asked, answered], [page.made, seen, mapper], cell)
+    page.on(run.click, load, [name, *where, asked, answered], [*following, seen, mapper], cell)
+    page.on(stop.click, press_stop, [], following, cell)
+    page.on(timer.tick, follow, [followed], following, cell, quiet=True, show_progress="hidden")
     page.on(sample.click, load_sample, [], [page.made, seen], cell)
-    page.refresh_with(show, [result])
+    page.refresh_with(show, [result, *following[:-1], *cell.outputs])
 
 
 def _example(made: dict[str, Any]) -> str:

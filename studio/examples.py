@@ -151,7 +151,7 @@ class Dataset:
         return int(self.description["rows"])
 
     def summary(self) -> dict[str, Any]:
-        """count, mean/min/max tokens, sources, mean_quality, flags, problems and dropped (counts)."""
+        """count, mean/min/max tokens, estimated (rows whose tokens were, and mean_error), sources, mean_quality, flags, problems and dropped (counts)."""
         import pyarrow.compute
 
         table = self.table("tokens", "source", "quality", "flags")
@@ -163,6 +163,7 @@ class Dataset:
             "min_tokens": int(tokens.min()) if len(tokens) else 0,
             "max_tokens": int(tokens.max()) if len(tokens) else 0,
             "token_counter": self.description.get("token_counter", "estimate"),
+            "estimated": dict(self.description.get("estimated") or {}),
             "sources": _counted(table["source"]),
             "mean_quality": float(scored.mean()) if len(scored) else None,
             "flags": _counted(pyarrow.compute.list_flatten(table["flags"])),

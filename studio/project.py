@@ -81,16 +81,18 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs):
         config, split, rows). `columns` maps fields to the file's, as in {"prompt": "question"}; `system` stands before
         rows without a system prompt ("" for none). Rows that cannot be used are in `.problems` with line and reason.
         Raises InputError when nothing can be read."""
-        arguments = loading.arguments(source, name=name, shape=shape, columns=columns, system=system)
+        return loading.load(
+            self.folder, self.journal, self._counter(), self.demo, loading.Watch(), source, name, shape, columns, system, pasted, **hub
+        )  # fmt: skip
 
-        def make() -> Dataset:
-            choices = Choices.of(shape, columns, system)
-            with loading.bringing(self.folder, source, pasted, choices, self.demo, **hub) as found:
-                made = found.write(self.folder, name, self._counter())
-                arguments["source"] = found.source  # the step repeats from the copy
-            return made
+    def start_load(self, source: loading.Source, **given: Any) -> Job:
+        """The same as a job that needs no card, at once, for what takes more than some seconds (`takes_long`)."""
+        return loading.start(self.folder, self.home, self.demo, source=source, **given)
 
-        return self.journal.step("load", {}, arguments, ["raw"], make, lambda made: [made.reference])
+    @staticmethod
+    def takes_long(source: loading.Source | None) -> bool:
+        """Whether a load of this is better a job: many bytes, or something from the Hub. No step."""
+        return loading.takes_long(source)
 
     def preview_load(
         self, source: loading.Source | None = None, shape: str | None = None, columns: dict[str, str] | None = None,

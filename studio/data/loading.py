@@ -2,12 +2,12 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from studio import sources
+from studio import sources, store
 from studio.chat import TokenCounter
 from studio.data import detection, hub, readers, shapes, slices
 from studio.data.columns import Choices
@@ -15,8 +15,20 @@ from studio.data.rows import Problem, clean
 from studio.data.token_counts import TokenCounts
 from studio.errors import ForbiddenError, InputError
 from studio.examples import Dataset, write_dataset
+from studio.jobs import queue
+from studio.jobs.job import Job, Stopped
+from studio.journal import Journal
 
 Source = str | Path | Sequence[str | Path]
+LONG_BYTES = 16 * 1024**2
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told of a load as it goes: done and of (bytes; 0 of 0 where nobody knows) and a note; and whether to stop."""
+
+    report: Callable[[float, float, str], None] = lambda done, of, note: None
+    should_stop: Callable[[], bool] = lambda: False
 
 
 @dataclass
@@ -27,7 +39,7 @@ class Loading:
     files: list[tuple[Path, str]]
     choices: Choices
     problems: list[Problem] = field(default_factory=list)
-    progress: slices.Progress | None = None
+    watch: Watch = Watch()
 
     @property
     def source(self) -> str | list[str]:
@@ -57,7 +69,9 @@ class Loading:
             path, name = self.files[0]
             first, _ = next(readers.batches(path))
             self.choices.check(row for _, row in first)
-            found = slices.read(path, name, self.choices, counts.counter.folder, folder, self.progress)
+            found = slices.read(
+                path, name, self.choices, counts.counter.folder, folder, self.watch.report, self.watch.should_stop
+            )
             for part in found:
                 self.problems += part.problems
                 counts.add(part.estimated)
@@ -88,6 +102,9 @@ class Loading:
                 self.problems += [(line, clean(several + reason), clean(raw)) for line, reason, raw in found]
                 if len(gathered):
                     yield gathered.scored(counts.of(gathered))
+                if self.watch.should_stop():
+                    raise Stopped
+                self.watch.report(0, 0, f"{len(taken):,} rows read")
         if first_row is None:
             raise readers.nothing_read(self.files[0][1], self.problems)
         if not taken:
@@ -113,11 +130,51 @@ class Loading:
             yield [], [(0, str(error), "")]
 
 
+def load(
+    project_folder: Path, journal: Journal, counter: TokenCounter, demo: bool, watch: Watch, source: Source | None, name: str | None = None,
+    shape: str | None = None, columns: dict[str, str] | None = None, system: str | None = None, pasted: str | None = None, **hub_choices: Any,
+) -> Dataset:  # fmt: skip
+    """The step that loads; see `Project.load`. Raises Stopped when it was asked to."""
+    said = arguments(source, name=name, shape=shape, columns=columns, system=system)
+
+    def make() -> Dataset:
+        choices = Choices.of(shape, columns, system)
+        with bringing(project_folder, source, pasted, choices, demo, **hub_choices) as found:
+            found.watch = watch
+            made = found.write(project_folder, name, counter)
+            said["source"] = found.source  # the step repeats from the copy
+        return made
+
+    return cast(Dataset, journal.step("load", {}, said, ["raw"], make, lambda made: [made.reference]))
+
+
+def start(project_folder: Path, home: Path, demo: bool, **given: Any) -> Job:
+    """The same as a job, at once: it needs no card, so it waits for nobody. What cannot be read at all is said at once."""
+    source = given.get("source")
+    given["source"] = source if isinstance(source, str | None) else [str(one) for one in source] if not isinstance(source, Path) else str(source)  # fmt: skip
+    preview(source, None, Choices.of(given.get("shape"), given.get("columns"), given.get("system")), demo)
+    folder = store.new_numbered_folder(project_folder / "jobs", "load")
+    return queue.begin(
+        home, folder, "load", {"project_folder": str(project_folder), "demo": demo, "load": given}
+    )  # fmt: skip
+
+
+def takes_long(source: Source | None) -> bool:
+    """Whether a load is better a job: some seconds' worth of bytes, or something from the Hub."""
+    given = [source] if isinstance(source, str | Path) else list(source or [])
+    if any(hub.is_hub(one) for one in given):
+        return True
+    paths = [Path(one).expanduser() for one in given]
+    files = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]
+    return sum(file.stat().st_size for file in files if file.is_file()) >= LONG_BYTES
+
+
 @contextmanager
 def bringing(
-    project_folder: Path, source: Source | None, pasted: str | None, choices: Choices, demo: bool = False, **hub_choices: Any
+    project_folder: Path | None, source: Source | None, pasted: str | None, choices: Choices, demo: bool = False, **hub_choices: Any
 ) -> Iterator[Loading]:  # fmt: skip
-    """Yields a Loading of the project's own copies, which go again when the load fails.
+    """Yields a Loading of the project's own copies, which go again when the load fails; without a project, of the files
+    where they are.
 
     Raises InputError with every source that is not there or of an unknown kind."""
     with ExitStack() as stack:
@@ -135,14 +192,18 @@ def bringing(
         for path in paths:
             if path.is_dir():
                 files, left = sources.files_of(path, readers.is_readable)
-                kept = stack.enter_context(sources.bringing(project_folder, path, files))
+                kept = stack.enter_context(_kept(project_folder, path, files))
                 loading.files += [(kept / file.relative_to(path), file.relative_to(path).as_posix()) for file in files]
                 loading.problems += left
             else:
-                kept = stack.enter_context(sources.bringing(project_folder, path))
+                kept = stack.enter_context(_kept(project_folder, path))
                 loading.files.append((kept, path.name))
             loading.given.append(kept)
         yield loading
+
+
+def _kept(project_folder: Path | None, path: Path, files: Sequence[Path] | None = None) -> AbstractContextManager[Path]:
+    return nullcontext(path) if project_folder is None else sources.bringing(project_folder, path, files)
 
 
 def preview(
@@ -150,10 +211,7 @@ def preview(
 ) -> detection.Detection:
     """What the first rows of a source are; nothing is kept."""
     wanted = {"rows": detection.SAMPLE_ROWS} | hub_choices if hub.is_hub(source) else hub_choices
-    with (
-        tempfile.TemporaryDirectory(prefix="studio-") as folder,
-        bringing(Path(folder), source, pasted, choices, demo, **wanted) as loading,
-    ):
+    with bringing(None, source, pasted, choices, demo, **wanted) as loading:
         return loading.sample()
 
 

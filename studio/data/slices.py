@@ -24,15 +24,17 @@ from studio.data.compressed import BLOCK, LONGEST_LINE, is_packed, kind
 from studio.data.rows import Problem
 from studio.data.words import Array
 from studio.errors import StudioError
+from studio.jobs.job import Stopped
 
 LEAST_BYTES = 64 * 1024**2  # under it the start of the processes costs more than they save
 MOST_PROCESSES = 8
 SAMPLED_PLACES = near_duplicates.TEMPLATE_SAMPLE // near_duplicates.STRETCH
 COUNTED_ROWS = 4_000  # tokens counted one by one by all processes together, before they estimate
 SEED = 0
+POLLED = 0.2  # seconds
 SOURCE = Path(__file__).resolve().parents[2]
-Progress = Callable[[int, int], None]
-"""Is told bytes read and bytes there are."""
+Progress = Callable[[float, float, str], None]
+"""Is told bytes read, bytes there are, and a note."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,12 @@ def is_large(path: Path) -> bool:
 
 
 def read(
-    path: Path, name: str, choices: Choices, model_folder: Path | None, folder: Path, progress: Progress | None = None
+    path: Path, name: str, choices: Choices, model_folder: Path | None, folder: Path,
+    progress: Progress = lambda done, of, note: None, should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Found]:  # fmt: skip
     """Writes the examples of the file as `examples-NNN.parquet` into `folder`, and their signatures into its
-    `measures`; what was found in each slice, in order. Raises StudioError when a process ends before its work does."""
+    `measures`; what was found in each slice, in order. Raises StudioError when a process ends before its work does, and
+    Stopped when it was asked to."""
     count = min(MOST_PROCESSES, os.cpu_count() or 1)
     bounds = _bounds(path, count)
     measures = folder / "measures"
@@ -113,7 +117,7 @@ def read(
                     max(500, COUNTED_ROWS // count), str(common), choices.shape, dict(choices.columns), choices.system,
                 )  # fmt: skip
                 _tell(process, task)
-            return _followed(processes, [end - start for start, end in bounds], progress)
+            return _followed(processes, [end - start for start, end in bounds], progress, should_stop)
         finally:
             for process in processes:
                 if process.poll() is None:
@@ -195,7 +199,9 @@ def _template(path: Path, name: str, choices: Choices) -> Array:
     return near_duplicates.common_runs(texts, near_duplicates.WORDS_IN_A_RUN, of_all)
 
 
-def _followed(processes: "list[subprocess.Popen[str]]", sizes: list[int], progress: Progress | None) -> list[Found]:
+def _followed(
+    processes: "list[subprocess.Popen[str]]", sizes: list[int], progress: Progress, should_stop: Callable[[], bool]
+) -> list[Found]:
     """Reads what the processes say until the last has ended."""
     done, said = [0] * len(processes), [""] * len(processes)
 
@@ -205,8 +211,6 @@ def _followed(processes: "list[subprocess.Popen[str]]", sizes: list[int], progre
         for line in stream:
             if line.startswith("read "):
                 done[number] = int(line[5:])
-                if progress is not None:
-                    progress(sum(done), sum(sizes))
             else:
                 said[number] = line
 
@@ -214,7 +218,11 @@ def _followed(processes: "list[subprocess.Popen[str]]", sizes: list[int], progre
     for follower in followers:
         follower.start()
     for follower in followers:
-        follower.join()
+        while follower.is_alive():
+            follower.join(POLLED)
+            progress(sum(done), sum(sizes), "")
+            if should_stop():
+                raise Stopped
     if dead := [process.wait() for process in processes if process.wait()]:
         raise StudioError(
             "A process that read a part of the file ended before its work did", f"exit codes {', '.join(map(str, dead))}",

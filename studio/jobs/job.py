@@ -19,6 +19,10 @@ ENDED = ("stopped", "finished", "failed", "interrupted")
 HALF_SECOND = 0.5
 
 
+class Stopped(Exception):
+    """The work ended early because a stop was asked for."""
+
+
 @dataclass(frozen=True)
 class State:
     """`status` is queued, running, stopping, stopped, finished, failed or interrupted; times are seconds since 1970."""
@@ -67,6 +71,11 @@ class Job:
     @property
     def kind(self) -> str:
         return str(self.description["kind"])
+
+    @property
+    def needs_card(self) -> bool:
+        """Whether it waits for the card; what only reads and writes files does not."""
+        return bool(self.description.get("needs_card", True))
 
     @property
     def home(self) -> Path:

@@ -3,7 +3,7 @@
 queue/NUMBER.json names a waiting job; card.json the one that has the card. queue.lock guards both for an instant;
 card.lock is held by the worker for as long as it computes, and the system frees it however the worker ends.
 A job's secret (a key that was typed) is in no file: who was told it keeps it in memory, hands it to the worker by its
-environment, and alone can start that job; the others pass it over.
+environment, and alone can start that job; the others pass it over, and take it out when its owner has ended.
 """
 
 import os
@@ -46,12 +46,24 @@ def submit(home: Path, folder: Path, kind: str, request: dict[str, Any], secret:
             _secrets[str(folder)] = secret
         numbers = [int(path.stem) for path in _entries(home)]
         # before the state: a crash between the two leaves a job that starts, not one that waits for ever
-        entry = {"folder": str(folder), "secret": knows_secret(job)}
+        owner = {"pid": os.getpid(), "process_started": process_started(os.getpid())} if knows_secret(job) else None
+        entry = {"folder": str(folder), "owner": owner}
         store.write_json(home / "queue" / f"{max(numbers, default=0) + 1:08d}.json", entry)
         job.set_state(
             status="queued", pid=None, process_started=None, message="", error="", fix="", started=None, ended=None
         )
     start_next(home)
+    return job
+
+
+def begin(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
+    """Starts a job that needs no card at once, whatever waits."""
+    folder.mkdir(parents=True, exist_ok=True)
+    job = Job(folder)
+    described = {"format": FORMAT, "kind": kind, "home": str(home), "request": request, "needs_card": False}
+    with queue_lock(home):
+        store.write_json(folder / "job.json", described)
+        _start(job)
     return job
 
 
@@ -80,8 +92,7 @@ def holder(home: Path) -> Job | None:
     if not path.exists():
         return None
     card = store.read_json(path)
-    started = process_started(card["pid"])
-    if started is None or abs(started - card["process_started"]) > 1 or not Path(card["folder"]).exists():
+    if not _lives(card) or not Path(card["folder"]).exists():
         return None
     return Job(Path(card["folder"]))
 
@@ -100,26 +111,49 @@ def start_next(home: Path) -> Job | None:
     if not _entries(home):
         return None
     with queue_lock(home):
-        if holder(home) is not None or (entry := next(filter(_can_start, _entries(home)), None)) is None:
+        if holder(home) is not None:
+            return None
+        _drop_orphans(home)
+        if (entry := next(filter(_can_start, _entries(home)), None)) is None:
             return None
         job = Job(Path(store.read_json(entry)["folder"]))
         if not (job.folder / "job.json").exists():
             entry.unlink()  # its project was deleted
             return None
-        process = _spawn(job)
-        threading.Thread(target=process.wait, daemon=True).start()  # so that its end leaves no zombie
-        started = process_started(process.pid) or time.time()
-        job.set_state(status="running", pid=process.pid, process_started=started, started=time.time())
-        store.write_json(
-            home / "card.json", {"folder": str(job.folder), "pid": process.pid, "process_started": started}
-        )
+        pid, started = _start(job)
+        store.write_json(home / "card.json", {"folder": str(job.folder), "pid": pid, "process_started": started})
         entry.unlink()
         return job
 
 
+def _start(job: Job) -> tuple[int, float]:
+    """The process of a job: its number and when it started."""
+    process = _spawn(job)
+    threading.Thread(target=process.wait, daemon=True).start()  # so that its end leaves no zombie
+    started = process_started(process.pid) or time.time()
+    job.set_state(status="running", pid=process.pid, process_started=started, started=time.time())
+    return process.pid, started
+
+
 def _can_start(entry: Path) -> bool:
     waits = store.read_json(entry)
-    return not waits.get("secret") or waits["folder"] in _secrets or not Path(waits["folder"]).exists()
+    return waits.get("owner") is None or waits["folder"] in _secrets
+
+
+def _drop_orphans(home: Path) -> None:
+    """Takes out the jobs whose secret nobody knows any more; they can be resumed with it."""
+    for entry in _entries(home):
+        waits = store.read_json(entry)
+        if (owner := waits.get("owner")) is not None and not _lives(owner):
+            entry.unlink()
+            if (job := Job(Path(waits["folder"]))).folder.exists():
+                words = "the studio that was told its key has ended before its turn"
+                job.set_state(status="interrupted", message=words, fix="Type the key again, then resume", ended=time.time())  # fmt: skip
+
+
+def _lives(process: dict[str, Any]) -> bool:
+    started = process_started(process["pid"])
+    return started is not None and abs(started - process["process_started"]) <= 1
 
 
 def _spawn(job: Job) -> "subprocess.Popen[bytes]":

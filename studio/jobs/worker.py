@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 
 from studio.errors import StudioError
@@ -17,6 +18,7 @@ KINDS = {
     "train": "studio.training.worker",
     "evaluate": "studio.evaluation.worker",
     "export": "studio.export.worker",
+    "load": "studio.data.load_worker",
     "generate": "studio.data.generation_worker",
     "semantic": "studio.data.semantic",
     "serve": "studio.inference.server",
@@ -67,12 +69,13 @@ def main(folder: Path) -> None:
         pass  # whoever started this process writes the first state under this lock
     threading.Thread(target=watch, args=[job], daemon=True).start()
     try:
-        with queue.card_lock(home):
+        with queue.card_lock(home) if job.needs_card else nullcontext():
             end = _work(job)
         job.set_state(**end, ended=time.time())
-        # the card is this process's until it ends, so the successor is started as its last act
-        (home / "card.json").unlink(missing_ok=True)
-        queue.start_next(home)
+        if job.needs_card:
+            # the card is this process's until it ends, so the successor is started as its last act
+            (home / "card.json").unlink(missing_ok=True)
+            queue.start_next(home)
     except BaseException:  # a disk too full even for the state: the next look finds the job interrupted
         traceback.print_exc()
     sys.stdout.flush()
