@@ -58,16 +58,16 @@ def work(job: Job) -> None:
     threshold = float(request["threshold"])
     job.report(0, 1, "loading the model")
     model, tokenizer = models.load_encoder(request["model"])
-    codes, texts = _different(dataset)
 
     def embedded(done: int) -> None:
-        job.report(done * EMBEDDING_SHARE, len(texts), f"{done:,} of {len(texts):,} texts read")
+        job.report(done * EMBEDDING_SHARE, len(dataset), f"{done:,} of {len(dataset):,} rows read")
+
+    codes, made = embed_rows(dataset, model, tokenizer, embedded, job.stop_requested)
 
     def compared(done: int) -> None:
-        share = EMBEDDING_SHARE + (1 - EMBEDDING_SHARE) * done / len(texts)
-        job.report(share * len(texts), len(texts), f"{done:,} of {len(texts):,} compared")
+        share = EMBEDDING_SHARE + (1 - EMBEDDING_SHARE) * done / len(made)
+        job.report(share * len(dataset), len(dataset), f"{done:,} of {len(made):,} different rows compared")
 
-    made = embed(model, tokenizer, texts, embedded, job.stop_requested)
     if job.stop_requested():
         return
     quality = dataset.columns("quality")["quality"].to_numpy(float)
@@ -82,15 +82,30 @@ def work(job: Job) -> None:
     job.report(1, 1, "finished")
 
 
-def _different(dataset: Dataset) -> tuple[Array, list[str]]:
-    """(for each row the number of its text, the different texts)."""
-    number: dict[str, int] = {}
-    codes = [
-        number.setdefault(near_duplicates.text(messages), len(number))
-        for batch in dataset.batches()
-        for messages in batch["messages"]
-    ]
-    return np.array(codes, np.int64), list(number)
+def embed_rows(
+    dataset: Dataset, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase",
+    on_done: Callable[[int], None] = lambda done: None, should_stop: Callable[[], bool] = lambda: False,
+) -> tuple[Array, Array]:  # fmt: skip
+    """(for each row the number of its text, the embeddings of the different texts); no more than a batch of texts is in
+    memory."""
+    number: dict[bytes, int] = {}
+    codes: list[int] = []
+    parts: list[Array] = []
+    for batch in dataset.batches():
+        if should_stop():
+            break
+        texts = [near_duplicates.text(messages) for messages in batch["messages"]]
+        keys = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest() for text in texts]
+        new = [text for key, text in dict(zip(keys, texts, strict=True)).items() if key not in number]
+
+        def embedded(done: int, before: int = len(codes)) -> None:
+            on_done(before + done)
+
+        codes += [number.setdefault(key, len(number)) for key in keys]
+        parts.append(embed(model, tokenizer, new, embedded, should_stop))
+        on_done(len(codes))
+    empty = np.zeros((0, int(model.config.hidden_size)), np.float16)
+    return np.array(codes, np.int64), np.concatenate([empty, *parts])
 
 
 def embed(
@@ -101,7 +116,7 @@ def embed(
     length go together. After a stop the rest is zeros."""
     import torch
 
-    limit = min(MOST_TOKENS, int(getattr(model.config, "max_position_embeddings", MOST_TOKENS)) - 2)
+    limit = min(MOST_TOKENS, int(getattr(model.config, "max_position_embeddings", None) or MOST_TOKENS + 2) - 2)
     order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
     made = np.zeros((len(texts), int(model.config.hidden_size)), np.float16)
     begin = 0

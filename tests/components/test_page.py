@@ -13,7 +13,8 @@ from components import app, cell, charts, example_view
 from components.cell import Page
 from studio import InputError
 
-IDS = """data-load-sample data-load-file data-load-run data-documents-run data-filter-run data-filter-quality data-split-run data-copy-run decide-run
+IDS = """data-load-sample data-load-file data-load-run data-documents-run data-duplicates-run data-duplicates-show data-filter-run data-filter-quality
+data-mix-run data-mix-preview data-leaks-check data-leaks-run data-split-run data-copy-run decide-run
 train-start train-stop train-resume train-run compare-ask compare-measure-run export-make export-report-make export-notebook-make
 project-name notebook-export""".split()
 

@@ -70,6 +70,18 @@ def test_an_embedding_is_the_mean_over_the_tokens_of_one_text_alone() -> None:
     assert np.allclose(np.linalg.norm(made[:2].astype(float), axis=1), 1, atol=1e-2)
 
 
+def test_rows_with_one_text_share_an_embedding_whichever_batch_they_are_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = loaded(Project.open("meaning", home=tmp_path / "home"), tmp_path)
+    model, tokenizer = load_encoder("starter")
+    codes, made = semantic.embed_rows(raw, model, tokenizer)
+    assert codes.tolist() == [0, 1, 2, 0, 3] and len(made) == 4
+    monkeypatch.setattr(Dataset, "batches", lambda dataset: (dataset.examples.iloc[[at]] for at in range(5)))
+    again, alone = semantic.embed_rows(raw, model, tokenizer)
+    assert again.tolist() == codes.tolist() and np.allclose(made.astype(float), alone.astype(float), atol=2e-3)
+
+
 @pytest.mark.usefixtures("jobs_here")
 def test_found_in_a_job_and_dropped_in_a_step(tmp_path: Path) -> None:
     project = Project.open("meaning", home=tmp_path / "home")
