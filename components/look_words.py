@@ -38,6 +38,8 @@ def progress(steps: Iterator[tuple[int, int]]) -> Iterator[str]:
 
 
 def stopped() -> str:
+    """What is said after Stop, a moment later: the last step that was under way still tells how far it came."""
+    time.sleep(2 * SLOW)
     return '<p class="why">Stopped. What is below belongs to the question before.</p>'
 
 
