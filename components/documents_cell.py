@@ -16,7 +16,6 @@ NO_DOCUMENTS = "No documents yet. Load text, Markdown, HTML, PDF or Word files, 
 BY = [("Template, no model", "template"), ("Model on this machine", "model"), ("Endpoint", "endpoint")]
 FIELDS = "{passage} is the whole passage, {first} its first sentence, {rest} what follows it."
 WAYS = [("A list of questions and answers (JSON)", "list"), ("A question, then its answer", "question")]
-LOST_KEY = "It waits for its key, which was held in memory only: press Stop, type the key again, then Resume."
 SHOWN = 3
 LONGEST = 900
 
@@ -119,10 +118,9 @@ def build_documents(page: Page, number: int) -> None:
         if now == before:
             return {}
         words, bar = job_line(job)
-        waits = f'<div class="message">{LOST_KEY}</div>' if status == "queued" and job.lacks_key else ""
         over = status in ENDED
         return {
-            state: "" if made is not None else bar + waits,
+            state: "" if made is not None else bar,
             stop: gr.update(visible=status in ("running", "queued")),
             resume: gr.update(visible=over and made is None),
             timer: gr.update(active=not over),

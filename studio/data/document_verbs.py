@@ -75,9 +75,8 @@ class DocumentVerbs:
     ) -> list[dict[str, Any]]:  # fmt: skip
         """The first passages, and what the template makes of them or what the model would be asked: link, text, messages,
         prompt, reason. Nothing is asked. No step."""
-        chosen, counter = generators.of(generator), self._counter()
-        passages.check_cut(tokens, overlap)
-        found = list(islice(passages.of_dataset(documents, counter, tokens, overlap), count))
+        chosen = generators.of(generator)
+        found = list(islice(passages.of_dataset(documents, self._counter(), tokens, overlap), count))
         return generation.preview(found, chosen, Choices.of(None, None, system))
 
     def documents(self) -> list[Dataset]:

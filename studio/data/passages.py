@@ -37,24 +37,31 @@ def cut(text: str, counter: TokenCounter, tokens: int = 512, overlap: int = 64) 
 
     Raises InputError when the numbers cannot be."""
     check_cut(tokens, overlap)
-    passages: list[str] = []
+    return list(_cut(text, counter, tokens, overlap))
+
+
+def _cut(text: str, counter: TokenCounter, tokens: int, overlap: int) -> Iterator[str]:
     held: list[tuple[str, int]] = []
     for piece, count in _pieces(text, counter, tokens):
         if held and sum(size for _, size in held) + count > tokens:
-            passages.append("".join(part for part, _ in held).strip())
+            yield from _joined(held)
             held = _last(held, min(overlap, tokens - count))
         held.append((piece, count))
-    last = "".join(part for part, _ in held).strip()
-    return [passage for passage in [*passages, last] if passage]
+    yield from _joined(held)
+
+
+def _joined(held: list[tuple[str, int]]) -> Iterator[str]:
+    if passage := "".join(part for part, _ in held).strip():
+        yield passage
 
 
 def _pieces(text: str, counter: TokenCounter, tokens: int) -> Iterator[tuple[str, int]]:
-    for piece in PIECES.findall(text):
-        count = counter.count_text(piece)
+    for found in PIECES.finditer(text):
+        count = counter.count_text(found[0])
         if count <= tokens:
-            yield piece, count
+            yield found[0], count
         else:
-            yield from ((word, counter.count_text(word)) for word in WORDS.findall(piece))
+            yield from ((word[0], counter.count_text(word[0])) for word in WORDS.finditer(found[0]))
 
 
 def _last(held: list[tuple[str, int]], overlap: int) -> list[tuple[str, int]]:
@@ -73,11 +80,12 @@ def holds_passages(dataset: Dataset) -> bool:
 def of_dataset(dataset: Dataset, counter: TokenCounter, tokens: int, overlap: int) -> Iterator[Passage]:
     """The passages of all documents (examples of the kind passage), in order. Where several documents have one source,
     as the rows of a file have, their passages are counted on."""
+    check_cut(tokens, overlap)
     places: Counter[str] = Counter()
     for batch in dataset.batches(DOCUMENTS_AT_ONCE):
         documents = batch[batch["kind"] == "passage"]
         for source, messages in zip(documents["source"], documents["messages"], strict=True):
-            for text in cut(messages[0]["content"], counter, tokens, overlap):
+            for text in _cut(messages[0]["content"], counter, tokens, overlap):
                 places[source] += 1
                 yield Passage(f"{source}#{places[source]}", text)
 

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -318,6 +320,35 @@ def test_a_key_that_nobody_knows_any_more_is_asked_for(
     with pytest.raises(InputError, match="Type it again"):
         job.resume()
     assert KEY not in written(project)
+
+
+ANOTHER_STUDIO = """
+import sys
+from studio import Project
+project = Project.open("books", home=sys.argv[1])
+generator = {"kind": "endpoint", "base_url": sys.argv[2], "model": "any", "api_key": sys.argv[3]}
+job = project.start_add_from_documents(project.dataset("books"), generator, tokens=45, overlap=0)
+print(job.id, job.state.status)
+"""
+
+
+def test_a_job_whose_key_died_with_its_studio_says_so_and_blocks_nobody(project: Project, server: Server) -> None:
+    server.delay = 2.0
+    raw = documents(project, passages=4)
+    first = project.start_add_from_documents(raw, asking(server, prompt="P {passage}", at_once=1), **CUT)
+    other = subprocess.run(
+        [sys.executable, "-c", ANOTHER_STUDIO, str(project.home), server.url, KEY],
+        cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert other.stdout.split() == ["generate-002", "queued"] and KEY not in written(project)
+    third = project.start_add_from_documents(raw, **CUT)
+    server.delay = 0.0
+    assert first.wait(timeout=60) == "finished" and third.wait(timeout=60) == "finished"
+    orphan = project.generations()[1]
+    assert orphan.lacks_key and project.waiting() == []
+    with pytest.raises(JobError, match="told its key has ended.*Type the key again"):
+        orphan.wait(timeout=60)
+    assert orphan.resume(KEY).wait(timeout=60) == "finished" and server.keys[f"Bearer {KEY}"] == 4
 
 
 def test_a_key_comes_from_the_environment(project: Project, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,6 +145,8 @@ def test_progress_and_a_line_cut_short(tmp_path: Path) -> None:
     )
     job.report(1, 2, "half")
     assert job.progress.seconds_left == pytest.approx(10, abs=1)
+    Job(tmp_path).report(6, 10, "half", known=4)  # four were there before: two took ten seconds
+    assert job.progress.seconds_left == pytest.approx(20, abs=2)
     with open(tmp_path / "progress.jsonl", "ab") as file:
         file.write(b'{"done": 2, "of"')
     assert job.progress.note == "half"
