@@ -145,9 +145,10 @@ def _overlap(learned: list[str], asked: list[str]) -> list[tuple[int, int, float
     sizes = np.bincount(rows, minlength=len(asked))
     order = np.argsort(hashes, kind="stable")
     hashes, rows = hashes[order], rows[order]
+    sieve = _Sieve(hashes)
     shared = [np.zeros((0, 3), np.int64)]
     for begin, part in word_hashes.chunks(learned):
-        found, is_own = _long_runs(part, template, common)
+        found, is_own = _long_runs(part, template, common, sieve)
         low, high = np.searchsorted(hashes, found.hashes), np.searchsorted(hashes, found.hashes, "right")
         counts = high - low
         inside = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -171,18 +172,35 @@ def _common_phrases(learned: Sequence[str], asked: Sequence[str]) -> Array:
     """The hashes (sorted) of the phrases of `asked` that stand in more than COMMON_ROWS different rows of both."""
     phrases = (word_hashes.grams(word_hashes.words(part), PHRASE).hashes for _, part in word_hashes.chunks(asked))
     there = np.unique(np.concatenate([np.zeros(0, np.uint64), *phrases]))
-    rows_with = np.zeros(len(there), np.int64)
+    rows_with, sieve = np.zeros(len(there), np.int64), _Sieve(there)
     for _, part in word_hashes.chunks(list(dict.fromkeys([*learned, *asked]))) if len(there) else ():
         found = word_hashes.grams(word_hashes.words(part), PHRASE)
-        known = near_duplicates.contains(there, found.hashes)
+        known = sieve.passes(found.hashes)
+        known[known] = near_duplicates.contains(there, found.hashes[known])
         each = near_duplicates.distinct(Grams(found.hashes[known], found.rows[known], found.first[known]))
         rows_with += np.bincount(np.searchsorted(there, each.hashes), minlength=len(there))
     return there[rows_with > COMMON_ROWS]
 
 
-def _long_runs(texts: Sequence[str], template: Array, common: Array) -> tuple[Grams, Array]:
-    """The different runs of 13 words of each text of a chunk that neither begin nor end with a phrase of the template,
-    and for each whether there is no common phrase in it."""
+class _Sieve:
+    """Lets the hashes that it was made of pass, and few others: far quicker than to search each among them."""
+
+    def __init__(self, hashes: Array) -> None:
+        bits = min(27, max(16, (32 * len(hashes)).bit_length()))
+        self._shift = np.uint64(64 - bits)
+        self._holes = np.zeros(1 << bits, bool)
+        self._holes[hashes >> self._shift] = True
+
+    def passes(self, hashes: Array) -> Array:
+        passed: Array = self._holes[hashes >> self._shift]
+        return passed
+
+
+def _long_runs(
+    texts: Sequence[str], template: Array, common: Array, sieve: _Sieve | None = None
+) -> tuple[Grams, Array]:
+    """The different runs of 13 words of each text of a chunk that neither begin nor end with a phrase of the template
+    (and pass the sieve), and for each whether there is no common phrase in it."""
     found = word_hashes.words(texts)
     long, phrases = word_hashes.grams(found, RUN), word_hashes.grams(found, PHRASE)
     last = RUN - PHRASE
@@ -196,6 +214,8 @@ def _long_runs(texts: Sequence[str], template: Array, common: Array) -> tuple[Gr
 
     of_template = begins(template)
     kept = ~(of_template[long.first] | of_template[long.first + last])
+    if sieve is not None:
+        kept &= sieve.passes(long.hashes)
     first = long.first[kept]
     before = np.concatenate([[0], np.cumsum(begins(common))])
     is_own = before[first + last + 1] == before[first]
