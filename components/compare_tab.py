@@ -83,9 +83,9 @@ def _ask(page: Page, run: Any) -> Any:
         }
 
     def take_row(project: Project, reference: str | None, at: int) -> Updates:
-        examples = opened(project, reference).examples
-        position = (at + 1) % len(examples)
-        messages = examples["messages"].iloc[position]
+        dataset_shown = opened(project, reference)
+        position = (at + 1) % len(dataset_shown)
+        messages = dataset_shown.take([position])["messages"].iloc[0]
         asked = next((message["content"] for message in reversed(messages) if message["role"] == "user"), "")
         answer = next((message["content"] for message in reversed(messages) if message["role"] == "assistant"), "")
         return {

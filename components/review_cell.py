@@ -81,7 +81,7 @@ def build_review(page: Page, number: int) -> None:
             good: can_judge,
             bad: can_judge,
             undo: gr.update(interactive=mine > 0),
-            example: empty(words) if row_id is None else _shown(chosen, row_id),
+            example: empty(words) if row_id is None else _shown(project.row(chosen, row_id)),
             shown: row_id or "",
             report: _report(project.review_report(chosen)),
             **cell.says(f"{judged['id'].nunique():,} of {len(chosen):,} judged" if len(judged) else "not begun"),
@@ -118,8 +118,8 @@ def build_review(page: Page, number: int) -> None:
     page.refresh_with(lambda project: {dataset: choose(project, "load", "filter")}, [dataset])
 
 
-def _shown(dataset: Any, row_id: str) -> str:
-    row = dataset.examples[dataset.examples["id"] == row_id].iloc[0]
+def _shown(row: Any) -> str:
+    row_id = str(row["id"])
     return f'<p class="why" data-row="{escape(row_id)}">{escape(row_id)} · {escape(str(row["source"]))}</p>{turns(row["messages"])}'
 
 

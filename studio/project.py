@@ -324,7 +324,7 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs):
 
     def _system_prompt(self, run: Run) -> str | None:
         """What stood before the questions that the run learned from, so that it is asked as it was taught."""
-        first = self.dataset(run.train_dataset).examples["messages"].iloc[0][0]
+        first = self.dataset(run.train_dataset).take([0])["messages"].iloc[0][0]
         return str(first["content"]) if first["role"] == "system" else None
 
     def _left_out(self, dataset: Dataset) -> builtins.list[tuple[str, int]]:

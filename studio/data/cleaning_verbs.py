@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from studio.data import filters, leakage, presidio, privacy, splitting
+from studio.data import filters, gathering, leakage, presidio, privacy, splitting
 from studio.data.measures import Measures
 from studio.data.rules import Rule
 from studio.data.words import Array
@@ -71,7 +72,18 @@ class CleaningVerbs:
         """A new dataset without private details of these `kinds`: "mask" writes [EMAIL] and the like, "replace" a made-up
         value (the same for the same one, by the seed), "drop" leaves out the rows that have any."""
         arguments = {"kinds": tuple(kinds), "how": how} | ({"seed": seed} if how == "replace" else {})
-        return self._cleaned("redact", dataset, arguments, lambda: privacy.redact(dataset.examples, kinds, how, seed))
+
+        def clean() -> tuple[Batches, pd.DataFrame]:
+            privacy.check_kinds(kinds, how)
+            if how == "drop":
+                gone = [privacy.redact(part, kinds, how)[1] for part in dataset.batches()]
+                dropped = pd.concat(gone, ignore_index=True)
+                stays = ~np.isin(Measures.of(dataset).ids(), dropped["id"].to_numpy(object))
+                return filters.rows_where(dataset, stays), dropped
+            redacted = (privacy.redact(part, kinds, how, seed)[0] for part in dataset.batches())
+            return map(gathering.measured, redacted), pd.DataFrame({"id": [], "reason": []}, dtype="str")
+
+        return self._cleaned("redact", dataset, arguments, clean)
 
     def split(
         self, dataset: Dataset, test: float = 0.1, seed: int = 0, keep_groups_together: bool = True
@@ -130,7 +142,8 @@ class CleaningVerbs:
 
     def private_details(self, dataset: Dataset, kinds: Sequence[str] = privacy.KINDS) -> dict[str, int]:
         """How many private details of each kind stand in the dataset. No step."""
-        return privacy.count(dataset.examples, kinds)
+        parts = [privacy.count(part, kinds) for part in dataset.batches()]
+        return {kind: sum(found[kind] for found in parts) for kind in kinds}
 
     def _cleaned(
         self, verb: str, dataset: Dataset, arguments: dict[str, Any], clean: Callable[[], tuple[pd.DataFrame | Batches, pd.DataFrame]],

@@ -18,7 +18,7 @@ LOST = {
 def text(dataset: Dataset, form: str, path: Path, steps: Iterable[str]) -> str:
     """The card in Markdown; `steps` are the Python that made the dataset, the first first."""
     summary = dataset.summary()
-    kinds = dataset.examples["kind"].value_counts()
+    kinds = dataset.columns("kind")["kind"].value_counts()
     quality = summary["mean_quality"]
     counts = [
         ("Examples", f"{summary['count']:,}"),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from studio import example_tables
 from studio.chat import DEFAULT_SYSTEM
@@ -172,6 +173,17 @@ class Gathered:
             "studio_reasons": found["studio_reasons"],
         }  # fmt: skip
         return _table({name: table[name] for name in table.column_names} | made, len(self))
+
+
+def measured(examples: pd.DataFrame) -> Any:
+    """Examples whose text was changed as the table that is stored: scored and fingerprinted anew, with the tokens that
+    they had; a score that a row brought stays."""
+    found = Gathered()
+    rows: list[dict[str, Any]] = examples.to_dict("records")  # type: ignore[assignment]
+    for row in rows:
+        brought = row["quality"] if row["reasons"] == [quality.BROUGHT] else None
+        found.add(row["id"], row["source"], row["kind"], row["messages"], row["rejected"], row["tools"], brought)
+    return found.scored(examples["tokens"].to_numpy(np.int64))
 
 
 def _table(columns: dict[str, Any], rows: int) -> Any:

@@ -56,7 +56,7 @@ class DataVerbs(LookVerbs):
 
     def next_review(self, dataset: Dataset, reviewer: str) -> str | None:
         """The id of the example to judge next; None when the reviewer has judged all. No step."""
-        return review.next_row(dataset.examples, self.reviews(dataset), reviewer)
+        return review.next_row(dataset.columns("id", "quality", "source"), self.reviews(dataset), reviewer)
 
     def judge(self, dataset: Dataset, row_id: str, verdict: str | None, reviewer: str) -> None:
         """Keeps one judgement, "good" or "bad"; None takes it back. No step."""
@@ -70,7 +70,7 @@ class DataVerbs(LookVerbs):
     def review_report(self, dataset: Dataset) -> dict[str, Any]:
         """judged (rows), thresholds (see studio.data.review.thresholds), suggested (threshold, why) or None, agreement."""
         judged = self.reviews(dataset)
-        found = review.thresholds(dataset.examples, judged)
+        found = review.thresholds(dataset.columns("id", "quality", "source"), judged)
         return {
             "judged": int(judged["id"].nunique()), "thresholds": found, "suggested": review.suggest(found), "agreement": review.agreement(judged),
         }  # fmt: skip

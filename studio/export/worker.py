@@ -23,7 +23,7 @@ def work(job: Job) -> None:
             parity = None
             adapter.write(run, folder)
         else:
-            prompts = [messages[:-1] for messages in dataset.examples["messages"].iloc[:PROMPTS]]
+            prompts = [messages[:-1] for messages in dataset.take(range(min(PROMPTS, len(dataset))))["messages"]]
             parity = merged.write(run, folder, prompts, dataset.reference, job)
         job.report(2, 3, "zipping")
         bundle.finish(folder, target, kind, run.id, parity)

@@ -131,7 +131,7 @@ MOST_EPOCHS = 10
 
 
 def _recommend(cls: type[Recipe], dataset: Dataset, model: str, method: Method) -> Recipe:
-    rows, tokens = len(dataset), dataset.examples["tokens"]
+    rows, tokens = len(dataset), dataset.columns("tokens")["tokens"]
     billions = ModelShape.of(model).parameters / 1e9
     values: dict[str, Any] = {"model": model, "method": method}
     reasons: dict[str, str] = {}
