@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import Cell, Page, Updates, empty, table
-from components.dataset_box import choose, opened
+from components.dataset_box import newest, opened
 from components.load_cell import SAMPLE_FIRST
 from studio import InputError, Project
 
@@ -63,4 +63,4 @@ def build_privacy(page: Page, number: int) -> None:
 
     page.on(count.click, counted, [dataset, kinds], [result], cell)
     page.on(run.click, redact, [dataset, kinds, how], [page.made, result], cell)
-    page.refresh_with(lambda project: {dataset: choose(project, "filter", "load")}, [dataset])
+    page.refresh_with(lambda project: {dataset: newest(project, "filter", "drop_duplicates", "mix", "load")}, [dataset])

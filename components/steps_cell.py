@@ -6,7 +6,7 @@ from html import escape
 import gradio as gr
 
 from components.cell import Cell, Page, Updates, empty, short, table
-from components.dataset_box import choose, opened, references
+from components.dataset_box import newest, opened, references
 from studio import InputError, Project
 
 FIRST = "No dataset yet: use the sample in cell 1."
@@ -77,7 +77,7 @@ def build_steps(page: Page, number: int) -> None:
 
     def offer(project: Project) -> Updates:
         return {
-            dataset: choose(project, "filter", "redact"),
+            dataset: newest(project, "filter", "redact", "drop_duplicates", "drop_leaked"),
             other: gr.update(choices=references(project), value=next(iter(references(project, "load")), None)),
         }
 
