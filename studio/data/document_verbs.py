@@ -54,7 +54,7 @@ class DocumentVerbs:
         self, documents: Dataset, generator: Made = None, tokens: int = 512, overlap: int = 64, name: str | None = None,
         system: str | None = None, kept: str | Path | None = None,
     ) -> Generation:  # fmt: skip
-        """The same as a job in the queue, at once; `.dataset` when it has finished, which writes the step. Not for a
+        """The same as a job, at once (a model on this machine waits for the card); `.dataset` when it has finished, which writes the step. Not for a
         function, which only this process knows."""
         chosen = generators.of(generator)
         said = {"name": name, "system": system, "kept": None if kept is None else str(kept)}

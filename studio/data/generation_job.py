@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from studio import store
+from studio.data.generators import ChatModel
 from studio.errors import InputError, JobError
 from studio.examples import Dataset, open_dataset
 from studio.jobs import queue
-from studio.jobs.job import Job
+from studio.jobs.job import ENDED, Job
 
 KIND = "generate"
 GENERATED = "generated.jsonl"
@@ -40,15 +41,29 @@ class Generation(Job):
             raise InputError(
                 "The key is not known any more", "it was held in memory only", "Type it again, then resume"
             )
-        queue.submit(self.home, self.folder, KIND, self.request, secret=api_key or None)
+        _start(self.home, self.folder, self.request, api_key or None)
         return self
 
 
 def start(project_folder: Path, home: Path, request: dict[str, Any], api_key: str | None) -> Generation:
-    """Puts the work in the queue and returns at once."""
+    """Begins and returns at once. Raises JobError when the same is under way: it would be asked for twice."""
+    for other in all_of(project_folder):
+        same = all(other.request[name] == request[name] for name in ("documents", "generator"))
+        if same and other.state.status not in ENDED:
+            found = f"{other.id} is {other.state.status}"
+            raise JobError("The same is being made already", found, "Wait for it, or stop it first")
     folder = store.new_numbered_folder(project_folder / "jobs", KIND)
     request = {"project_folder": str(project_folder), **request, "typed_key": api_key is not None}
-    return Generation(queue.submit(home, folder, KIND, request, secret=api_key).folder)
+    return _start(home, folder, request, api_key)
+
+
+def _start(home: Path, folder: Path, request: dict[str, Any], api_key: str | None) -> Generation:
+    """Only a model on this machine needs the card."""
+    if request["generator"]["kind"] == ChatModel.kind:
+        queue.submit(home, folder, KIND, request)
+    else:
+        queue.begin(home, folder, KIND, request, secret=api_key)
+    return Generation(folder)
 
 
 def all_of(project_folder: Path) -> list[Generation]:

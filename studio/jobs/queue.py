@@ -2,8 +2,8 @@
 
 queue/NUMBER.json names a waiting job; card.json the one that has the card. queue.lock guards both for an instant;
 card.lock is held by the worker for as long as it computes, and the system frees it however the worker ends.
-A job's secret (a key that was typed) is in no file: who was told it keeps it in memory, hands it to the worker by its
-environment, and alone can start that job; the others pass it over, and take it out when its owner has ended.
+A job's secret (a key that was typed) is in no file: who was told it keeps it in memory, and hands it to the worker by its
+environment.
 """
 
 import os
@@ -33,38 +33,45 @@ def card_lock(home: Path) -> FileLock:
     return FileLock(home / "card.lock")
 
 
-def submit(home: Path, folder: Path, kind: str, request: dict[str, Any], secret: str | None = None) -> Job:
+def submit(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
     """Puts a job at the end of the queue and starts it when the card is free. A folder that has run goes on (resume)."""
     folder.mkdir(parents=True, exist_ok=True)
     job = Job(folder)
     with queue_lock(home):
-        if (folder / "state.json").exists() and job.state.status in (*ACTIVE, "queued"):
-            raise JobError(f"{job.id} cannot be started", f"it is {job.state.status}", "Wait for it, or stop it first")
-        store.write_json(folder / "job.json", {"format": FORMAT, "kind": kind, "home": str(home), "request": request})
-        (folder / "stop").unlink(missing_ok=True)
-        if secret is not None:
-            _secrets[str(folder)] = secret
+        _describe(job, {"format": FORMAT, "kind": kind, "home": str(home), "request": request})
         numbers = [int(path.stem) for path in _entries(home)]
         # before the state: a crash between the two leaves a job that starts, not one that waits for ever
-        owner = {"pid": os.getpid(), "process_started": process_started(os.getpid())} if knows_secret(job) else None
-        entry = {"folder": str(folder), "owner": owner}
-        store.write_json(home / "queue" / f"{max(numbers, default=0) + 1:08d}.json", entry)
-        job.set_state(
-            status="queued", pid=None, process_started=None, message="", error="", fix="", started=None, ended=None
-        )
+        store.write_json(home / "queue" / f"{max(numbers, default=0) + 1:08d}.json", {"folder": str(folder)})
+        _anew(job)
     start_next(home)
     return job
 
 
-def begin(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
-    """Starts a job that needs no card at once, whatever waits."""
+def begin(home: Path, folder: Path, kind: str, request: dict[str, Any], secret: str | None = None) -> Job:
+    """Starts a job that needs no card at once, whatever waits. A folder that has run goes on (resume)."""
     folder.mkdir(parents=True, exist_ok=True)
     job = Job(folder)
     described = {"format": FORMAT, "kind": kind, "home": str(home), "request": request, "needs_card": False}
     with queue_lock(home):
-        store.write_json(folder / "job.json", described)
+        _describe(job, described)
+        if secret is not None:
+            _secrets[str(folder)] = secret
+        _anew(job)
         _start(job)
     return job
+
+
+def _describe(job: Job, description: dict[str, Any]) -> None:
+    if (job.folder / "state.json").exists() and job.state.status in (*ACTIVE, "queued"):
+        raise JobError(f"{job.id} cannot be started", f"it is {job.state.status}", "Wait for it, or stop it first")
+    store.write_json(job.folder / "job.json", description)
+    (job.folder / "stop").unlink(missing_ok=True)
+
+
+def _anew(job: Job) -> None:
+    job.set_state(
+        status="queued", pid=None, process_started=None, message="", error="", fix="", started=None, ended=None
+    )  # fmt: skip
 
 
 def knows_secret(job: Job) -> bool:
@@ -111,18 +118,16 @@ def start_next(home: Path) -> Job | None:
     if not _entries(home):
         return None
     with queue_lock(home):
-        if holder(home) is not None:
+        entries = _entries(home)
+        if holder(home) is not None or not entries:
             return None
-        _drop_orphans(home)
-        if (entry := next(filter(_can_start, _entries(home)), None)) is None:
-            return None
-        job = Job(Path(store.read_json(entry)["folder"]))
+        job = Job(Path(store.read_json(entries[0])["folder"]))
         if not (job.folder / "job.json").exists():
-            entry.unlink()  # its project was deleted
+            entries[0].unlink()  # its project was deleted
             return None
         pid, started = _start(job)
         store.write_json(home / "card.json", {"folder": str(job.folder), "pid": pid, "process_started": started})
-        entry.unlink()
+        entries[0].unlink()
         return job
 
 
@@ -133,22 +138,6 @@ def _start(job: Job) -> tuple[int, float]:
     started = process_started(process.pid) or time.time()
     job.set_state(status="running", pid=process.pid, process_started=started, started=time.time())
     return process.pid, started
-
-
-def _can_start(entry: Path) -> bool:
-    waits = store.read_json(entry)
-    return waits.get("owner") is None or waits["folder"] in _secrets
-
-
-def _drop_orphans(home: Path) -> None:
-    """Takes out the jobs whose secret nobody knows any more; they can be resumed with it."""
-    for entry in _entries(home):
-        waits = store.read_json(entry)
-        if (owner := waits.get("owner")) is not None and not _lives(owner):
-            entry.unlink()
-            if (job := Job(Path(waits["folder"]))).folder.exists():
-                words = "the studio that was told its key has ended before its turn"
-                job.set_state(status="interrupted", message=words, fix="Type the key again, then resume", ended=time.time())  # fmt: skip
 
 
 def _lives(process: dict[str, Any]) -> bool:

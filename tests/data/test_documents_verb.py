@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -285,26 +283,23 @@ def written(project: Project) -> str:
     return "\n".join(path.read_bytes().decode("utf-8", "replace") for path in project.home.rglob("*") if path.is_file())
 
 
-def test_a_typed_key_waits_in_memory_for_its_turn_and_is_in_no_file(project: Project, server: Server) -> None:
-    """A job before it has the card: its worker cannot start this one, for it was not told the key."""
+def test_a_typed_key_is_handed_on_in_memory_and_is_in_no_file(project: Project, server: Server) -> None:
+    """Neither a model that has the card nor another job stands in its way, and neither is told the key."""
     server.answer = lambda passage, attempt: (200, said(f'[{{"question": "Key?", "answer": "{KEY}"}}]'))
-    server.delay = 0.3
+    server.delay = 0.5
     raw = documents(project, passages=4)
-    first = project.start_add_from_documents(raw, asking(server, at_once=1), **CUT)
-    second = project.start_add_from_documents(raw, asking(server, prompt="P {passage}", api_key=KEY), **CUT)  # fmt: skip
-    third = project.start_add_from_documents(raw, **CUT)
-    assert not second.lacks_key
-    assert first.wait(timeout=60) == "finished" and third.wait(timeout=60) == "finished"
-    assert second.wait(timeout=60) == "finished"
-    assert server.keys == {None: 4, f"Bearer {KEY}": 4}
-    assert second.dataset is not None and first.dataset is not None
-    assert second.dataset.examples["messages"][0][-1]["content"] == "[key]"
-    assert KEY in str(first.dataset.examples["messages"][0])  # a server may say what it likes to who has no key
-    second_files = "\n".join(
-        path.read_bytes().decode("utf-8", "replace") for path in second.folder.rglob("*") if path.is_file()
-    )
-    assert KEY not in second_files and KEY not in project.journal.path.read_text()
-    assert KEY not in "".join(path.read_text() for path in (project.home / "queue").glob("*"))
+    model = project.start_add_from_documents(raw, {**SMALL, "max_new_tokens": 200}, **CUT)
+    typed = project.start_add_from_documents(raw, asking(server, api_key=KEY), **CUT)
+    assert not typed.lacks_key and not typed.needs_card and model.needs_card
+    with pytest.raises(JobError, match="being made already"):
+        project.start_add_from_documents(raw, asking(server, api_key=KEY), **CUT)
+    pid = typed.state.pid
+    assert pid is not None and KEY in Path(f"/proc/{pid}/environ").read_text()
+    assert KEY not in Path(f"/proc/{model.state.pid}/environ").read_text()
+    assert typed.wait(timeout=60) == "finished" and model.wait(timeout=60) == "finished"
+    assert server.keys == {f"Bearer {KEY}": 4} and typed.dataset is not None
+    assert typed.dataset.examples["messages"][0][-1]["content"] == "[key]"
+    assert KEY not in written(project)
 
 
 def test_a_key_that_nobody_knows_any_more_is_asked_for(
@@ -320,35 +315,6 @@ def test_a_key_that_nobody_knows_any_more_is_asked_for(
     with pytest.raises(InputError, match="Type it again"):
         job.resume()
     assert KEY not in written(project)
-
-
-ANOTHER_STUDIO = """
-import sys
-from studio import Project
-project = Project.open("books", home=sys.argv[1])
-generator = {"kind": "endpoint", "base_url": sys.argv[2], "model": "any", "api_key": sys.argv[3]}
-job = project.start_add_from_documents(project.dataset("books"), generator, tokens=45, overlap=0)
-print(job.id, job.state.status)
-"""
-
-
-def test_a_job_whose_key_died_with_its_studio_says_so_and_blocks_nobody(project: Project, server: Server) -> None:
-    server.delay = 2.0
-    raw = documents(project, passages=4)
-    first = project.start_add_from_documents(raw, asking(server, prompt="P {passage}", at_once=1), **CUT)
-    other = subprocess.run(
-        [sys.executable, "-c", ANOTHER_STUDIO, str(project.home), server.url, KEY],
-        cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert other.stdout.split() == ["generate-002", "queued"] and KEY not in written(project)
-    third = project.start_add_from_documents(raw, **CUT)
-    server.delay = 0.0
-    assert first.wait(timeout=60) == "finished" and third.wait(timeout=60) == "finished"
-    orphan = project.generations()[1]
-    assert orphan.lacks_key and project.waiting() == []
-    with pytest.raises(JobError, match="told its key has ended.*Type the key again"):
-        orphan.wait(timeout=60)
-    assert orphan.resume(KEY).wait(timeout=60) == "finished" and server.keys[f"Bearer {KEY}"] == 4
 
 
 def test_a_key_comes_from_the_environment(project: Project, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
