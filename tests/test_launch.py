@@ -1,5 +1,6 @@
 """The front door: ports, passwords, and a real start of the real page."""
 
+import ast
 import os
 import re
 import signal
@@ -147,3 +148,15 @@ def test_pins_and_ranges_agree() -> None:
     for pin in pins:
         version = re.sub("==", "", str(pin.specifier))
         assert ranges[pin.name].specifier.contains(version), pin
+
+
+def test_every_package_that_is_imported_is_looked_for_before_the_start() -> None:
+    found = set()
+    for path in [*(launch.ROOT / "studio").rglob("*.py"), *(launch.ROOT / "components").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {name.name.split(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.split(".")[0])
+    optional = {"presidio_analyzer"}
+    assert found - set(sys.stdlib_module_names) - {"studio", "components"} - optional <= set(launch.NEEDED)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 from studio.errors import InputError
 
 PACKED = (".gz", ".zst")
-LARGEST = 1000**3  # more rows than the page can hold at once
+LARGEST = 8 * 1000**3  # rows are read in a stream; what is packed may not unpack to more than this
 LARGEST_WHOLE = 512 * 1024**2
 LONGEST_LINE = 64 * 1024**2
 BLOCK = 1 << 20

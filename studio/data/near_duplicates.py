@@ -1,5 +1,6 @@
 """Near duplicates: rows whose runs of words are mostly the same, found by MinHash and confirmed by counting."""
 
+import math
 import os
 from array import array
 from collections.abc import Sequence
@@ -24,11 +25,12 @@ TEMPLATE_SHARE = 0.1
 TEMPLATE_ROWS = 20
 TEMPLATE_SAMPLE = 2000
 FOUND = 0.995  # a pair at the threshold is a candidate with at least this chance
+MOST_VALUES = 40
 NEIGHBOURS = 50  # compared with each row of a bucket: more than these are chained
 PAIRS_AT_ONCE = 20_000
 PAIRS_READ = 200_000  # of which the texts are in memory at once
 STRETCH = 50
-SIGNED = 1  # one up where a signature changes
+SIGNED = 2  # one up where a signature changes
 _PAIR_BITS = np.uint64(44)
 
 
@@ -133,12 +135,13 @@ def contains(among: Array, hashes: Array) -> Array:
 
 
 def bands(threshold: float) -> tuple[int, int]:
-    """(bands, values in each): as many values as still find a pair at the threshold with the chance FOUND."""
-    permutations = 64 if threshold >= 0.7 else 128
-    for values in range(16, 1, -1):
-        if 1 - (1 - threshold**values) ** (permutations // values) >= FOUND:
-            return permutations // values, values
-    return permutations, 1
+    """(bands, values in each): as many values as still find a pair at the threshold with the chance FOUND, for at most
+    MOST_VALUES in all: more values let fewer wrong candidates through, but each is signed for every row."""
+    for values in range(16, 0, -1):
+        count = 1 if threshold == 1 else math.ceil(math.log(1 - FOUND) / math.log1p(-(threshold**values)))
+        if count * values <= MOST_VALUES or values == 1:
+            return min(count, 128), values
+    raise AssertionError("a band has a value")
 
 
 class Signatures(NamedTuple):
