@@ -13,6 +13,8 @@ from components.load_cell import SAMPLE_FIRST
 from studio import JobError, Project
 
 GROUPS = 10
+MUCH = 0.3
+"""share of the rows that would go, from which it is more often the threshold or the model than the data"""
 ROWS = 6
 """of a group that are shown"""
 BY = [("the same words", "words"), ("the same meaning", "meaning")]
@@ -49,7 +51,7 @@ def build_duplicates(page: Page, number: int) -> None:
             )  # fmt: skip
         with gr.Row(elem_classes="row"):
             show = gr.Button("Show them", elem_id="data-duplicates-show", min_width=140)
-            run = gr.Button("Drop the copies", variant="primary", elem_id="data-duplicates-run", min_width=180)
+            run = gr.Button("Drop copies", variant="primary", elem_id="data-duplicates-run", min_width=180)
             stop = gr.Button("Stop", visible=False, elem_id="data-duplicates-stop", min_width=90)
         state = gr.HTML("", elem_id="data-duplicates-state")
         counts = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-duplicates-counts")
@@ -85,7 +87,8 @@ def build_duplicates(page: Page, number: int) -> None:
         pages = max(1, math.ceil(table["group"].nunique() / GROUPS))
         number = min(max(1, wanted), pages)
         return {
-            counts: _counts(table), groups: _page(opened(project, given[0]), table, number), at: gr.update(value=number, maximum=pages),
+            **cell.restore(project),
+            counts: _counts(table, len(opened(project, given[0]))), groups: _page(opened(project, given[0]), table, number), at: gr.update(value=number, maximum=pages),
             turning: gr.update(visible=pages > 1), state: "", stop: gr.update(visible=False), timer: gr.update(active=False),
             cell.message: gr.update(visible=False),
         }  # fmt: skip
@@ -164,15 +167,21 @@ def _model(page: Page, name: str | None) -> str:
     return "starter" if page.demo else (name or "").strip() or "starter"
 
 
-def _counts(table: pd.DataFrame) -> str:
+def _counts(table: pd.DataFrame, rows: int) -> str:
     goes = table[~table["keep"]]
     exact = int((goes["kind"] == "exact").sum())
     if goes.empty:
         return empty("No row is like another from this likeness on.")
-    return tiles({
+    facts = tiles({
         "groups": f"{table['group'].nunique():,}", "exact copies": f"{exact:,}", "near copies": f"{len(goes) - exact:,}",
         "rows that would go": f"{len(goes):,}",
     })  # fmt: skip
+    if len(goes) <= MUCH * rows:
+        return facts
+    return (
+        facts
+        + f'<p class="look">! {len(goes) / rows:.0%} of all rows would go: look whether they are copies, or raise the bar.</p>'
+    )
 
 
 def _page(dataset: Any, table: pd.DataFrame, number: int) -> str:

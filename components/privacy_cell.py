@@ -7,9 +7,9 @@ import gradio as gr
 
 from components.cell import Cell, Page, Updates, empty, table
 from components.dataset_box import newest, opened
-from components.load_cell import SAMPLE_FIRST
 from studio import InputError, Project
 
+FIRST = "Load a file, or the sample, in cell 1; then count what is private in it."
 WAYS = [
     ("mask: [EMAIL], [PHONE] …", "mask"),
     ("replace by made-up values, the same for the same", "replace"),
@@ -37,7 +37,7 @@ def build_privacy(page: Page, number: int) -> None:
         with gr.Row(elem_classes="row"):
             count = gr.Button("Count them", elem_id="data-privacy-count", min_width=140)
             run = gr.Button("Run", variant="primary", elem_id="data-privacy-run", min_width=140)
-        result = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-privacy-result")
+        result = gr.HTML(empty(FIRST), elem_id="data-privacy-result")
 
     def counted(project: Project, reference: str | None, wanted: list[str]) -> Updates:
         if not wanted:

@@ -101,3 +101,6 @@ def test_by_meaning_in_a_job(page: Page, project: Project) -> None:
     expect(page.locator("#data-duplicates-counts")).to_contain_text(
         f"{int((~found['keep']).sum()):,}rows that would go"
     )
+    title = page.locator("#data-duplicates button.label-wrap").first
+    expect(title).not_to_contain_text("running")
+    expect(page.locator("#data-duplicates-stop")).to_be_hidden()
