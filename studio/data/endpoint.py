@@ -9,9 +9,10 @@ from typing import Any
 
 import httpx
 
-from studio.data.generation import Failure, Stopped
+from studio.data.generation import Failure
 from studio.data.generators import Endpoint
 from studio.errors import JobError
+from studio.jobs.job import Stopped
 
 ATTEMPTS = 4
 FIRST_PAUSE = 0.5

@@ -20,6 +20,7 @@ from studio.data.passages import Passage
 from studio.data.rows import Problem, Row, clean, shown
 from studio.errors import InputError
 from studio.examples import Dataset, write_dataset
+from studio.jobs.job import Stopped
 
 VERB = "add_from_documents"
 NOTHING = "the generator gave nothing"
@@ -39,10 +40,6 @@ class Plan:
     @property
     def choices(self) -> Choices:
         return Choices.of(None, None, self.system)
-
-
-class Stopped(Exception):
-    """A stop was asked for; what is kept is kept."""
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from studio import chat, models, store
 from studio.chat import TokenCounter
 from studio.data import generation, generators
 from studio.data.endpoint import EndpointAsker
-from studio.data.generation import ChatMaker, Failure, FunctionMaker, Kept, Maker, Plan, Stopped
+from studio.data.generation import ChatMaker, Failure, FunctionMaker, Kept, Maker, Plan
 from studio.data.generation_job import RESULT, Generation, all_of
 from studio.data.generators import ChatModel, Endpoint, Generator
 from studio.errors import InputError
 from studio.examples import Dataset, list_datasets, open_dataset
 from studio.inference import answers
 from studio.jobs import queue
-from studio.jobs.job import Job
+from studio.jobs.job import Job, Stopped
 from studio.journal import Journal
 
 

@@ -145,13 +145,19 @@ def test_the_starter_model_answers(project: Project) -> None:
 # ---- stopped, killed, gone on
 
 
-def test_a_killed_model_job_goes_on_and_generates_nothing_twice(project: Project, tmp_path: Path) -> None:
+def test_a_killed_and_then_stopped_model_job_goes_on_and_generates_nothing_twice(
+    project: Project, tmp_path: Path
+) -> None:
     raw = documents(project, passages=40)
     job = project.start_add_from_documents(raw, {**SMALL, "max_new_tokens": 48}, **CUT)
     until(lambda: len(kept(job)) >= 12)
     kill(job)
     before = kept(job)
-    assert len(before) < 80
+    assert len(before) < 60
+    job.resume()
+    until(lambda: len(kept(job)) > len(before))
+    job.stop()
+    assert job.wait(timeout=60) == "stopped" and job.dataset is None and len(kept(job)) < 80
     assert job.resume().wait(timeout=120) == "finished"
     after = kept(job)
     assert after[: len(before)] == before

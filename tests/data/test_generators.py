@@ -10,6 +10,7 @@ from studio import InputError, NotFoundError
 from studio.data import generation, generators
 from studio.data.generation import Kept
 from studio.data.generators import ChatModel, Endpoint, Template
+from studio.jobs.job import Stopped
 
 PAIR = {"question": "How long?", "answer": "Two days."}
 WRITTEN = json.dumps([PAIR])
@@ -135,5 +136,5 @@ def test_a_function_that_fails_costs_one_passage_and_is_not_called_twice(tmp_pat
     assert isinstance(first[0], generation.Failure) and "ValueError no answer" in first[0].reason
     assert isinstance(first[1], generation.Failure) and "not JSON serializable" in first[1].reason
     assert first[2] == [{"prompt": "p", "completion": "good ?"}]
-    with pytest.raises(generation.Stopped):
+    with pytest.raises(Stopped):
         generation.FunctionMaker(function, lambda: True)(texts)
