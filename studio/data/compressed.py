@@ -12,7 +12,8 @@ from typing import Any, BinaryIO, cast
 from studio.errors import InputError
 
 PACKED = (".gz", ".zst")
-LARGEST = 8 * 1000**3  # rows are read in a stream; what is packed may not unpack to more than this
+LARGEST = 8 * 1000**3  # rows are read in a stream, so that the disk is the limit and not the memory
+LARGEST_UNPACKED = 1000**3
 LARGEST_WHOLE = 512 * 1024**2
 LONGEST_LINE = 64 * 1024**2
 BLOCK = 1 << 20
@@ -68,7 +69,7 @@ def _broken(name: str, error: BaseException) -> InputError:
 
 
 @contextmanager
-def opened(path: Path, limit: int = LARGEST) -> Iterator[BinaryIO]:
+def opened(path: Path, limit: int = LARGEST_UNPACKED) -> Iterator[BinaryIO]:
     """The bytes inside a file. Reading raises InputError when it is broken or unpacks to more than `limit` bytes."""
     raw = open(path, "rb")  # noqa: SIM115 the stream that is yielded owns it
     with raw:

@@ -50,8 +50,8 @@ def test_one_clear_message(tmp_path: Path, name: str, content: bytes, words: str
 def test_what_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "large.jsonl"
     with open(path, "wb") as file:
-        file.truncate(1024**3)
-    with pytest.raises(InputError, match="1,024 MB"):
+        file.truncate(8 * 1024**3)
+    with pytest.raises(InputError, match="8,192 MB"):
         readers.read(path)
 
 
