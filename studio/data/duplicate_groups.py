@@ -53,4 +53,3 @@ def without(dataset: Dataset, groups: pd.DataFrame) -> tuple[Iterator[Any], pd.D
     stays = np.ones(len(dataset), bool)
     stays[gone["position"].to_numpy(int)] = False
     return filters.rows_where(dataset, stays), dropped
-
