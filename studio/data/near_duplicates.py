@@ -25,12 +25,12 @@ TEMPLATE_SHARE = 0.1
 TEMPLATE_ROWS = 20
 TEMPLATE_SAMPLE = 2000
 FOUND = 0.995  # a pair at the threshold is a candidate with at least this chance
-MOST_VALUES = 40
+MOST_VALUES = 48
 NEIGHBOURS = 50  # compared with each row of a bucket: more than these are chained
 PAIRS_AT_ONCE = 20_000
 PAIRS_READ = 200_000  # of which the texts are in memory at once
 STRETCH = 50
-SIGNED = 2  # one up where a signature changes
+SIGNED = 3  # one up where a signature changes
 _PAIR_BITS = np.uint64(44)
 
 
