@@ -8,6 +8,7 @@ from transformers import TrainerCallback
 
 from studio import store
 from studio.jobs.job import Job
+from studio.training.run import REWARDS
 
 
 class ProgressCallback(TrainerCallback):  # type: ignore[misc]
@@ -57,4 +58,6 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
             tokens = logs.get("num_tokens", 0.0)
             row["tokens_per_second"] = (tokens - self.tokens) / max(self.training_seconds - self.logged_at, 1e-9)
             self.tokens, self.logged_at = tokens, self.training_seconds
+        prefix = "eval_" if "eval_loss" in logs else ""
+        row |= {prefix + name: logs[prefix + key] for key, name in REWARDS.items() if prefix + key in logs}
         store.append_json_line(self.metrics, row, on_disk=False)

@@ -13,6 +13,14 @@ from studio.jobs.job import JobView
 from studio.training.recipe import Recipe
 
 METRICS = ["step", "epoch", "loss", "eval_loss", "learning_rate", "gradient_norm", "tokens_per_second", "seconds"]
+REWARDS = {
+    "rewards/chosen": "reward_chosen",
+    "rewards/rejected": "reward_rejected",
+    "rewards/margins": "reward_margin",
+    "rewards/accuracies": "reward_accuracy",
+}
+"""What learning from preferences measures beside the loss: the trainer's names and ours (of an evaluation: eval_...). A
+reward is beta times how much likelier (in nats) an answer has become than it was for the model as it began."""
 
 
 class Run(JobView):
@@ -49,12 +57,15 @@ class Run(JobView):
 
     def metrics(self) -> pd.DataFrame:
         """One row a logged step or evaluation. Columns: step, epoch, loss, eval_loss, learning_rate, gradient_norm,
-        tokens_per_second, seconds. What a resumed run wrote again replaces what it wrote before."""
+        tokens_per_second, seconds, and those of REWARDS where there are any. What a resumed run wrote again replaces
+        what it wrote before."""
         latest: dict[tuple[int, bool], dict[str, Any]] = {}
         for row in store.read_json_lines(self.folder / "metrics.jsonl"):
             latest[int(row["step"]), "eval_loss" in row] = row
         rows = sorted(latest.values(), key=lambda row: (row["step"], "eval_loss" in row))
-        return pd.DataFrame(rows, columns=METRICS)
+        rewards = [prefix + name for prefix in ("", "eval_") for name in REWARDS.values()]
+        there = {name for row in rows for name in row}
+        return pd.DataFrame(rows, columns=[*METRICS, *(name for name in rewards if name in there)])
 
     def resume(self) -> "Run":
         """Goes on from the last whole checkpoint: optimiser, schedule, data order and random state continue."""
