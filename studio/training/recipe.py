@@ -1,16 +1,21 @@
-"""Every choice of one training, validated as a whole, to JSON and back; presets of the guide; and a recommendation."""
+"""Every choice of one training, validated as a whole, to JSON and back; presets of the guide; two recipes compared."""
 
 import json
 import math
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from studio.errors import FormatError, RecipeError
 from studio.examples import Dataset
-from studio.memory import ModelShape
+from studio.training.objectives import Objective
 
-FORMAT = 1
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from studio.models import Quantisation
+
+FORMAT = 2
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 Method = Literal["qlora", "lora", "full"]
 
@@ -22,6 +27,13 @@ class Recipe(BaseModel):
 
     model: str = Field("starter", min_length=1, description="starter, a local model folder, or a Hub id")
     method: Method = Field("qlora", description="qlora (4-bit base, adapter), lora (16-bit base, adapter), or full")
+    base_bits: Literal[4, 8] = Field(
+        4, description="bits of a weight of qlora's base; 8 is nearer the original, on a GPU only"
+    )
+    objective: Objective = Field(
+        "sft", description="sft (write the answers), dpo (prefer the better of two), kto (prefer good to bad ones)"
+    )
+    beta: float = Field(0.1, gt=0, le=10, description="dpo, kto: how closely the model stays to the one it began as")
     epochs: float = Field(3, gt=0, le=100, description="times that every example is seen")
     batch_size: int = Field(4, ge=1, le=1024, description="examples in one forward pass on one device")
     accumulation: int = Field(4, ge=1, le=1024, description="passes that make one optimiser step")
@@ -35,13 +47,20 @@ class Recipe(BaseModel):
     packing: bool = Field(False, description="several examples in one row (bfd_split: nothing is lost)")
     r: int = Field(16, ge=1, le=1024, description="rank of the adapter's matrices")
     alpha: int = Field(32, ge=1, le=4096, description="scale of the adapter: its output is multiplied by alpha / r")
-    dropout: float = Field(0.05, ge=0, lt=1, description="dropout before the adapter, in training")
+    dropout: float = Field(0.05, ge=0, lt=1, description="dropout before the adapter, in training (sft only)")
     targets: list[str] | Literal["all-linear"] = Field("all-linear", description="modules that get an adapter")
+    use_dora: bool = Field(
+        False, description="DoRA: the size of each weight is learned apart from its direction; slower"
+    )
+    use_rslora: bool = Field(False, description="rsLoRA: scale by alpha / sqrt(r), so that a high rank learns as fast")
     optimizer: Literal["adamw_torch", "paged_adamw_8bit", "adamw_8bit"] = Field("adamw_torch", description="optimiser")
     max_gradient_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
     gradient_checkpointing: bool = Field(False, description="recompute activations: less memory, about 30 % slower")
     logging_steps: int = Field(10, ge=1, description="optimiser steps between two points of the loss curve")
     evaluations: int = Field(5, ge=1, le=1000, description="evaluations over the run, where there is an evaluation set")
+    patience: int = Field(
+        0, ge=0, le=1000, description="evaluations without a better loss that end the run; 0 is never"
+    )
     seed: int = Field(0, ge=0, lt=2**32, description="of the data order, dropout and the adapter's start")
     reasons: dict[str, str] = Field(default_factory=dict, exclude=True, repr=False, description="why each value")
 
@@ -53,8 +72,22 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.targets == []:
-            raise ValueError("targets is empty: name modules, or use all-linear")
+        wrong = ["targets is empty: name modules, or use all-linear"] if self.targets == [] else []
+        if self.base_bits == 8 and self.method != "qlora":
+            wrong.append(f"base_bits: only qlora has a quantised base (found 8 with {self.method})")
+        for name in ("use_dora", "use_rslora"):
+            if getattr(self, name) and self.method == "full":
+                wrong.append(f"{name}: a full training has no adapter (found true with full)")
+        if self.packing and self.objective != "sft":
+            wrong.append(f"packing: only texts to write are packed (found true with {self.objective})")
+        if self.objective == "kto" and self.batch_size < 2:
+            wrong.append("batch_size: kto compares the answers of one batch, so it needs at least 2 (found 1)")
+        if self.patience and self.patience >= self.evaluations:
+            wrong.append(
+                f"patience: {self.patience} evaluations without a better loss can't come before the end of {self.evaluations}"
+            )
+        if wrong:
+            raise RecipeError(wrong)
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -66,6 +99,13 @@ class Recipe(BaseModel):
     @property
     def uses_adapter(self) -> bool:
         return self.method != "full"
+
+    @property
+    def quantisation(self) -> "Quantisation":
+        """How the base is loaded, to train and to answer."""
+        if self.method != "qlora":
+            return "none"
+        return "8bit" if self.base_bits == 8 else "4bit"
 
     def steps_for(self, rows: int) -> int:
         """Optimiser steps of the whole run over `rows` unpacked examples."""
@@ -88,8 +128,11 @@ class Recipe(BaseModel):
             raise RecipeError([f"it is not JSON ({error})"]) from None
         if not isinstance(values, dict):
             raise RecipeError([f"it is a JSON {type(values).__name__}, not an object"])
-        if values.pop("format", FORMAT) != FORMAT:
-            raise FormatError("This recipe was written by a newer studio", "another format number", "Update the studio")
+        written = values.pop("format", FORMAT)
+        if not isinstance(written, int) or isinstance(written, bool) or written < 1:
+            raise RecipeError([f"format: it should be a whole number from 1 (found {str(written)[:60]!r})"])
+        if written > FORMAT:  # what an older one lacks has its default
+            raise FormatError("This recipe was written by a newer studio", f"format {written}", "Update the studio")
         return cls(**values)
 
     @classmethod
@@ -102,7 +145,23 @@ class Recipe(BaseModel):
     @classmethod
     def recommended(cls, dataset: Dataset, model: str = "starter", method: Method = "qlora") -> "Recipe":
         """A recipe that fits the data and the model, each value with its reason in `.reasons`."""
-        return _recommend(cls, dataset, model, method)
+        from studio.training import recommendation
+
+        values, reasons = recommendation.recommend(dataset, model, method)
+        return cls(**values, reasons=reasons)
+
+    def compared_with(self, other: "Recipe") -> "pd.DataFrame":
+        """The fields in which the two differ: field, first (this one), second, first_reason, second_reason, meaning."""
+        import pandas as pd
+
+        mine, theirs = self.model_dump(), other.model_dump()
+        rows = [
+            (name, mine[name], theirs[name], self.reasons.get(name, ""), other.reasons.get(name, ""), field.description)
+            for name, field in type(self).model_fields.items()
+            if name in mine and mine[name] != theirs[name]
+        ]
+        columns = ["field", "first", "second", "first_reason", "second_reason", "meaning"]
+        return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
 def _sentence(mistake: Any) -> str:
@@ -126,82 +185,3 @@ PRESETS: dict[str, dict[str, Any]] = {
     "guide-13B": {"learning_rate": 1e-4, "batch_size": 2, "r": 32, "alpha": 64, "warmup_share": 0.05},
     "guide-70B": {"learning_rate": 5e-5, "batch_size": 1, "r": 64, "alpha": 128, "warmup_share": 0.05},
 }
-FEWEST_STEPS = 100
-MOST_EPOCHS = 10
-
-
-def _recommend(cls: type[Recipe], dataset: Dataset, model: str, method: Method) -> Recipe:
-    rows, tokens = len(dataset), dataset.columns("tokens")["tokens"]
-    billions = ModelShape.of(model).parameters / 1e9
-    values: dict[str, Any] = {"model": model, "method": method}
-    reasons: dict[str, str] = {}
-
-    def choose(field: str, value: Any, reason: str) -> None:
-        values[field], reasons[field] = value, reason
-
-    adapter_rates = [(0.1, 1e-3), (9, 2e-4), (30, 1e-4), (math.inf, 5e-5)]
-    rate = next(rate for size, rate in adapter_rates if billions < size)
-    if method == "full":
-        rate = 5e-4 if billions < 0.1 else 2e-5
-        choose(
-            "learning_rate",
-            rate,
-            "all weights move, so each moves less than an adapter's" if billions >= 0.1 else "a very small model",
-        )
-    else:
-        choose("learning_rate", rate, f"adapters of a model of {_size(billions)} learn well at this rate")
-    batch, accumulation = (16, 1) if billions < 0.1 else (4, 4)
-    epochs = 3.0
-    while math.ceil(rows / (batch * accumulation)) * epochs < FEWEST_STEPS and batch * accumulation > 4:
-        batch, accumulation = (batch, accumulation // 2) if accumulation > 1 else (batch // 2, 1)
-    choose(
-        "batch_size", batch, "fits a small card" if billions >= 0.1 else "the model is tiny, so many rows go at once"
-    )
-    choose("accumulation", accumulation, f"{batch * accumulation} examples make one step")
-    while math.ceil(rows / (batch * accumulation)) * epochs < FEWEST_STEPS and epochs < MOST_EPOCHS:
-        epochs += 1
-    steps = math.ceil(rows / (batch * accumulation)) * epochs
-    few = steps < FEWEST_STEPS
-    choose(
-        "epochs",
-        epochs,
-        f"{steps:.0f} optimiser steps"
-        + (f": few, because {rows} examples are few; add more" if few else ", enough to learn from"),
-    )
-    longest = int(tokens.max()) if rows else 0
-    length = min(2048, max(64, math.ceil((longest + 16) / 64) * 64))
-    cut = int((tokens > length).sum())
-    choose(
-        "max_length", length, "the longest example fits" if not cut else f"{cut} longer examples are cut; filter them"
-    )
-    choose("packing", False, "packing short rows would leave too few steps")
-    if billions >= 0.1 and steps > 20 * FEWEST_STEPS:
-        choose("packing", True, "there is enough data that packing saves time and leaves steps enough")
-    choose(
-        "gradient_checkpointing",
-        billions >= 0.1,
-        "saves memory" if billions >= 0.1 else "memory is no concern at this size",
-    )
-    choose(
-        "optimizer",
-        "paged_adamw_8bit" if billions >= 0.5 else "adamw_torch",
-        "an optimiser state of 2 bytes a weight" if billions >= 0.5 else "exact, and small here",
-    )
-    choose("logging_steps", max(1, int(steps) // 50), "about fifty points on the loss curve")
-    choose("evaluations", 6, "often enough to see it turn")
-    choose("warmup_share", 0.05, "a gentle start")
-    choose("max_gradient_norm", 1.0, "cuts only spikes")
-    if method != "full":
-        choose("r", 16, "enough for a format or a style")
-        choose("alpha", 32, "twice the rank")
-        choose(
-            "dropout",
-            0.05 if billions >= 0.1 else 0.0,
-            "against learning by heart" if billions >= 0.1 else "a tiny adapter needs none",
-        )
-        choose("targets", "all-linear", "adapters on every linear layer come near a full training (QLoRA, section 4)")
-    return cls(**values, reasons=reasons)
-
-
-def _size(billions: float) -> str:
-    return f"{billions:.1f} B parameters" if billions >= 0.1 else f"{billions * 1000:.1f} M parameters"

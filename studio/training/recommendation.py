@@ -1,0 +1,147 @@
+"""A recipe that fits the data and the model: each value with its reason.
+
+Packing or a large batch never leave so few optimiser steps that nothing is learned: about FEWEST_STEPS, else a smaller
+batch and more epochs.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from studio.chat import CHARACTERS_PER_TOKEN
+from studio.examples import Dataset
+from studio.memory import ModelShape
+from studio.training import objectives
+
+FEWEST_STEPS = 100
+MOST_EPOCHS = {"sft": 10, "dpo": 3, "kto": 3}
+"""A model that sees the same comparison too often only learns to avoid words."""
+TINY = 0.1
+"""Billions of parameters below which memory and time are no concern."""
+ADAPTER_RATES = [(TINY, 1e-3), (9, 2e-4), (30, 1e-4), (math.inf, 5e-5)]
+"""Up to so many billions of parameters, the learning rate of an adapter (G8 for 7B and more)."""
+
+
+def recommend(dataset: Dataset, model: str, method: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values of a Recipe and the reason for each."""
+    rows = objectives.count_rows(dataset)
+    billions = ModelShape.of(model).parameters / 1e9
+    tiny = billions < TINY
+    values: dict[str, Any] = {"model": model, "method": method}
+    reasons: dict[str, str] = {}
+
+    def choose(field: str, value: Any, reason: str) -> None:
+        values[field], reasons[field] = value, reason
+
+    objective, why = objectives.fitting(rows)
+    choose("objective", objective, why)
+    if objective != "sft":
+        choose("beta", 0.1, "near enough to the model as it began that it keeps what it knows (DPO, section 6)")
+    choose("learning_rate", *_learning_rate(objective, method, billions))
+    batch, accumulation, epochs, steps = _steps(rows, objective, tiny)
+    choose("batch_size", batch, "the model is tiny, so many rows go at once" if tiny else "fits a small card")
+    choose("accumulation", accumulation, f"{batch * accumulation} examples make one step")
+    choose("epochs", epochs, _on_steps(rows, objective, steps))
+    choose("max_length", *_max_length(dataset, rows))
+    if objective == "sft":
+        pack = not tiny and steps > 20 * FEWEST_STEPS
+        choose(
+            "packing", pack,
+            "there is enough data that packing saves time and leaves steps enough" if pack
+            else "packing short rows would leave too few steps",
+        )  # fmt: skip
+    else:
+        choose("packing", False, "two answers to one question can't share a row with others")
+    choose("gradient_checkpointing", not tiny, "memory is no concern at this size" if tiny else "saves memory")
+    choose(
+        "optimizer", "paged_adamw_8bit" if billions >= 0.5 else "adamw_torch",
+        "an optimiser state of 2 bytes a weight" if billions >= 0.5 else "exact, and small here",
+    )  # fmt: skip
+    choose("logging_steps", max(1, int(steps) // 50), "about fifty points on the loss curve")
+    choose("evaluations", 6, "often enough to see it turn")
+    choose("warmup_share", 0.05, "a gentle start")
+    choose("max_gradient_norm", 1.0, "cuts only spikes")
+    if method != "full":
+        choose("r", 16, "enough for a format or a style")
+        choose("alpha", 32, "twice the rank")
+        if objective != "sft":
+            choose("dropout", 0.0, "the model and what it began as are compared without chance")
+        else:
+            choose(
+                "dropout", 0.0 if tiny else 0.05, "a tiny adapter needs none" if tiny else "against learning by heart"
+            )
+        choose("targets", "all-linear", "adapters on every linear layer come near a full training (QLoRA, section 4)")
+    return values, reasons
+
+
+def _learning_rate(objective: str, method: str, billions: float) -> tuple[float, str]:
+    adapter = next(rate for size, rate in ADAPTER_RATES if billions < size)
+    if objective != "sft":
+        if method == "full":
+            return (
+                (5e-5, "a very small model")
+                if billions < TINY
+                else (1e-6, "all weights move, and preferences need little")
+            )
+        rate = adapter / 5 if billions < TINY else adapter / 20
+        return rate, "preferences move a model that can already answer: a fraction of what learning answers takes"
+    if method == "full":
+        if billions < TINY:
+            return 5e-4, "a very small model"
+        return 2e-5, "all weights move, so each moves less than an adapter's"
+    return adapter, f"adapters of a model of {_size(billions)} learn well at this rate"
+
+
+def _seen(rows: objectives.Rows, objective: objectives.Objective) -> int:
+    """Examples that one epoch shows: with kto a pair is two."""
+    return rows.usable(objective) + (rows.pairs if objective == "kto" else 0)
+
+
+def _steps(rows: objectives.Rows, objective: objectives.Objective, tiny: bool) -> tuple[int, int, float, float]:
+    """Batch size, accumulation, epochs and the optimiser steps that they make."""
+    seen = _seen(rows, objective)
+    batch, accumulation = (16, 1) if tiny else (4, 4)
+    epochs = 3.0 if objective == "sft" else 1.0
+    smallest = 4 if objective == "sft" else 8  # few comparisons in one step say little
+
+    def steps() -> float:
+        return math.ceil(seen / (batch * accumulation)) * epochs
+
+    while math.ceil(seen / (batch * accumulation)) * 3 < FEWEST_STEPS and batch * accumulation > smallest:
+        batch, accumulation = (batch, accumulation // 2) if accumulation > 1 else (batch // 2, 1)
+    while steps() < FEWEST_STEPS and epochs < MOST_EPOCHS[objective]:
+        epochs += 1
+    return batch, accumulation, epochs, steps()
+
+
+def _on_steps(rows: objectives.Rows, objective: objectives.Objective, steps: float) -> str:
+    few = f": few, because {_seen(rows, objective)} examples are few; add more"
+    return f"{steps:.0f} optimiser steps" + (few if steps < FEWEST_STEPS else ", enough to learn from")
+
+
+def _max_length(dataset: Dataset, rows: objectives.Rows) -> tuple[int, str]:
+    tokens = _lengths(dataset, rows)
+    longest = int(tokens.max()) if len(tokens) else 0
+    length = min(2048, max(64, math.ceil((longest + 16) / 64) * 64))
+    cut = int((tokens > length).sum())
+    return length, f"{cut} longer examples are cut; filter them" if cut else "the longest example fits"
+
+
+def _lengths(dataset: Dataset, rows: objectives.Rows) -> "np.ndarray[Any, Any]":
+    """Tokens of each row. Counted were the conversations; what an answer to avoid or tools on offer add is estimated."""
+    if not rows.preferences and not rows.with_tools:
+        return dataset.columns("tokens")["tokens"].to_numpy()
+    lengths = []
+    for batch in dataset.batches():
+        for row in batch.to_dict("records"):
+            answered = row["messages"] and row["messages"][-1]["role"] == "assistant"
+            chosen = len(row["messages"][-1]["content"]) if answered else 0
+            more = max(0, len(row["rejected"] or "") - chosen) + len(row["tools"] or "")
+            characters = sum(len(message["content"]) for message in row["messages"])
+            lengths.append(row["tokens"] + more * max(row["tokens"] / max(characters, 1), 1 / CHARACTERS_PER_TOKEN))
+    return np.ceil(np.array(lengths)) if lengths else np.zeros(0)
+
+
+def _size(billions: float) -> str:
+    return f"{billions:.1f} B parameters" if billions >= 0.1 else f"{billions * 1000:.1f} M parameters"
