@@ -27,16 +27,16 @@ def table(dataset: Dataset, found: Pairs) -> pd.DataFrame:
     """One row for each example that is in a pair: group (from 1), id, position (in the dataset, from 0), keep (bool),
     instead (the id kept in its place), similarity to that one, kind ("exact" when it reads the same to the letter) and
     quality. Those that are kept come first in each group."""
-    facts = dataset.columns("id", "quality")
-    groups = near_duplicates.groups(facts, found)
-    place = pd.Series(np.arange(len(facts)), facts["id"].to_numpy(object))
-    rows, others = (place[groups[name].to_numpy(object)].to_numpy(np.int64) for name in ("id", "instead"))
-    goes = ~groups["keep"].to_numpy(bool)
-    first = Measures.of(dataset).first_of_each()
-    kind = np.where(goes & (first[rows] == first[others]), EXACT, NEAR)
-    quality = facts["quality"].to_numpy(float)[rows]
+    measures = Measures.of(dataset)
+    groups = near_duplicates.groups(measures.values("guide"), found)
+    rows, others = (groups[name].to_numpy(np.int64) for name in ("position", "instead"))
+    first, ids = measures.first_of_each(), dataset.table("id")["id"]
+    facts = {
+        "id": ids.take(rows).to_pandas(), "instead": ids.take(others).to_pandas(), "quality": measures.values("guide")[rows],
+        "kind": np.where((rows != others) & (first[rows] == first[others]), EXACT, NEAR),
+    }  # fmt: skip
     return (
-        groups.assign(position=rows, kind=kind, quality=quality)
+        groups.assign(**facts)
         .sort_values(["group", "keep", "position"], ascending=[True, False, True], kind="stable")
         .reset_index(drop=True)[COLUMNS]
     )

@@ -40,6 +40,7 @@ class Loading:
     choices: Choices
     problems: list[Problem] = field(default_factory=list)
     watch: Watch = Watch()
+    processes: list[Any] = field(default_factory=list)
 
     @property
     def source(self) -> str | list[str]:
@@ -56,11 +57,8 @@ class Loading:
             "estimated": counts.report,
         }  # fmt: skip
         called = name or sources.dataset_name(self.given[0])
-        examples = self._slices(counts) if self._is_large() else self.tables(counts)
+        examples = self._slices(counts) if self.processes else self.tables(counts)
         return write_dataset(project_folder, called, examples, self.problems, made_by=origin)
-
-    def _is_large(self) -> bool:
-        return len(self.files) == 1 and slices.is_large(self.files[0][0])
 
     def _slices(self, counts: TokenCounts) -> Callable[[Path], int]:
         """A function that has several processes write the examples of the one large file; see `slices.read`."""
@@ -70,8 +68,8 @@ class Loading:
             first, _ = next(readers.batches(path))
             self.choices.check(row for _, row in first)
             found = slices.read(
-                path, name, self.choices, counts.counter.folder, folder, self.watch.report, self.watch.should_stop
-            )
+                self.processes, path, name, self.choices, counts.counter.folder, folder, self.watch.report, self.watch.should_stop
+            )  # fmt: skip
             for part in found:
                 self.problems += part.problems
                 counts.add(part.estimated)
@@ -189,6 +187,8 @@ def bringing(
         ]  # fmt: skip
         _check_all([path for path in paths if not path.is_dir()])
         loading = Loading([], [], choices)
+        if project_folder is not None and len(paths) == 1 and paths[0].is_file() and slices.is_large(paths[0]):
+            loading.processes = stack.enter_context(slices.started(paths[0]))
         for path in paths:
             if path.is_dir():
                 files, left = sources.files_of(path, readers.is_readable)

@@ -53,7 +53,7 @@ class Measures:
             return self._columns("quality", "reasons")
         stored = self._stored("studio_reasons")
         if stored is not None:
-            reasons = pd.Series(stored["studio_reasons"].to_pylist(), dtype=object)
+            reasons = _lists(stored["studio_reasons"])
         else:
             made = self.kept("studio-scores", self._studio_scores)
             reasons = pd.Series([words.split("\n") if words else [] for words in made["reasons"]], dtype=object)
@@ -200,6 +200,17 @@ class Measures:
             store.write_bytes(path, content.getvalue())
             return made
         return pd.read_parquet(path, columns=columns)
+
+
+def _lists(column: Any) -> pd.Series:
+    """An Arrow column of lists as Python's; most are empty, and an empty one is quickly made."""
+    import pyarrow.compute
+
+    lists: list[list[str]] = [[] for _ in range(len(column))]
+    some = np.flatnonzero(pyarrow.compute.list_value_length(column).to_numpy())
+    for at, words in zip(some.tolist(), column.take(some).to_pylist(), strict=True):
+        lists[at] = words
+    return pd.Series(lists, dtype=object)
 
 
 @lru_cache(maxsize=HELD)

@@ -310,15 +310,14 @@ def keepers(quality: Array, found: Pairs, stays: Array | None = None) -> tuple[A
     return instead, similarity
 
 
-def groups(examples: pd.DataFrame, found: Pairs) -> pd.DataFrame:
-    """One row for each example that is in a pair: group (from 1), id, keep (bool), instead (the id kept in its place, its
-    own when it is kept) and similarity to that one; groups in the order of their first row."""
-    instead, similarity = keepers(examples["quality"].to_numpy(float), found)
-    ids: Array = examples["id"].to_numpy(object)
-    labels = components(len(ids), found)
-    member = np.flatnonzero(np.bincount(labels, minlength=1)[labels] > 1) if len(ids) else np.zeros(0, np.int64)
+def groups(quality: Array, found: Pairs) -> pd.DataFrame:
+    """One row for each row that is in a pair: group (from 1), position, keep (bool), instead (the position kept in its
+    place, its own when it is kept) and similarity to that one; groups in the order of their first row."""
+    instead, similarity = keepers(quality, found)
+    labels = components(len(quality), found)
+    member = np.flatnonzero(np.bincount(labels, minlength=1)[labels] > 1) if len(quality) else np.zeros(0, np.int64)
     table: dict[str, Any] = {
-        "group": pd.factorize(labels[member])[0] + 1, "id": ids[member], "keep": instead[member] == member,
-        "instead": ids[instead[member]], "similarity": similarity[member],
+        "group": pd.factorize(labels[member])[0] + 1, "position": member, "keep": instead[member] == member,
+        "instead": instead[member], "similarity": similarity[member],
     }  # fmt: skip
     return pd.DataFrame(table).sort_values("group", kind="stable", ignore_index=True)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,17 +82,10 @@ def is_large(path: Path) -> bool:
     return b"\n" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")) and b"\x00" not in head
 
 
-def read(
-    path: Path, name: str, choices: Choices, model_folder: Path | None, folder: Path,
-    progress: Progress = lambda done, of, note: None, should_stop: Callable[[], bool] = lambda: False,
-) -> list[Found]:  # fmt: skip
-    """Writes the examples of the file as `examples-NNN.parquet` into `folder`, and their signatures into its
-    `measures`; what was found in each slice, in order. Raises StudioError when a process ends before its work does, and
-    Stopped when it was asked to."""
-    count = min(MOST_PROCESSES, os.cpu_count() or 1)
-    bounds = _bounds(path, count)
-    measures = folder / "measures"
-    measures.mkdir()
+@contextmanager
+def started(path: Path) -> "Iterator[list[subprocess.Popen[str]]]":
+    """The processes that will read a large file: they load their libraries while the file is still looked at. They end
+    with the block."""
     found_in = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
     alone = {
         "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",  # the processes are the parallelism
@@ -105,23 +98,36 @@ def read(
             stack.enter_context(
                 subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
             )
-            for _ in bounds
+            for _ in _bounds(path, min(MOST_PROCESSES, os.cpu_count() or 1))
         ]
         try:
-            common = measures / near_duplicates.file_name("common")
-            np.save(common, _template(path, name, choices))  # while the processes start
-            firsts = _first_lines(path, bounds)
-            for number, (process, (start, end), first) in enumerate(zip(processes, bounds, firsts, strict=True)):
-                task = Task(
-                    str(path), name, number, start, end, first, str(folder), str(model_folder) if model_folder else None,
-                    max(500, COUNTED_ROWS // count), str(common), choices.shape, dict(choices.columns), choices.system,
-                )  # fmt: skip
-                _tell(process, task)
-            return _followed(processes, [end - start for start, end in bounds], progress, should_stop)
+            yield processes
         finally:
             for process in processes:
                 if process.poll() is None:
                     process.kill()
+
+
+def read(
+    processes: "list[subprocess.Popen[str]]", path: Path, name: str, choices: Choices, model_folder: Path | None, folder: Path,
+    progress: Progress = lambda done, of, note: None, should_stop: Callable[[], bool] = lambda: False,
+) -> list[Found]:  # fmt: skip
+    """Has the processes write the examples of the file as `examples-NNN.parquet` into `folder`, and their signatures into
+    its `measures`; what was found in each slice, in order. Raises StudioError when a process ends before its work does,
+    and Stopped when it was asked to."""
+    bounds = _bounds(path, len(processes))
+    measures = folder / "measures"
+    measures.mkdir()
+    common = measures / near_duplicates.file_name("common")
+    np.save(common, _template(path, name, choices))
+    firsts = _first_lines(path, bounds)
+    for number, (process, (start, end), first) in enumerate(zip(processes, bounds, firsts, strict=True)):
+        task = Task(
+            str(path), name, number, start, end, first, str(folder), str(model_folder) if model_folder else None,
+            max(500, COUNTED_ROWS // len(bounds)), str(common), choices.shape, dict(choices.columns), choices.system,
+        )  # fmt: skip
+        _tell(process, task)
+    return _followed(processes, [end - start for start, end in bounds], progress, should_stop)
 
 
 def _tell(process: "subprocess.Popen[str]", task: Task) -> None:

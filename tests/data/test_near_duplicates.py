@@ -88,10 +88,11 @@ def test_groups_keep_the_best_then_the_first() -> None:
     base = " ".join(VOCABULARY[:30])
     examples = table([base, "something else", base + " more", base + " again", base.upper()], [0.5, 0.9, 0.8, 0.8, 0.1])
     texts = [near_duplicates.text(messages) for messages in examples["messages"]]
-    groups = near_duplicates.groups(examples, near_duplicates.pairs(texts))
+    groups = near_duplicates.groups(examples["quality"].to_numpy(float), near_duplicates.pairs(texts))
+    groups = groups.assign(id=examples["id"].to_numpy(object)[groups["position"]])
     assert groups["id"].tolist() == ["r0", "r2", "r3", "r4"] and groups["group"].tolist() == [1] * 4
     assert groups.set_index("id")["keep"].to_dict() == {"r0": False, "r2": True, "r3": False, "r4": False}
-    assert set(groups["instead"]) == {"r2"}
+    assert set(groups["instead"]) == {2}
     assert groups.set_index("id").loc["r0", "similarity"] == pytest.approx(28 / 29)
 
 

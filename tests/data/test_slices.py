@@ -90,14 +90,9 @@ def test_progress_is_told_and_a_mapping_is_used(tmp_path: Path, monkeypatch: pyt
     told: list[tuple[float, float, str]] = []
     folder = tmp_path / "out"
     folder.mkdir()
-    slices.read(
-        path,
-        "rows.jsonl",
-        slices.Choices(columns={"prompt": "frage", "completion": "antwort"}),
-        None,
-        folder,
-        lambda *at: told.append(at),
-    )
+    choices = slices.Choices(columns={"prompt": "frage", "completion": "antwort"})
+    with slices.started(path) as processes:
+        slices.read(processes, path, "rows.jsonl", choices, None, folder, lambda *at: told.append(at))
     assert told[-1][:2] == (path.stat().st_size, path.stat().st_size)
 
 
