@@ -47,20 +47,28 @@ def machine() -> Machine:
     return Machine("cpu", "CPU", cores, ram.total, ram.available, ram.total, ram.available, problem)
 
 
+def gpus() -> int:
+    """How many NVIDIA GPUs there are."""
+    return len(_gpu_lines())
+
+
 def _first_gpu() -> tuple[str, int, int] | None:
     """Name, total and free bytes of the first NVIDIA GPU."""
-    tool = shutil.which("nvidia-smi")
-    if not tool:
-        return None
-    command = [tool, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
-    try:
-        lines = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.splitlines()
-    except (OSError, subprocess.SubprocessError):
-        return None
-    if not lines:
+    if not (lines := _gpu_lines()):
         return None
     name, total, free = (part.strip() for part in lines[0].split(","))
     return name, int(total) * 1024**2, int(free) * 1024**2
+
+
+def _gpu_lines() -> list[str]:
+    tool = shutil.which("nvidia-smi")
+    if not tool:
+        return []
+    command = [tool, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return []
 
 
 @lru_cache

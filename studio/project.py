@@ -178,8 +178,11 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs):
 
     # ---- train
 
-    def train(self, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None) -> Run:
-        """Puts the training in the queue and returns at once; `run.wait()` waits for it."""
+    def train(
+        self, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None, processes: int = 1, sharded: bool = False
+    ) -> Run:  # fmt: skip
+        """Puts the training in the queue and returns at once; `run.wait()` waits for it. With `processes` it runs on as
+        many devices, the examples of a step divided among them; `sharded` divides the weights too (FSDP)."""
 
         def make() -> Run:
             if self.demo:
@@ -187,12 +190,13 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs):
                     "Training is off in this demo", "a shared Space", "Run the studio on your own machine"
                 )
             resolve(recipe.model)
-            return runs.start(self.folder, self.home, dataset, recipe, evaluation)
+            return runs.start(self.folder, self.home, dataset, recipe, evaluation, processes, sharded)
 
         inputs = {"dataset": dataset.reference} | (
             {"evaluation": evaluation.reference} if evaluation is not None else {}
         )
-        return self.journal.step("train", inputs, {"recipe": recipe}, ["run"], make, lambda made: [made.id])
+        several = {"processes": processes, "sharded": sharded} if processes != 1 or sharded else {}
+        return self.journal.step("train", inputs, {"recipe": recipe, **several}, ["run"], make, lambda made: [made.id])
 
     def memory(self, recipe: Recipe, dataset: Dataset | None = None) -> dict[str, Any]:
         """needed_low, needed_high and free (bytes), parts, fits, text. No step."""

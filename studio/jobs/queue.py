@@ -8,7 +8,6 @@ environment.
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from filelock import FileLock
 
 from studio import store
 from studio.errors import JobError
+from studio.jobs import launching
 from studio.jobs.job import ACTIVE, FORMAT, Job, process_started
 
 SOURCE = Path(__file__).resolve().parents[2]
@@ -151,8 +151,9 @@ def _spawn(job: Job) -> "subprocess.Popen[bytes]":
     environment = {name: value for name, value in os.environ.items() if name != SECRET_VARIABLE} | {"PYTHONPATH": path}
     if knows_secret(job):
         environment[SECRET_VARIABLE] = _secrets[str(job.folder)]
+    request = job.request
     with open(job.folder / "log.txt", "ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "studio.jobs.worker", str(job.folder)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment,
+            launching.command(job.folder, request), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True, env=launching.environment(environment, request),
         )  # fmt: skip

@@ -9,10 +9,11 @@ import time
 import traceback
 from contextlib import nullcontext
 from pathlib import Path
+from typing import NoReturn
 
 from studio.errors import StudioError
-from studio.jobs import queue
-from studio.jobs.job import Job
+from studio.jobs import launching, queue
+from studio.jobs.job import ACTIVE, Job
 
 KINDS = {
     "train": "studio.training.worker",
@@ -29,15 +30,23 @@ STOP_GRACE = 120.0
 
 def watch(job: Job) -> None:
     """Shows that the process lives, and ends it when a stop was asked for and the work does not answer."""
-    asked = None
+    asked, launcher = None, os.getppid()
     while True:
         (job.folder / "heartbeat").touch()
+        end_without(launcher)
         if asked is None and job.stop_requested():
             asked = time.monotonic()
         if asked is not None and time.monotonic() - asked > STOP_GRACE:
             print("the work did not answer to a stop; ending it", flush=True)
             os._exit(1)
         time.sleep(HEARTBEAT)
+
+
+def end_without(launcher: int) -> None:
+    """One of several processes ends when the one that started it has gone, and with it whoever would end it."""
+    if launching.is_launched() and os.getppid() != launcher:
+        print("the process that started this one has gone; ending", flush=True)
+        os._exit(1)
 
 
 def explain(error: BaseException) -> tuple[str, str]:
@@ -52,6 +61,8 @@ def explain(error: BaseException) -> tuple[str, str]:
         )
     if _disk_is_full(error):
         return f"The disk is full ({words[:200]})", "Free some space, then resume: the last whole checkpoint is kept"
+    if launching.is_launched() and any(said in words for said in ("closed by peer", "reset by peer", "NCCL")):
+        return "Another process of this run has ended", "See the log for why; Resume goes on from the last checkpoint"
     return f"{name}: {words}"[:500], "See the log for the whole story"
 
 
@@ -67,6 +78,8 @@ def main(folder: Path) -> None:
     home = job.home
     with queue.queue_lock(home):
         pass  # whoever started this process writes the first state under this lock
+    if launching.rank() > 0:
+        accompany(Quiet(folder))
     threading.Thread(target=watch, args=[job], daemon=True).start()
     try:
         with queue.card_lock(home) if job.needs_card else nullcontext():
@@ -80,6 +93,31 @@ def main(folder: Path) -> None:
         traceback.print_exc()
     sys.stdout.flush()
     os._exit(0)  # native threads of the libraries may not hold up the end
+
+
+class Quiet(Job):
+    """Where several processes work on a job the first one reports for all."""
+
+    def report(self, done: float, of: float, note: str = "", known: float = 0.0) -> None:
+        pass
+
+
+def accompany(job: Quiet) -> NoReturn:
+    """One of a job's processes that is not the first: it computes, and says nothing but what went wrong with it. Its
+    launcher then ends the others."""
+
+    def watch_launcher(launcher: int = os.getppid()) -> None:
+        while True:
+            end_without(launcher)
+            time.sleep(HEARTBEAT)
+
+    threading.Thread(target=watch_launcher, daemon=True).start()
+    end = _work(job)
+    failed = end["status"] == "failed"
+    if failed and job.state.status in ACTIVE:
+        job.set_state(**end | {"error": f"{end['error']} (process {launching.rank() + 1})"}, ended=time.time())
+    sys.stdout.flush()
+    os._exit(int(failed))
 
 
 def _work(job: Job) -> dict[str, str]:

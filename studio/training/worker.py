@@ -8,7 +8,9 @@ from typing import Any
 from studio import store
 from studio.errors import InputError
 from studio.examples import Dataset, open_dataset
+from studio.jobs import launching
 from studio.jobs.job import Job
+from studio.training.launching import share_of
 from studio.training.recipe import Recipe
 from studio.training.run import Run
 
@@ -23,10 +25,13 @@ def work(job: Job) -> None:
 
     from studio import models
     from studio.training.progress import ProgressCallback
+    from studio.training.samples import SampleCallback
+    from studio.training.tracking import WandbCallback
     from studio.training.trainer import Trainer
 
     run, project_folder = Run(job.folder), Path(job.request["project_folder"])
     recipe = run.recipe
+    share = share_of(recipe, int(job.request.get("processes", 1)))
     job.report(0, 1, "loading the model")
     on_gpu = torch.cuda.is_available()
     set_seed(recipe.seed)
@@ -44,9 +49,9 @@ def work(job: Job) -> None:
     arguments = SFTConfig(
         output_dir=str(job.folder / "checkpoints"),
         num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=recipe.batch_size,
-        gradient_accumulation_steps=recipe.accumulation,
+        per_device_train_batch_size=share.batch_size,
+        per_device_eval_batch_size=share.batch_size,
+        gradient_accumulation_steps=share.accumulation,
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         warmup_steps=int(recipe.warmup_share * steps),
@@ -63,7 +68,7 @@ def work(job: Job) -> None:
         eval_on_start=bool(evaluation_rows),
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=CHECKPOINTS_KEPT,
+        save_total_limit=job.request.get("checkpoints_kept", CHECKPOINTS_KEPT),
         load_best_model_at_end=bool(evaluation_rows),
         metric_for_best_model="eval_loss" if evaluation_rows else None,
         greater_is_better=False,
@@ -73,6 +78,7 @@ def work(job: Job) -> None:
         seed=recipe.seed,
         report_to="none",
         disable_tqdm=True,
+        logging_nan_inf_filter=False,  # a loss that is not a number is said, not smoothed away
     )
     adapter = None
     if recipe.uses_adapter:
@@ -88,7 +94,7 @@ def work(job: Job) -> None:
         eval_dataset=evaluation_rows,
         processing_class=tokenizer,
         peft_config=adapter,
-        callbacks=[progress],
+        callbacks=[SampleCallback.of(run), progress, *([WandbCallback(run)] if recipe.wandb else [])],
     )
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
@@ -98,6 +104,8 @@ def work(job: Job) -> None:
 
     job.report(1, 1, "saving")
     save_model(trainer, tokenizer, run)
+    if launching.rank() > 0:
+        return
     state = trainer.state
     seconds = run.result.get("seconds", 0.0) + time.monotonic() - begun
     store.write_json(
@@ -152,10 +160,10 @@ def encode_rows(tokenizer: Any, dataset: Dataset, recipe: Recipe) -> tuple[Any, 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written to its end; one that a crash cut short is left out."""
-    needed = ("trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth")
+    needed = ("trainer_state.json", "optimizer.*", "scheduler.pt", "rng_state*.pth")  # several processes: a state each
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]), reverse=True)
     for path in found:
-        if all((path / name).exists() for name in needed):
+        if all(any(path.glob(name)) for name in needed):
             try:
                 store.read_json(path / "trainer_state.json")
             except ValueError:
@@ -168,12 +176,16 @@ def save_model(trainer: Any, tokenizer: Any, run: Run) -> None:
     """The adapter (or, after a full training, the model in bf16), whole or not at all."""
     import torch
 
+    # where the weights are in shards every process gives its own
+    weights = trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
+    if launching.rank() > 0:
+        return
     shutil.rmtree(run.adapter_folder, ignore_errors=True)
     with store.making_folder(run.adapter_folder) as folder:
         model = trainer.accelerator.unwrap_model(trainer.model)
         if not run.recipe.uses_adapter:
             model = model.to(torch.bfloat16)
-        model.save_pretrained(folder, safe_serialization=True)
+        model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
         tokenizer.save_pretrained(folder)
 
 

@@ -1,0 +1,57 @@
+"""How the process of a job is started: alone on one device, or as several under `accelerate launch`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""What a launcher tells its processes; nobody else's may reach ours."""
+FSDP = [
+    "--use_fsdp", "--fsdp_version", "1", "--fsdp_sharding_strategy", "FULL_SHARD", "--fsdp_auto_wrap_policy", "TRANSFORMER_BASED_WRAP",
+    "--fsdp_state_dict_type", "FULL_STATE_DICT", "--fsdp_use_orig_params", "false", "--fsdp_sync_module_states", "true",
+    "--fsdp_cpu_ram_efficient_loading", "false", "--fsdp_backward_prefetch", "BACKWARD_PRE",
+]  # fmt: skip
+
+
+def rank() -> int:
+    """Which of a job's processes this is; 0 reports, saves and writes the state, the others only compute."""
+    return int(os.environ.get("RANK", 0))
+
+
+def is_launched() -> bool:
+    """Whether this is one of several processes."""
+    return "RANK" in os.environ
+
+
+def command(folder: Path, request: dict[str, Any]) -> list[str]:
+    """The worker of a job, the same whether one process does it or several (`processes`, `sharded` of the request)."""
+    worker = ["-m", "studio.jobs.worker", str(folder)]
+    count = int(request.get("processes", 1))
+    if count == 1:
+        return [sys.executable, *worker]
+    # port 0: the launcher takes a free one, so that two studios never meet
+    several = ["--multi_gpu", "--num_processes", str(count), "--num_machines", "1", "--main_process_port", "0"]
+    plain = [
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+    ]  # the recipe's own settings decide, not the user's file
+    sharded = FSDP if request.get("sharded") else []
+    return [sys.executable, "-m", "accelerate.commands.launch", *several, *plain, *sharded, *worker]
+
+
+def environment(given: dict[str, str], request: dict[str, Any]) -> dict[str, str]:
+    """The environment of a job's process: as many devices visible as it has processes.
+
+    With more than one visible GPU and no launcher TRL refuses to train, and everything else needs one only.
+    """
+    count = int(request.get("processes", 1))
+    clean = {name: value for name, value in given.items() if name not in LAUNCHER}
+    visible = clean.get("CUDA_VISIBLE_DEVICES")
+    devices = [str(number) for number in range(count)] if visible is None else visible.split(",")[:count]
+    clean["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
+    if request.get("cpu"):
+        clean |= {"ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
+    return clean

@@ -1,0 +1,141 @@
+"""One training in two processes that speak over gloo: the same losses as in one, and an end that leaves nobody behind."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from studio import JobError, Project, Recipe, RecipeError
+from studio.examples import Dataset
+from studio.jobs import launching as starting
+from studio.training import launching
+from studio.training.run import Run
+from studio.training.worker import last_whole_checkpoint
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+TOLERANCE = 1e-3
+"""relative, on each loss: two processes add in another order"""
+
+
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def processes_of(run: Run) -> list[psutil.Process]:
+    """The launcher and the processes that it started, the first rank first."""
+    pid = run.job.state.pid
+    assert pid is not None
+    launcher = psutil.Process(pid)
+    ranks = [child for child in launcher.children() if "studio.jobs.worker" in child.cmdline()]
+    return [launcher, *sorted(ranks, key=lambda child: child.environ()["RANK"])]
+
+
+def recipe(**changes: object) -> Recipe:
+    """Six steps of eight examples."""
+    values = {"method": "lora", "batch_size": 4, "accumulation": 2, "epochs": 1, "learning_rate": 1e-3, "max_length": 128, "dropout": 0.0,
+              "logging_steps": 1, "evaluations": 3}  # fmt: skip
+    return Recipe(**{**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project.open("devices", home=tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def parts(project: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Dataset]:
+    path: Path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
+    lines = [
+        f'{{"prompt": "Which room has lamp {at}?", "completion": "Room {at * 7 % 50} on floor {at % 4}."}}'
+        for at in range(56)
+    ]
+    path.write_text("\n".join(lines))
+    train, test = project.split(project.load(path), test=8 / 56, seed=0)
+    assert (len(train), len(test)) == (48, 8)
+    return train, test
+
+
+@pytest.fixture(scope="module")
+def alone(project: Project, parts: tuple[Dataset, Dataset]) -> Run:
+    run = project.train(parts[0], recipe(), evaluation=parts[1])
+    run.wait(timeout=300)
+    return run
+
+
+def test_two_processes_have_the_losses_of_one(project: Project, parts: tuple[Dataset, Dataset], alone: Run) -> None:
+    run = project.train(parts[0], recipe(), evaluation=parts[1], processes=2)
+    assert project.journal.steps()[-1].code.endswith("processes=2, sharded=False)") or "processes=2" in project.journal.steps()[-1].code  # fmt: skip
+    assert run.wait(timeout=300) == "finished"
+    assert run.result["steps"] == alone.result["steps"] == 6
+    for measured in ("loss", "eval_loss"):
+        expected, found = (one.metrics().dropna(subset=measured).set_index("step")[measured] for one in (alone, run))
+        assert list(found.index) == list(expected.index)
+        assert found.to_numpy() == pytest.approx(expected.to_numpy(), rel=TOLERANCE)
+    assert expected.iloc[-1] < expected.iloc[0]
+    assert run.is_ready and run.result["tokens"] == pytest.approx(alone.result["tokens"])
+
+
+def test_stopped_by_all_at_one_step_and_resumed(project: Project, parts: tuple[Dataset, Dataset], alone: Run) -> None:
+    run = project.train(parts[0], recipe(epochs=20, evaluations=60), evaluation=parts[1], processes=2)
+    until(lambda: run.job.progress.done >= 2)
+    ranks = processes_of(run)
+    run.stop()
+    assert run.wait(timeout=60) == "stopped"
+    assert run.is_ready and last_whole_checkpoint(run.folder / "checkpoints") is not None
+    reached = run.result["steps"]
+    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in ranks), 20)
+    run.resume()
+    until(lambda: run.job.state.status == "running" and run.job.progress.done > reached)
+    second = processes_of(run)[2]
+    everybody = processes_of(run)
+    second.send_signal(signal.SIGKILL)
+    with pytest.raises(JobError, match="interrupted|Another process of this run has ended|failed"):
+        run.wait(timeout=60)
+    assert run.state in ("failed", "interrupted")
+    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in everybody), 40)
+
+
+def test_a_launcher_that_is_killed_takes_its_processes_along(project: Project, parts: tuple[Dataset, Dataset]) -> None:
+    run = project.train(parts[0], recipe(), evaluation=parts[1], processes=2)
+    until(lambda: len(processes_of(run)) == 3)
+    everybody = processes_of(run)
+    time.sleep(2)
+    os.kill(everybody[0].pid, signal.SIGKILL)
+    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in everybody), 40)
+    assert run.state == "interrupted"
+
+
+def test_the_batch_of_a_step_stays_what_it_is() -> None:
+    four = launching.share_of(recipe(batch_size=4, accumulation=4), 4)
+    assert (four.batch_size, four.accumulation) == (4, 1)
+    two = launching.share_of(recipe(batch_size=6, accumulation=1), 2)
+    assert (two.batch_size, two.accumulation) == (3, 1) and "6 examples a step" in two.words
+    three = launching.share_of(recipe(batch_size=4, accumulation=3), 3)
+    assert three.batch_size * three.accumulation * 3 == 12
+    with pytest.raises(RecipeError, match="16 examples a step cannot be divided among 3 devices"):
+        launching.share_of(recipe(batch_size=4, accumulation=4), 3)
+
+
+def test_what_cannot_be_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FSDP_VERSION", "2")
+    with pytest.raises(RecipeError) as error:
+        launching.check(recipe(method="qlora", batch_size=5, accumulation=1), 2, sharded=True)
+    assert len(error.value.mistakes) == 3 and "FSDP2 cannot hold 4-bit weights" in str(error.value)
+
+
+def test_one_process_sees_one_device_and_several_as_many() -> None:
+    given = {"PATH": "/bin", "RANK": "3", "CUDA_VISIBLE_DEVICES": "4,5,6"}
+    assert starting.environment(given, {}) == {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "4"}
+    assert starting.environment(given, {"processes": 2})["CUDA_VISIBLE_DEVICES"] == "4,5"
+    assert starting.environment({}, {})["CUDA_VISIBLE_DEVICES"] == "0"
+    assert starting.environment({"CUDA_VISIBLE_DEVICES": ""}, {})["CUDA_VISIBLE_DEVICES"] == ""
+    sharded = starting.command(Path("/runs/run-001"), {"processes": 2, "sharded": True})
+    assert sharded[-3:] == ["-m", "studio.jobs.worker", "/runs/run-001"]
+    assert sharded[sharded.index("--fsdp_version") + 1] == "1" and "--use_fsdp" in sharded
