@@ -75,18 +75,46 @@ def uses_simple_template(tokenizer: "PreTrainedTokenizerBase") -> bool:
     return tokenizer.chat_template == SIMPLE_TEMPLATE
 
 
-def encode(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], max_length: int | None = None) -> Encoded:
-    """The conversation as tokens, with labels on the assistant's words and their end token only."""
-    text, spans = _rendered_with_answers(tokenizer, list(messages))
+def encode(
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: Sequence[Message],
+    max_length: int | None = None,
+    tools: str | None = None,
+) -> Encoded:
+    """The conversation as tokens, with labels on the assistant's words and their end token only. `tools` is the JSON
+    text of the tools on offer, which the template shows where it can (see `shows_tools`)."""
+    text, spans = _rendered_with_answers(tokenizer, list(messages), _parsed(tools))
     ids, labels = _tokens_with_labels(tokenizer, text, spans)
     truncated = max_length is not None and len(ids) > max_length
     return Encoded(ids[:max_length], labels[:max_length], truncated)
 
 
-def prompt_ids(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message]) -> list[int]:
+def prompt_ids(
+    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], tools: str | None = None
+) -> list[int]:
     """The tokens after which the model is to answer; `messages` end with a question, not with the answer."""
-    text = _render(tokenizer, list(messages), add_generation_prompt=True)
+    text = _render(tokenizer, list(messages), _parsed(tools), add_generation_prompt=True)
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def plain_ids(tokenizer: "PreTrainedTokenizerBase", text: str) -> list[int]:
+    """A text without any template, as the model's own tokenizer begins one, and its end token: all of it is learned."""
+    ids = list(tokenizer(text)["input_ids"])
+    return ids if ids and ids[-1] == tokenizer.eos_token_id else [*ids, int(tokenizer.eos_token_id)]
+
+
+def shows_tools(template: str) -> bool:
+    """Whether a chat template (its text) reads the tools on offer; one that does not leaves them out."""
+    from jinja2 import meta
+    from jinja2.ext import loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(extensions=[loopcontrols])
+    return "tools" in meta.find_undeclared_variables(environment.parse(GENERATION_TAG.sub("", template)))
+
+
+def _parsed(tools: str | None) -> list[Any] | None:
+    return json.loads(tools) if tools else None
 
 
 def end_token_ids(tokenizer: "PreTrainedTokenizerBase") -> list[int]:
@@ -139,7 +167,7 @@ def split_answer(messages: Sequence[Message]) -> tuple[list[Message], str]:
 
 
 def _rendered_with_answers(
-    tokenizer: "PreTrainedTokenizerBase", messages: list[Message]
+    tokenizer: "PreTrainedTokenizerBase", messages: list[Message], tools: list[Any] | None
 ) -> tuple[str, list[tuple[int, int]]]:
     """The text, and where in it (in characters) the answers with their end tokens are."""
     template = tokenizer.chat_template
@@ -148,25 +176,31 @@ def _rendered_with_answers(
 
         texts, spans = render_jinja_template(
             conversations=[for_template(messages)],
+            tools=tools,
             chat_template=template,
             return_assistant_tokens_mask=True,
             **tokenizer.special_tokens_map,
         )
         return texts[0], [tuple(span) for span in spans[0]]
-    text = _render(tokenizer, messages)
+    text = _render(tokenizer, messages, tools)
     found: list[tuple[int, int]] = []
     for number, message in enumerate(messages):
         if message["role"] == "assistant":
-            found.append(_answer_span(tokenizer, messages, number, text, found[-1][1] if found else 0))
+            found.append(_answer_span(tokenizer, messages, number, text, found[-1][1] if found else 0, tools))
     return text, found
 
 
 def _answer_span(
-    tokenizer: "PreTrainedTokenizerBase", messages: list[Message], number: int, text: str, after: int
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: list[Message],
+    number: int,
+    text: str,
+    after: int,
+    tools: list[Any] | None,
 ) -> tuple[int, int]:
     """Where the answer `number` is, by comparing the renderings before and after it."""
-    before = _render(tokenizer, messages[:number], add_generation_prompt=True) if number else ""
-    including = _render(tokenizer, messages[: number + 1])
+    before = _render(tokenizer, messages[:number], tools, add_generation_prompt=True) if number else ""
+    including = _render(tokenizer, messages[: number + 1], tools)
     content = messages[number]["content"].strip()
     if number and text.startswith(before) and text.startswith(including) and len(including) > len(before):
         return len(before), len(including.rstrip())
@@ -203,23 +237,30 @@ def _tokens_with_labels(
     return ids, labels
 
 
-def _render(tokenizer: "PreTrainedTokenizerBase", messages: list[Message], add_generation_prompt: bool = False) -> str:
+def _render(
+    tokenizer: "PreTrainedTokenizerBase",
+    messages: list[Message],
+    tools: list[Any] | None = None,
+    add_generation_prompt: bool = False,
+) -> str:
     """The template's text; a system message is put before the first question where a template refuses it."""
     from jinja2 import TemplateError
 
     try:
-        return _apply(tokenizer, messages, add_generation_prompt)
+        return _apply(tokenizer, messages, tools, add_generation_prompt)
     except TemplateError as error:
         if (folded := without_system(messages)) != messages:
-            return _apply(tokenizer, folded, add_generation_prompt)
+            return _apply(tokenizer, folded, tools, add_generation_prompt)
         raise InputError(
             "The model's chat template refuses this conversation", str(error), "Roles alternate: user, then assistant"
         ) from error
 
 
-def _apply(tokenizer: "PreTrainedTokenizerBase", messages: list[Message], add_generation_prompt: bool) -> str:
-    given = for_template(messages)
-    return str(tokenizer.apply_chat_template(given, tokenize=False, add_generation_prompt=add_generation_prompt))
+def _apply(
+    tokenizer: "PreTrainedTokenizerBase", messages: list[Message], tools: list[Any] | None, add_generation_prompt: bool
+) -> str:
+    options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": add_generation_prompt, "tools": tools}
+    return str(tokenizer.apply_chat_template(for_template(messages), **options))
 
 
 class TokenCounter:
