@@ -1,14 +1,21 @@
 """Listens to the trainer: metrics to the run's folder, progress to the job, and a stop from the job to the trainer."""
 
+import math
+import shutil
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from transformers import TrainerCallback
 
 from studio import store
 from studio.jobs.job import Job
-from studio.training.run import REWARDS
+from studio.training.launching import any_of
+from studio.training.run import REWARDS, read_metrics, to_json_number
+
+GPU_USE_SECONDS = 5.0
 
 
 class ProgressCallback(TrainerCallback):  # type: ignore[misc]
@@ -17,18 +24,38 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         self.begun = time.monotonic()
         self.tokens = self.tokens_seen = 0.0
         self.training_seconds = self.logged_at = 0.0
-        """From the first step's beginning to the last one's end, without evaluations and checkpoints."""
+        """From the first step's beginning to the last one's end, without evaluations, sample answers and checkpoints."""
         self._since = self.begun
+        self._first_step = 0
+        self._seconds_before = self._tokens_before = 0.0
+        self._gpu = GpuUse()
+        self.save_every = job.request.get("save_every") or math.inf
+        """optimiser steps; on a machine that may be taken away (G12)"""
 
     def on_train_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         self.begun = self._since = time.monotonic()
+        self._first_step = state.global_step
+        if not state.is_world_process_zero:
+            return
+        if written := read_metrics(self.metrics):
+            store.append_json_line(self.metrics, {"resumed_at": state.global_step}, on_disk=False)
+            earlier = [row for row in written if row["step"] <= state.global_step]
+            last = earlier[-1] if earlier else {"step": 0, "seconds": 0.0}
+            self._seconds_before = last["seconds"]
+            # the checkpoint may lie some steps after the last point of the curve
+            ahead = state.global_step / last["step"] if last["step"] else 1.0
+            self._tokens_before = max((row.get("tokens", 0.0) for row in earlier), default=0.0) * ahead
 
     def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         now = time.monotonic()
         self.training_seconds += now - self._since
         self._since = now
-        self.job.report(state.global_step, state.max_steps, f"step {state.global_step:,} of {state.max_steps:,}")
-        if self.job.stop_requested():
+        if state.is_world_process_zero:
+            note = f"step {state.global_step:,} of {state.max_steps:,}"
+            self.job.report(state.global_step, state.max_steps, note, known=self._first_step)
+        if state.global_step % self.save_every == 0:
+            control.should_save = True
+        if any_of(self.job.stop_requested()):
             control.should_save = control.should_training_stop = True
 
     def on_evaluate(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
@@ -39,25 +66,67 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         self.tokens_seen = max(self.tokens_seen, logs.get("num_tokens", 0.0))
-        if "loss" not in logs and "eval_loss" not in logs:
+        if ("loss" not in logs and "eval_loss" not in logs) or not state.is_world_process_zero:
             return  # the trainer's closing summary
-        now = time.monotonic()
-        row: dict[str, float] = {
+        row: dict[str, float | None] = {
             "step": state.global_step,
+            "of_steps": state.max_steps,
             "epoch": logs.get("epoch", 0.0),
-            "seconds": now - self.begun,
+            "seconds": self._seconds_before + time.monotonic() - self.begun,
         }
         if "eval_loss" in logs:
             row["eval_loss"] = logs["eval_loss"]
         else:
+            tokens = logs.get("num_tokens", 0.0)
             row |= {
                 "loss": logs["loss"],
-                "learning_rate": logs["learning_rate"],
-                "gradient_norm": float(logs["grad_norm"]),
+                "learning_rate": logs.get("learning_rate"),
+                "gradient_norm": logs.get("grad_norm"),
+                "tokens": self._tokens_before + tokens,
+                "tokens_per_second": (tokens - self.tokens) / max(self.training_seconds - self.logged_at, 1e-9),
+                "memory": memory_used(),
+                "gpu_use": self._gpu.percent(),
             }
-            tokens = logs.get("num_tokens", 0.0)
-            row["tokens_per_second"] = (tokens - self.tokens) / max(self.training_seconds - self.logged_at, 1e-9)
             self.tokens, self.logged_at = tokens, self.training_seconds
         prefix = "eval_" if "eval_loss" in logs else ""
         row |= {prefix + name: logs[prefix + key] for key, name in REWARDS.items() if prefix + key in logs}
-        store.append_json_line(self.metrics, row, on_disk=False)
+        known = {key: to_json_number(value) for key, value in row.items() if value is not None}
+        store.append_json_line(self.metrics, known, on_disk=False)
+
+
+def memory_used() -> int:
+    """Bytes that this process holds now: of the GPU (with what torch keeps for the next step), else resident."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.memory_reserved())
+    return int(psutil.Process().memory_info().rss)
+
+
+class GpuUse:
+    """How busy the driver says the GPU is, asked at most every few seconds, for each question takes a tenth of one."""
+
+    def __init__(self) -> None:
+        self.tool = shutil.which("nvidia-smi")
+        self.asked = float("-inf")
+        self.found: float | None = None
+
+    def percent(self) -> float | None:
+        """0 to 100; None where there is no GPU that torch uses."""
+        import torch
+
+        if self.tool is None or not torch.cuda.is_available():
+            return None
+        if time.monotonic() - self.asked > GPU_USE_SECONDS:
+            self.asked = time.monotonic()
+            card = f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}"
+            self.found = ask_gpu_use(self.tool, card)
+        return self.found
+
+
+def ask_gpu_use(tool: str, card: str) -> float | None:
+    command = [tool, f"--id={card}", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+    try:
+        return float(subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None

@@ -61,6 +61,10 @@ class Recipe(BaseModel):
     patience: int = Field(
         0, ge=0, le=1000, description="evaluations without a better loss that end the run; 0 is never"
     )
+    samples: int = Field(
+        3, ge=0, le=20, description="questions that are answered at each evaluation, to see it learn; 0 for none"
+    )
+    wandb: bool = Field(False, description="also write the curves for Weights & Biases; offline without an account")
     seed: int = Field(0, ge=0, lt=2**32, description="of the data order, dropout and the adapter's start")
     reasons: dict[str, str] = Field(default_factory=dict, exclude=True, repr=False, description="why each value")
 

@@ -1,18 +1,25 @@
 """A run: the job that trains one recipe, its metrics and its adapter, read from its folder."""
 
+import math
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from studio import store
-from studio.errors import JobError, NotFoundError
-from studio.examples import Dataset
+from studio.errors import InputError, JobError, NotFoundError
+from studio.examples import Dataset, open_dataset
 from studio.jobs import queue
-from studio.jobs.job import JobView
+from studio.jobs.job import ENDED, JobView
+from studio.training import health, launching
 from studio.training.recipe import Recipe
 
-METRICS = ["step", "epoch", "loss", "eval_loss", "learning_rate", "gradient_norm", "tokens_per_second", "seconds"]
+METRICS = ["step", "epoch", "loss", "eval_loss", "learning_rate", "gradient_norm", "tokens_per_second", "seconds",
+           "tokens", "memory", "gpu_use", "of_steps"]  # fmt: skip
+SAMPLES = ["step", "id", "prompt", "expected", "answer"]
+LONGEST_NAME, LONGEST_NOTES = 80, 2000
 REWARDS = {
     "rewards/chosen": "reward_chosen",
     "rewards/rejected": "reward_rejected",
@@ -56,16 +63,71 @@ class Run(JobView):
         return None if found is None else str(found)
 
     def metrics(self) -> pd.DataFrame:
-        """One row a logged step or evaluation. Columns: step, epoch, loss, eval_loss, learning_rate, gradient_norm,
-        tokens_per_second, seconds, and those of REWARDS where there are any. What a resumed run wrote again replaces
-        what it wrote before."""
-        latest: dict[tuple[int, bool], dict[str, Any]] = {}
-        for row in store.read_json_lines(self.folder / "metrics.jsonl"):
-            latest[int(row["step"]), "eval_loss" in row] = row
-        rows = sorted(latest.values(), key=lambda row: (row["step"], "eval_loss" in row))
+        """One row a logged step or evaluation. Columns: step, epoch, loss and eval_loss (nats a token), learning_rate,
+        gradient_norm, tokens_per_second, seconds and tokens (since the start, stops left out), memory (bytes), gpu_use
+        (0 to 100; NaN without a GPU), of_steps (of the whole run), is_evaluation, and those of REWARDS where there are
+        any. A loss may be NaN or infinite. What a resumed run wrote again replaces what it wrote before."""
+        rows = read_metrics(self.folder / "metrics.jsonl")
         rewards = [prefix + name for prefix in ("", "eval_") for name in REWARDS.values()]
         there = {name for row in rows for name in row}
-        return pd.DataFrame(rows, columns=[*METRICS, *(name for name in rewards if name in there)])
+        table = pd.DataFrame(rows, columns=[*METRICS, *(name for name in rewards if name in there)])
+        return table.assign(is_evaluation=pd.Series(["eval_loss" in row for row in rows], dtype=bool))
+
+    def samples(self) -> pd.DataFrame:
+        """The same few questions answered at each evaluation: step, id (of the row), prompt, expected, answer."""
+        latest: dict[tuple[int, str], dict[str, Any]] = {}
+        for row in _continued(self.folder / "samples.jsonl"):
+            latest[row["step"], row["id"]] = row
+        rows = sorted(latest.values(), key=lambda row: int(row["step"]))
+        return pd.DataFrame(rows, columns=SAMPLES)
+
+    def health(self) -> list[health.Remark]:
+        """What its curves say in words: spikes, overfitting, not learning, still falling."""
+        watched = None
+        if self.evaluation_dataset:
+            with suppress(NotFoundError):  # it was taken out of the project since
+                watched = len(open_dataset(Path(self.job.request["project_folder"]), self.evaluation_dataset))
+        return health.judge(self.metrics(), self.state in ENDED, watched)
+
+    @property
+    def tracking(self) -> str:
+        """Where Weights & Biases has it, or why not; empty when it was not asked for."""
+        path = self.folder / "tracking.json"
+        return str(store.read_json(path)["words"]) if path.exists() else ""
+
+    @property
+    def name(self) -> str:
+        """What a person called it; empty by default."""
+        return str(self._remembered().get("name", ""))
+
+    @property
+    def notes(self) -> str:
+        return str(self._remembered().get("notes", ""))
+
+    def remember(self, name: str, notes: str = "") -> None:
+        """Gives it a name and notes of the user's own; its id stays. Raises InputError when they are too long."""
+        if len(name) > LONGEST_NAME or len(notes) > LONGEST_NOTES:
+            raise InputError(
+                "The name or the notes are too long", f"{len(name)} and {len(notes)} characters",
+                f"Use at most {LONGEST_NAME} and {LONGEST_NOTES:,}",
+            )  # fmt: skip
+        store.write_json(self.folder / "notes.json", {"name": name.strip(), "notes": notes.strip()})
+
+    def _remembered(self) -> dict[str, Any]:
+        path = self.folder / "notes.json"
+        return dict(store.read_json(path)) if path.exists() else {}
+
+    def delete(self) -> None:
+        """Removes its files for good; bundles made from it stay. Raises JobError while it waits or runs."""
+        if self.state not in ENDED:
+            raise JobError(f"{self.id} cannot be deleted", f"it is {self.state}", "Stop it first")
+        (self.folder / "job.json").unlink(missing_ok=True)  # first: without it there is no run, whatever else is left
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        # the empty folder stays, so that no later run gets this id: the journal speaks of both
 
     def resume(self) -> "Run":
         """Goes on from the last whole checkpoint: optimiser, schedule, data order and random state continue."""
@@ -76,15 +138,17 @@ class Run(JobView):
 
 
 def start(
-    project_folder: Path, home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None
+    project_folder: Path, home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None, processes: int = 1, sharded: bool = False,
 ) -> Run:  # fmt: skip
-    """Puts the training in the queue and returns at once."""
+    """Puts the training in the queue and returns at once; on several devices at once with `processes`."""
+    launching.check(recipe, processes, sharded)
     folder = store.new_numbered_folder(project_folder / "runs", "run")
     store.write_text(folder / "recipe.json", recipe.to_json())
     request = {
         "project_folder": str(project_folder),
         "dataset": dataset.reference,
         "evaluation": None if evaluation is None else evaluation.reference,
+        **launching.choices(processes, sharded),
     }
     queue.submit(home, folder, "train", request)
     return Run(folder)
@@ -99,3 +163,30 @@ def open_run(project_folder: Path, run_id: str) -> Run:
 
 def list_runs(project_folder: Path) -> list[Run]:
     return [Run(path.parent) for path in sorted((project_folder / "runs").glob("*/job.json"))]
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl, one a step and kind of measurement, in the order of the steps; numbers as floats."""
+    latest: dict[tuple[int, bool], dict[str, Any]] = {}
+    for row in _continued(path):
+        # "nan" and "inf" are texts in the file, for JSON has no such numbers
+        numbers = {key: float(value) for key, value in row.items() if value is not None}
+        latest[int(row["step"]), "eval_loss" in row] = numbers | {"step": int(row["step"])}
+    return sorted(latest.values(), key=lambda row: (row["step"], "eval_loss" in row))
+
+
+def to_json_number(value: float) -> float | int | str:
+    """JSON has no NaN and no infinity: they are written as the texts "nan", "inf" and "-inf"."""
+    number = value if isinstance(value, int) else float(value)
+    return number if math.isfinite(number) else str(number)
+
+
+def _continued(path: Path) -> list[dict[str, Any]]:
+    """The lines without those that a resume took back: it went on from a checkpoint that was older than they are."""
+    kept: list[dict[str, Any]] = []
+    for row in store.read_json_lines(path):
+        if "resumed_at" in row:
+            kept = [earlier for earlier in kept if earlier["step"] <= row["resumed_at"]]
+        else:
+            kept.append(row)
+    return kept
