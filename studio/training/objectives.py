@@ -97,35 +97,41 @@ def fitting(rows: Rows) -> tuple[Objective, str]:
     return "sft", "the answers are learned as they are"
 
 
-def check(dataset: Dataset, objective: Objective) -> Rows:
-    """The rows by sort. Raises InputError when the objective cannot learn from this dataset, with what it holds.
+def check(dataset: Dataset, objective: Objective, evaluation: Dataset | None = None) -> None:
+    """Raises InputError when the objective cannot learn from these datasets, with what they hold.
 
     With `sft` answers judged bad are left out (and counted by the run), for there is nothing in them to learn; the
     comparing objectives take preferences alone, so that nobody's conversations are passed over unseen."""
+    _check_one(dataset, objective, "")
+    if evaluation is not None:
+        _check_one(evaluation, objective, "The evaluation: ")
+
+
+def _check_one(dataset: Dataset, objective: Objective, whose: str) -> None:
     rows = count_rows(dataset)
     there = rows.sorts()
     if rows.total == 0:
-        raise InputError("There is nothing to learn from", f"{dataset.reference} has no rows", "Choose another dataset")
+        raise InputError(
+            f"{whose}There is nothing to learn from", f"{dataset.reference} has no rows", "Choose another dataset"
+        )
     found = f"{dataset.reference} has " + " and ".join(f"{count:,} {WORDS[name]}" for name, count in there.items())
     unusable = [name for name in there if name not in LEARNS[objective]]
-    if objective == "sft":
-        if unusable == list(there):
-            raise InputError(
-                "Answers judged bad hold nothing to imitate", found, "Use the objective kto, with answers judged good"
-            )
-        return rows
-    if unusable:
-        better = fitting(rows)[0]
+    if unusable == list(there) and objective == "sft":
         raise InputError(
-            f"The objective {objective} cannot learn from {' and '.join(WORDS[name] for name in unusable)}", found,
-            f"Use the objective {better}, or a dataset of one kind alone",
+            f"{whose}Answers judged bad hold nothing to imitate",
+            found,
+            "Use the objective kto, with answers judged good",
+        )
+    if unusable and objective != "sft":
+        raise InputError(
+            f"{whose}The objective {objective} cannot learn from {' and '.join(WORDS[name] for name in unusable)}", found,
+            f"Use the objective {fitting(rows)[0]}, or a dataset of one kind alone",
         )  # fmt: skip
     if objective == "kto" and not (rows.pairs or (rows.good and rows.bad)):
         raise InputError(
-            "The objective kto needs answers judged good and answers judged bad", found,
+            f"{whose}The objective kto needs answers judged good and answers judged bad", found,
             "Add the other ones" + (", or use the objective sft" if rows.good else ""),
         )  # fmt: skip
-    return rows
 
 
 def sentence(rows: Rows, objective: Objective) -> str:

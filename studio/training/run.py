@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from studio import store
-from studio.errors import InputError, JobError, NotFoundError
+from studio.errors import InputError, JobError, NotFoundError, RecipeError
 from studio.examples import Dataset, open_dataset
 from studio.jobs import queue
 from studio.jobs.job import ENDED, JobView
-from studio.training import health, launching
+from studio.training import health, launching, objectives
 from studio.training.recipe import Recipe
 
 METRICS = ["step", "epoch", "loss", "eval_loss", "learning_rate", "gradient_norm", "tokens_per_second", "seconds",
@@ -142,6 +142,9 @@ def start(
 ) -> Run:  # fmt: skip
     """Puts the training in the queue and returns at once; on several devices at once with `processes`."""
     launching.check(recipe, processes, sharded)
+    objectives.check(dataset, recipe.objective, evaluation)
+    if recipe.patience and evaluation is None:
+        raise RecipeError(["patience: without an evaluation nobody sees whether the loss gets better (found none)"])
     folder = store.new_numbered_folder(project_folder / "runs", "run")
     store.write_text(folder / "recipe.json", recipe.to_json())
     request = {

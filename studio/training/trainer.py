@@ -1,16 +1,89 @@
-"""TRL's trainer with a resume that continues to the last bit."""
+"""TRL's trainers by objective, with a resume that continues to the last bit, and rows that are tokens already."""
 
 from typing import Any
 
-from trl import SFTTrainer
+from transformers import TrainerCallback
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
+
+from studio.training.recipe import Recipe
 
 
-class Trainer(SFTTrainer):  # type: ignore[misc]
+class Continuing:
+    """Beside a trainer of transformers: a resume takes the adapter back as it was."""
+
+    model: Any
+
     def _load_from_checkpoint(self, *arguments: Any, **options: Any) -> None:
         """TRL 1.16 trains the adapter of a 4-bit model in bf16, but peft 0.21 gives it back in float32: then each step
         after a resume is rounded in another way than it would have been, and takes twice the memory."""
         dtypes = {name: weight.dtype for name, weight in self.model.named_parameters() if weight.requires_grad}
-        super()._load_from_checkpoint(*arguments, **options)
+        super()._load_from_checkpoint(*arguments, **options)  # type: ignore[misc]
         for name, weight in self.model.named_parameters():
             if name in dtypes:
                 weight.data = weight.data.to(dtypes[name])
+
+
+class Trainer(Continuing, SFTTrainer):  # type: ignore[misc]
+    """Learns to write the answers as they are."""
+
+
+class PairTrainer(Continuing, DPOTrainer):  # type: ignore[misc]
+    """Learns to prefer the better of two answers. Its reference is the base with the adapter off, or, after a full
+    training, what the model said of each answer before the first step: never a second copy of the weights."""
+
+    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+        return dataset
+
+
+class JudgedTrainer(Continuing, KTOTrainer):  # type: ignore[misc]
+    """Learns to prefer answers judged good to answers judged bad."""
+
+    def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, dataset_name: str) -> Any:
+        """Beside each answer that of the row before it in the same batch: with its prompt it tells how far the model has
+        gone from where it began (KTO, section 4.1). The batches keep this order."""
+        answers, size = dataset["completion_ids"][:], args.per_device_train_batch_size
+        batches = [answers[start : start + size] for start in range(0, len(answers), size)]
+        return dataset.add_column(
+            "KL_completion_ids", [answer for batch in batches for answer in [batch[-1], *batch[:-1]]]
+        )
+
+
+TRAINERS: dict[str, tuple[type[Any], type[Any]]] = {
+    "sft": (SFTConfig, Trainer),
+    "dpo": (DPOConfig, PairTrainer),
+    "kto": (KTOConfig, JudgedTrainer),
+}
+
+
+def options_for(recipe: Recipe, rows: Any) -> dict[str, Any]:
+    """What only the trainer of this objective understands. `rows` are those to learn from."""
+    if recipe.objective == "sft":
+        return {"max_length": recipe.max_length, "packing": recipe.packing, "packing_strategy": "bfd_split"}
+    # the rows are cut already; without an adapter the reference speaks once, before the first step
+    options: dict[str, Any] = {
+        "max_length": None,
+        "beta": recipe.beta,
+        "precompute_ref_log_probs": not recipe.uses_adapter,
+    }
+    if recipe.objective == "kto":
+        good = sum(rows["label"])
+        bad = len(rows) - good
+        # both sorts weigh the same together (KTO, equation 8)
+        options |= {
+            "desirable_weight": max(1.0, bad / max(good, 1)),
+            "undesirable_weight": max(1.0, good / max(bad, 1)),
+        }
+    return options
+
+
+class Patience(TrainerCallback):  # type: ignore[misc]
+    """Ends the run after so many evaluations without a better loss. It counts in the trainer's own history, which is in
+    every checkpoint, so that a resumed run counts on."""
+
+    def __init__(self, evaluations: int) -> None:
+        self.evaluations, self.ended = evaluations, False
+
+    def on_evaluate(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
+        if losses and len(losses) - 1 - losses.index(min(losses)) >= self.evaluations:
+            self.ended = control.should_training_stop = True

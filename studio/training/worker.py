@@ -7,11 +7,11 @@ from typing import Any
 
 from studio import store
 from studio.errors import InputError
-from studio.examples import Dataset, open_dataset
+from studio.examples import open_dataset
 from studio.jobs import launching
 from studio.jobs.job import Job
 from studio.training.launching import share_of
-from studio.training.recipe import Recipe
+from studio.training.rows import encode_rows
 from studio.training.run import Run
 
 CHECKPOINTS_KEPT = 2  # the best and the last
@@ -21,32 +21,34 @@ def work(job: Job) -> None:
     import torch
     from peft import LoraConfig
     from transformers import set_seed
-    from trl import SFTConfig
 
     from studio import models
     from studio.training.progress import ProgressCallback
     from studio.training.samples import SampleCallback
     from studio.training.tracking import WandbCallback
-    from studio.training.trainer import Trainer
+    from studio.training.trainer import TRAINERS, Patience, options_for
 
     run, project_folder = Run(job.folder), Path(job.request["project_folder"])
+    data_folder = Path(job.request.get("data_folder", project_folder))  # the trials of a search learn from a sample
     recipe = run.recipe
     share = share_of(recipe, int(job.request.get("processes", 1)))
     job.report(0, 1, "loading the model")
     on_gpu = torch.cuda.is_available()
     set_seed(recipe.seed)
-    model, tokenizer = models.load(recipe.model, "4bit" if recipe.method == "qlora" else "none", for_training=True)
+    model, tokenizer = models.load(recipe.model, recipe.quantisation, for_training=True)
     if recipe.method == "full":
         model = model.float()
 
-    train_rows, truncated = encode_rows(tokenizer, open_dataset(project_folder, run.train_dataset), recipe)
+    encoded = encode_rows(tokenizer, open_dataset(data_folder, run.train_dataset), recipe)
+    if said := encoded.sentence():
+        print(said, flush=True)
     evaluation_rows = None
     if run.evaluation_dataset:
-        evaluation_rows, _ = encode_rows(tokenizer, open_dataset(project_folder, run.evaluation_dataset), recipe)
+        evaluation_rows = encode_rows(tokenizer, open_dataset(data_folder, run.evaluation_dataset), recipe).rows
 
     every = min(1 / recipe.evaluations, 0.9999)  # a share of the steps; 1 would mean every step
-    steps = recipe.steps_for(len(train_rows))
-    arguments = SFTConfig(
+    configuration, trainer_class = TRAINERS[recipe.objective]
+    arguments = configuration(
         output_dir=str(job.folder / "checkpoints"),
         num_train_epochs=recipe.epochs,
         per_device_train_batch_size=share.batch_size,
@@ -54,11 +56,7 @@ def work(job: Job) -> None:
         gradient_accumulation_steps=share.accumulation,
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
-        warmup_steps=int(recipe.warmup_share * steps),
         lr_scheduler_type=recipe.schedule,
-        max_length=recipe.max_length,
-        packing=recipe.packing,
-        packing_strategy="bfd_split",
         optim=recipe.optimizer,
         max_grad_norm=recipe.max_gradient_norm,
         activation_checkpointing=recipe.gradient_checkpointing,
@@ -79,23 +77,33 @@ def work(job: Job) -> None:
         report_to="none",
         disable_tqdm=True,
         logging_nan_inf_filter=False,  # a loss that is not a number is said, not smoothed away
+        **options_for(recipe, encoded.rows),
     )
     adapter = None
     if recipe.uses_adapter:
         check_targets(model, recipe.targets)
         adapter = LoraConfig(
-            r=recipe.r, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=recipe.targets, bias="none", task_type="CAUSAL_LM"
+            r=recipe.r, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=recipe.targets, bias="none",
+            task_type="CAUSAL_LM", use_dora=recipe.use_dora, use_rslora=recipe.use_rslora,
         )  # fmt: skip
     progress = ProgressCallback(job, job.folder / "metrics.jsonl")
-    trainer = Trainer(
+    patience = Patience(recipe.patience)
+    trainer = trainer_class(
         model=model,
         args=arguments,
-        train_dataset=train_rows,
+        train_dataset=encoded.rows,
         eval_dataset=evaluation_rows,
         processing_class=tokenizer,
         peft_config=adapter,
-        callbacks=[SampleCallback.of(run), progress, *([WandbCallback(run)] if recipe.wandb else [])],
+        callbacks=[
+            SampleCallback.of(run),
+            progress,
+            *([patience] if recipe.patience else []),
+            *([WandbCallback(run)] if recipe.wandb else []),
+        ],
     )
+    # packing has left fewer rows than there are examples
+    arguments.warmup_steps = int(recipe.warmup_share * recipe.steps_for(len(trainer.train_dataset)))
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     begun = time.monotonic()
@@ -117,7 +125,10 @@ def work(job: Job) -> None:
             "seconds": seconds,
             "tokens": run.result.get("tokens", 0.0) + progress.tokens_seen,
             "tokens_per_second": progress.tokens_seen / max(progress.training_seconds, 1e-9),
-            "truncated": truncated,
+            "truncated": encoded.truncated,
+            "left_out": encoded.left_out,
+            "tools_hidden": encoded.tools_hidden,
+            "ended_early": patience.ended,
             "trainable_parameters": sum(
                 weight.numel() for weight in trainer.model.parameters() if weight.requires_grad
             ),
@@ -139,23 +150,6 @@ def check_targets(model: Any, targets: list[str] | str) -> None:
         raise InputError(
             f"The model has no module {', '.join(unknown)}", f"it has {', '.join(sorted(names))}", "Name others, or use all-linear"
         )  # fmt: skip
-
-
-def encode_rows(tokenizer: Any, dataset: Dataset, recipe: Recipe) -> tuple[Any, int]:
-    """A datasets.Dataset of input_ids and labels (lists of token ids), and how many examples were cut."""
-    import datasets
-
-    from studio import chat
-
-    encoded = [chat.encode(tokenizer, messages, recipe.max_length) for messages in dataset.examples["messages"]]
-    useful = [row for row in encoded if any(label != -100 for label in row.labels)]
-    if not useful:
-        raise InputError(
-            "No example leaves anything to learn", f"{len(encoded)} examples in {dataset.reference}, max_length {recipe.max_length}",
-            "Use a longer max_length, or examples with an answer",
-        )  # fmt: skip
-    table = {"input_ids": [row.input_ids for row in useful], "labels": [row.labels for row in useful]}
-    return datasets.Dataset.from_dict(table), sum(row.truncated for row in encoded)
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
