@@ -1,157 +1,199 @@
-"""How much memory a training needs, by part, as an interval. Reads a model's configuration, never its weights.
+"""How much memory a training needs at its highest, by part, as an interval. Reads a configuration, never weights.
 
-Formulas: QLoRA (Dettmers et al. 2023, section 2) for 4.127 bits a parameter with double quantisation; LoRA (Hu et al.
-2021) for r x (in + out) parameters; activations with checkpointing as layers x tokens x hidden (Chen et al. 2016).
+Sources: QLoRA (Dettmers et al. 2023, section 2) for 4.127 bits a parameter with double quantisation; LoRA (Hu et al.
+2021) for r x (in + out) parameters; Chen et al. 2016 for activations with checkpointing; TRL 1.16's chunked head for the
+loss. What one layer keeps for the way back was counted in torch 2.13 with transformers 5.23 and peft 0.21, tensor by
+tensor, and a test counts it again.
 """
 
-import json
-import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from studio.errors import InputError, NotFoundError
 from studio.hardware import GIB, Machine
-from studio.models import resolve
+from studio.model_shapes import Linear, ModelShape
 
 NF4_BYTES = 4.127 / 8
-UNGATED = ("gpt2", "gpt_neo", "gpt_neox", "gptj", "gpt_bigcode", "opt", "bloom", "falcon", "mpt", "phi", "starcoder2")
-"""Families (model_type) whose feed-forward has two matrices, and no gate as a third."""
-LEARNED_POSITIONS = ("gpt2", "gpt_neo", "gpt_bigcode", "opt")
-"""Families with an embedding for each position of the context."""
-PROCESS_BYTES = {"cuda": 141 * 1024**2 + 300 * 1024**2, "cpu": int(0.9 * GIB)}  # context, or the loaded libraries
+HEAD_TILE = 4096, 32_768
+"""Tokens and words of the vocabulary that TRL's head holds at once; the tile is made whole however small the vocabulary."""
+FULL_LOGITS_BYTES = 12
+"""A logit held whole, as before the chunked head: in 16 bits, its copy in 32, and the gradients of both."""
+CONTEXT_BYTES = 141 * 1024**2
+"""What CUDA itself takes on a card."""
+LIBRARY_BYTES = int(0.9 * GIB)
+"""What torch, transformers, trl and the rest take in the memory of a computer, until runs have told."""
+FRAGMENTATION = 0.05
+"""Share of what is allocated that lies unused between the pieces on a card."""
+UNSURE = {True: (0.15, 0.20), False: (0.40, 0.60)}
+"""How far below and above the sum the need may lie before a run was measured; the second for a guessed shape."""
+FEW_BYTES = 256 * 1024**2
+"""Nobody knows the need of a process more exactly than this while few runs were measured."""
+PARTS = ("weights", "adapter", "gradients", "optimiser", "activations", "head", "overhead")
 
 
 @dataclass(frozen=True)
-class ModelShape:
-    """Sizes of a causal language model in units: hidden, feed-forward and key/value width, layers, vocabulary, and
-    `positions` that have an embedding of their own. `gated`: three feed-forward matrices, not two."""
+class Kept:
+    """Bytes that one layer keeps of a token for the way back: for each unit of hidden, key/value and feed-forward width,
+    and what an adapter's dropout adds for each of hidden and feed-forward. `stream`: bytes of a unit of what goes from
+    layer to layer."""
 
-    hidden: int
-    feed_forward: int
-    layers: int
-    key_value: int
-    vocabulary: int
-    tied: bool
-    gated: bool = True
-    positions: int = 0
-    known: bool = True
+    hidden: float
+    key_value: float
+    feed_forward: float
+    dropout_hidden: float
+    dropout_feed_forward: float
+    stream: int
 
-    @property
-    def linears(self) -> list[tuple[int, int]]:
-        """(in, out) of each linear layer of one block."""
-        attention = [(self.hidden, self.hidden)] * 2 + [(self.hidden, self.key_value)] * 2
-        return [
-            *attention,
-            *[(self.hidden, self.feed_forward)] * (2 if self.gated else 1),
-            (self.feed_forward, self.hidden),
-        ]
 
-    @property
-    def linear_parameters(self) -> int:
-        return self.layers * sum(a * b for a, b in self.linears)
+KEPT = {
+    ("cuda", "qlora"): Kept(16, 4, 8, 14, 1, 2),
+    ("cuda", "lora"): Kept(24, 4, 8, 6, 1, 2),
+    ("cuda", "full"): Kept(30, 4, 8, 0, 0, 4),
+    ("cpu", "qlora"): Kept(16, 4, 8, 20, 2, 2),
+    ("cpu", "lora"): Kept(24, 8, 16, 40, 4, 4),
+    ("cpu", "full"): Kept(32, 8, 16, 0, 0, 4),
+}
+"""A card computes in bf16 under autocast and marks what dropout drops in a byte; a CPU computes in what the weights are."""
 
-    @property
-    def other_parameters(self) -> int:
-        embeddings = self.vocabulary * (1 if self.tied else 2) + self.positions
-        return (embeddings + 2 * self.layers + 1) * self.hidden
 
-    @property
-    def parameters(self) -> int:
-        return self.linear_parameters + self.other_parameters
+@dataclass(frozen=True)
+class Correction:
+    """What earlier runs of a device taught: `factor` on what is computed, `overhead` in bytes in place of the guess, how
+    far off (a share) the estimate still may be to either side, and from how many runs that is."""
 
-    @classmethod
-    def of(cls, model: str) -> "ModelShape":
-        """From config.json; a Hub model that is not here yet is judged by the size in its name (7B), and says so."""
-        place = resolve(model)
-        if isinstance(place, Path):
-            return cls.from_config(json.loads((place / "config.json").read_text(encoding="utf-8")))
-        from huggingface_hub import try_to_load_from_cache
-
-        cached = try_to_load_from_cache(place, "config.json")
-        if isinstance(cached, str):
-            return cls.from_config(json.loads(Path(cached).read_text(encoding="utf-8")))
-        return cls._from_name(place)
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "ModelShape":
-        config = config.get("text_config", config)
-        try:
-            hidden = config.get("hidden_size") or config["n_embd"]
-            layers = config.get("num_hidden_layers") or config["n_layer"]
-            heads = config.get("num_attention_heads") or config["n_head"]
-            head = config.get("head_dim") or hidden // heads
-            family = config.get("model_type")
-            length = config.get("max_position_embeddings") or config.get("n_positions") or 0
-            return cls(
-                hidden, config.get("intermediate_size") or config.get("n_inner") or config.get("ffn_dim") or 4 * hidden, layers,
-                head * (config.get("num_key_value_heads") or heads), config["vocab_size"], bool(config.get("tie_word_embeddings", True)),
-                gated=family not in UNGATED, positions=length if family in LEARNED_POSITIONS else 0,
-            )  # fmt: skip
-        except KeyError as error:
-            raise InputError(
-                "This model's config.json is not that of a language model", f"no {error}", "Choose another model"
-            ) from None
-
-    @classmethod
-    def _from_name(cls, name: str) -> "ModelShape":
-        """A Llama-like shape of about the size that the name tells."""
-        found = re.search(r"(\d+(?:\.\d+)?)\s*([bm])\b", name, re.IGNORECASE)
-        if not found:
-            raise NotFoundError(
-                f"Nothing is known of the model {name}", "no config.json in the cache and no size in its name",
-                "Download it first, or choose the starter or a local model folder",
-            )  # fmt: skip
-        parameters = float(found[1]) * (1e9 if found[2].lower() == "b" else 1e6)
-        hidden = round((parameters / 7e9) ** (1 / 3) * 4096 / 64) * 64 or 64
-        per_layer = hidden * hidden * 4 + 3 * hidden * int(2.7 * hidden)
-        return cls(
-            hidden, int(2.7 * hidden), max(1, round(parameters * 0.96 / per_layer)), hidden, 32_000, False, known=False
-        )
+    factor: float = 1.0
+    overhead: int | None = None
+    unsure: float | None = None
+    runs: int = 0
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes by part, and the interval of their sum; `free` is what the machine has now."""
+    """Bytes by part, and the interval of their sum; `free` is what the machine has now. `computed` is the sum without the
+    overhead and before any correction: what later measurements are held against."""
 
     parts: dict[str, int]
     low: int
     high: int
     free: int
+    computed: int
+    known: bool = True
+
+    @property
+    def expected(self) -> int:
+        return sum(self.parts.values())
 
     @property
     def fits(self) -> bool:
         return self.high <= self.free
 
+    @property
+    def verdict(self) -> str:
+        return "fits" if self.fits else ("may not fit" if self.low <= self.free else "does not fit")
+
     def sentence(self) -> str:
-        verdict = "fits" if self.fits else ("may not fit" if self.low <= self.free else "does not fit")
-        return f"Needs {self.low / GIB:.1f} to {self.high / GIB:.1f} GB of {self.free / GIB:.1f} GB free: {verdict}."
+        needs = (
+            f"Needs {self.low / GIB:.1f} to {self.high / GIB:.1f} GB of {self.free / GIB:.1f} GB free: {self.verdict}."
+        )
+        return needs if self.known else needs + " The model's shape is guessed from its name until it is downloaded."
 
 
-def estimate(shape: ModelShape, recipe: Any, machine: Machine) -> MemoryEstimate:
-    """What training `recipe` (a Recipe) on a model of this shape takes."""
-    adapter = recipe.uses_adapter
-    linear_bytes = NF4_BYTES if recipe.method == "qlora" else (2.0 if adapter else 4.0)
-    weights = shape.linear_parameters * linear_bytes + shape.other_parameters * (2.0 if adapter else 4.0)
-    pairs = shape.linears if recipe.targets == "all-linear" else shape.linears[: len(recipe.targets)]
-    trainable = shape.layers * sum(recipe.r * (a + b) for a, b in pairs) if adapter else shape.parameters
-    state = 2 if "8bit" in recipe.optimizer else 8
-    tokens = recipe.batch_size * recipe.max_length
-    width = 4 if machine.device == "cpu" or not adapter else 2
-    one_layer = tokens * (8 * shape.hidden + 3 * shape.feed_forward + 2 * shape.key_value) * width
-    if recipe.gradient_checkpointing:
-        activations = shape.layers * tokens * shape.hidden * width + one_layer
-    else:
-        activations = shape.layers * one_layer
-    largest = max(a * b for a, b in shape.linears)
-    parts = {
-        "weights": int(weights + (largest * 2 if recipe.method == "qlora" else 0)),
-        "adapter": int(trainable * 4) if adapter else 0,
-        "gradients": int(trainable * 4),
-        "optimiser": int(trainable * state),
-        "activations": int(activations),
-        "head": int(min(tokens, 4096) * min(shape.vocabulary, 32768) * 4 + tokens * shape.hidden * 4),
-        "process": PROCESS_BYTES[machine.device],
+def estimate(
+    shape: ModelShape, recipe: Any, machine: Machine, longest: int | None = None, correction: Correction | None = None,
+    chunked_head: bool = True,
+) -> MemoryEstimate:  # fmt: skip
+    """What training `recipe` (a Recipe) on a model of this shape takes at its highest.
+
+    `longest`: tokens of the longest example, where it is known; a batch is no longer than that unless it is packed.
+    `chunked_head=False` is the loss over whole logits, as before TRL's fused head: for comparison with older figures.
+    """
+    correction = correction or Correction()
+    on_gpu = machine.device == "cuda"
+    method = str(recipe.method)
+    length = recipe.max_length if recipe.packing or longest is None else min(recipe.max_length, longest)
+    rows = recipe.batch_size * (1 if recipe.objective == "sft" else 2)  # the better and the worse answer go together
+    tokens = rows * length
+    sizes = {
+        **_state(shape, recipe, on_gpu),
+        "activations": _activations(shape, recipe, KEPT[machine.device, method], rows, length),
+        "head": _head(shape, method, on_gpu, tokens) if chunked_head else tokens * shape.vocabulary * FULL_LOGITS_BYTES,
     }
+    if on_gpu and not recipe.uses_adapter and recipe.optimizer == "adamw_torch":
+        # its step makes one more copy of all weights, when what the way back needed is gone
+        passing = sizes["activations"] + sizes["head"]
+        sizes["optimiser"] += max(0, 4 * shape.parameters - passing)
+    computed = sum(int(amount) for amount in sizes.values())
+    parts = {name: int(amount * correction.factor) for name, amount in sizes.items()}
+    guessed = CONTEXT_BYTES + int(FRAGMENTATION * sum(parts.values())) if on_gpu else LIBRARY_BYTES
+    parts["overhead"] = guessed if correction.overhead is None else correction.overhead
     total = sum(parts.values())
-    return MemoryEstimate(parts, int(total * 0.8), int(total * (1.3 if shape.known else 1.6)), machine.memory_free)
+    below, above = UNSURE[shape.known] if correction.unsure is None else (correction.unsure, correction.unsure)
+    margin = 0 if on_gpu else FEW_BYTES // (1 + correction.runs)
+    low, high = int(total * (1 - below)) - margin, int(total * (1 + above)) + margin
+    return MemoryEstimate(
+        {name: parts[name] for name in PARTS}, max(0, low), high, machine.memory_free, computed, shape.known
+    )
+
+
+def _state(shape: ModelShape, recipe: Any, on_gpu: bool) -> dict[str, float]:
+    """Bytes of what stays: weights, adapter, gradients and the optimiser's state."""
+    if not recipe.uses_adapter:
+        # autocast keeps a copy in 16 bits of what it multiplies by
+        weights: float = shape.parameters * 4 + (shape.linear_parameters * 2 if on_gpu else 0)
+        if recipe.objective != "sft":
+            weights += shape.parameters * 4  # the model as it began, beside it
+        trainable, width = shape.parameters, 4
+    else:
+        quantised = recipe.method == "qlora"
+        plain = 2 if on_gpu or quantised else 4
+        linear = (NF4_BYTES if recipe.base_bits == 4 else 1) if quantised else plain
+        weights = shape.linear_parameters * linear + shape.other_parameters * plain
+        trainable = shape.adapter_parameters(recipe.r, recipe.targets)
+        if recipe.use_dora:
+            trainable += sum(matrix.outputs * matrix.count for matrix in shape.matrices)
+        width = 2 if quantised else 4  # TRL keeps the adapter of a quantised model in bf16
+    return {
+        "weights": weights,
+        "adapter": trainable * width if recipe.uses_adapter else 0,
+        "gradients": trainable * width,
+        "optimiser": trainable * (2 if "8bit" in recipe.optimizer else 2 * width),
+    }
+
+
+def _activations(shape: ModelShape, recipe: Any, kept: Kept, rows: int, length: int) -> float:
+    """Bytes kept for the way back. With checkpointing: what enters each layer, and one layer computed again."""
+    tokens = rows * length
+    padded = rows > 1 and not recipe.packing  # then keys and values are repeated for each group of queries
+    a_token = (
+        kept.hidden * shape.hidden
+        + kept.key_value * (shape.query if padded else shape.key_value)
+        + kept.feed_forward * shape.feed_forward
+    )
+    if recipe.uses_adapter and recipe.dropout > 0 and recipe.objective == "sft":
+        a_token += kept.dropout_hidden * shape.hidden + kept.dropout_feed_forward * shape.feed_forward
+    one_layer = tokens * a_token
+    layers = (
+        tokens * shape.hidden * kept.stream * shape.layers + one_layer
+        if recipe.gradient_checkpointing
+        else one_layer * shape.layers
+    )
+    passing = 2 * tokens * max(shape.feed_forward, shape.hidden) * kept.stream  # gradients on their way
+    mask = rows * length**2 * 2 if padded else 0
+    whole_matrices = shape.largest_matrix * (2 if recipe.method == "qlora" else 0)
+    if recipe.uses_adapter and recipe.use_dora:
+        whole_matrices += shape.largest_matrix * 4 * 3  # DoRA takes the norm of each weight with its adapter
+    return layers + passing + mask + whole_matrices
+
+
+def _head(shape: ModelShape, method: str, on_gpu: bool, tokens: int) -> float:
+    """Bytes of the chunked head: its tile and the gradient of the hidden states in 32 bits."""
+    width = 2 if on_gpu or method == "qlora" else 4
+    rows, words = min(tokens, HEAD_TILE[0]), HEAD_TILE[1]
+    # without Triton the tile is folded in torch, through six copies in 32 bits, and only what is written of it is held
+    tile = rows * words * width if on_gpu else rows * min(words, shape.vocabulary) * (width + 6 * 4)
+    gradients = tokens * shape.hidden * 4
+    if method == "full" and on_gpu:
+        gradients += min(words, shape.vocabulary) * shape.hidden * 2
+    return tile + gradients
+
+
+__all__ = ["Correction", "Linear", "MemoryEstimate", "ModelShape", "estimate"]

@@ -1,0 +1,242 @@
+"""The sizes of a causal language model, matrix by matrix, read from its configuration and never from its weights."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from studio.errors import InputError, NotFoundError
+from studio.models import resolve
+
+LEARNED_POSITIONS = ("gpt2", "gpt_neo", "gpt_bigcode", "opt")
+"""Families (model_type) with an embedding for each position of the context."""
+PROJECTIONS = ("q_proj k_proj v_proj", "o_proj", "gate_proj up_proj", "down_proj")
+"""Modules for query, key and value, for what attention gives, into the feed-forward, and out of it: Llama's names, and
+those of most families since."""
+NAMES: dict[str, tuple[str, str, str, str]] = {
+    "gpt2": ("c_attn", "c_proj", "c_fc", "c_proj"),
+    "gpt_bigcode": ("c_attn", "c_proj", "c_fc", "c_proj"),
+    "gpt_neo": ("q_proj k_proj v_proj", "out_proj", "c_fc", "c_proj"),
+    "gptj": ("q_proj k_proj v_proj", "out_proj", "fc_in", "fc_out"),
+    "gpt_neox": ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"),
+    "bloom": ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"),
+    "falcon": ("query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"),
+    "opt": ("q_proj k_proj v_proj", "out_proj", "fc1", "fc2"),
+    "phi": ("q_proj k_proj v_proj", "dense", "fc1", "fc2"),
+    "starcoder2": ("q_proj k_proj v_proj", "o_proj", "c_fc", "c_proj"),
+    "mpt": ("Wqkv", "out_proj", "up_proj", "down_proj"),
+    "phi3": ("qkv_proj", "o_proj", "gate_up_proj", "down_proj"),
+    "glm": ("q_proj k_proj v_proj", "o_proj", "gate_up_proj", "down_proj"),
+    "glm4": ("q_proj k_proj v_proj", "o_proj", "gate_up_proj", "down_proj"),
+}
+"""One word for what is one matrix: "c_attn" is query, key and value together. `gate_up_proj` holds both; a family whose
+feed-forward has one matrix in and no gate has any other single word there."""
+RECURRENT = ("linear_attention", "mamba", "recurrent", "conv")
+"""Kinds of layers that have no matrices like these: such a model is judged as if they had, and said to be so."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """`count` matrices of the whole model that are alike: the module's name, its inputs and its outputs."""
+
+    name: str
+    inputs: int
+    outputs: int
+    count: int
+
+    @property
+    def parameters(self) -> int:
+        return self.inputs * self.outputs * self.count
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """`matrices` are the linear layers but the head. The widths, in units: hidden, the widest feed-forward that one token
+    goes through, query, key and value. `expert_parameters` are those of routed experts, which transformers 5 keeps as one
+    tensor a layer and not as linear layers: neither quantised nor given adapters. `known`: from a configuration, and not
+    guessed from a name."""
+
+    hidden: int
+    feed_forward: int
+    layers: int
+    query: int
+    key_value: int
+    vocabulary: int
+    tied: bool
+    matrices: tuple[Linear, ...]
+    expert_parameters: int = 0
+    positions: int = 0
+    known: bool = True
+
+    @property
+    def linear_parameters(self) -> int:
+        return sum(matrix.parameters for matrix in self.matrices)
+
+    @property
+    def other_parameters(self) -> int:
+        """Embeddings, head, norms and routed experts: what stays in 16 bits when the rest is quantised."""
+        embeddings = self.vocabulary * (1 if self.tied else 2) + self.positions
+        return (embeddings + 2 * self.layers + 1) * self.hidden + self.expert_parameters
+
+    @property
+    def parameters(self) -> int:
+        return self.linear_parameters + self.other_parameters
+
+    @property
+    def largest_matrix(self) -> int:
+        """Parameters of the largest single linear layer but the head."""
+        return max((matrix.inputs * matrix.outputs for matrix in self.matrices), default=0)
+
+    def adapter_parameters(self, r: int, targets: list[str] | str) -> int:
+        """r x (in + out) of every target (LoRA, Hu et al. 2021, section 4.2)."""
+        ends = None if isinstance(targets, str) else {target.rsplit(".", 1)[-1] for target in targets}
+        chosen = [matrix for matrix in self.matrices if ends is None or matrix.name in ends]
+        return sum(r * (matrix.inputs + matrix.outputs) * matrix.count for matrix in chosen)
+
+    @classmethod
+    def of(cls, model: str) -> "ModelShape":
+        """From config.json; a Hub model that is not here yet is judged by the size in its name (7B), and says so."""
+        place = resolve(model)
+        if isinstance(place, Path):
+            return cls.from_config(json.loads((place / "config.json").read_text(encoding="utf-8")))
+        from huggingface_hub import try_to_load_from_cache
+
+        cached = try_to_load_from_cache(place, "config.json")
+        if isinstance(cached, str):
+            return cls.from_config(json.loads(Path(cached).read_text(encoding="utf-8")))
+        return cls._from_name(place)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ModelShape":
+        """Of any causal language model that transformers knows; grouped queries, tied embeddings and experts counted.
+
+        Raises InputError when the configuration is not that of a language model."""
+        config = config.get("text_config", config)
+        try:
+            hidden = _first(config, "hidden_size", "n_embd", "d_model")
+            layers = _first(config, "num_hidden_layers", "n_layer", "n_layers", "num_layers")
+            heads = _first(config, "num_attention_heads", "n_head", "n_heads", "num_heads")
+            vocabulary = config["vocab_size"]
+        except KeyError as error:
+            raise InputError(
+                "This model's config.json is not that of a language model", f"no {error}", "Choose another model"
+            ) from None
+        family = str(config.get("model_type"))
+        head = config.get("head_dim") or hidden // heads
+        query, key_value = head * heads, head * _key_value_heads(config, heads)
+        feed_forward = config.get("intermediate_size") or config.get("n_inner") or config.get("ffn_dim") or 4 * hidden
+        names = NAMES.get(family, PROJECTIONS)
+        attention = (
+            _latent_attention(config, hidden, heads, layers)
+            if config.get("kv_lora_rank")
+            else _attention(names, hidden, query, key_value, layers)
+        )
+        experts = _Experts.of(config, layers, feed_forward)
+        dense = _feed_forward(names, hidden, feed_forward, layers - experts.layers)
+        shared = _feed_forward(names, hidden, experts.shared, experts.layers) if experts.shared else ()
+        if config.get("shared_expert_intermediate_size"):
+            shared = (*shared, Linear("shared_expert_gate", hidden, 1, experts.layers))  # Qwen2's
+        kinds = str(config.get("layer_types") or config.get("layers_block_type") or family)
+        active = experts.each * experts.active + experts.shared if experts.layers else 0
+        return cls(
+            hidden, max(active, feed_forward if layers > experts.layers else 0), layers, query, key_value, vocabulary,
+            bool(config.get("tie_word_embeddings", True)), (*attention, *dense, *shared), experts.parameters(hidden),
+            positions=(config.get("max_position_embeddings") or config.get("n_positions") or 0) if family in LEARNED_POSITIONS else 0,
+            known=not any(kind in kinds for kind in RECURRENT),
+        )  # fmt: skip
+
+    @classmethod
+    def _from_name(cls, name: str) -> "ModelShape":
+        """A Llama-like shape of about the size that the name tells; of 8x7B, eight times seven."""
+        found = re.search(r"(?:(\d+)x)?(\d+(?:\.\d+)?)\s*([bm])(?![a-z0-9])", name, re.IGNORECASE)
+        if not found:
+            raise NotFoundError(
+                f"Nothing is known of the model {name}", "no config.json in the cache and no size in its name",
+                "Download it first, or choose the starter or a local model folder",
+            )  # fmt: skip
+        parameters = int(found[1] or 1) * float(found[2]) * (1e9 if found[3].lower() == "b" else 1e6)
+        hidden = round((parameters / 7e9) ** (1 / 3) * 4096 / 64) * 64 or 64
+        feed_forward = int(2.7 * hidden)
+        layers = max(1, round(parameters * 0.96 / (hidden * hidden * 4 + 3 * hidden * feed_forward)))
+        matrices = (
+            *_attention(PROJECTIONS, hidden, hidden, hidden, layers),
+            *_feed_forward(PROJECTIONS, hidden, feed_forward, layers),
+        )
+        return cls(hidden, feed_forward, layers, hidden, hidden, 32_000, False, matrices, known=False)
+
+
+@dataclass(frozen=True)
+class _Experts:
+    """Routed experts: in how many layers, how many in one, their width, how many a token goes through, and the width of
+    those that every token goes through."""
+
+    layers: int = 0
+    count: int = 0
+    each: int = 0
+    active: int = 0
+    shared: int = 0
+
+    def parameters(self, hidden: int) -> int:
+        return self.layers * self.count * (3 * hidden * self.each + hidden)
+
+    @classmethod
+    def of(cls, config: dict[str, Any], layers: int, feed_forward: int) -> "_Experts":
+        names = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+        count = next((int(config[name]) for name in names if config.get(name)), 0)
+        if count < 2:
+            return cls()
+        every = config.get("decoder_sparse_step") or config.get("interleave_moe_layer_step") or 1
+        plain = {*range(int(config.get("first_k_dense_replace") or 0)), *(config.get("mlp_only_layers") or [])}
+        sparse = sum((layer + 1) % every == 0 and layer not in plain for layer in range(layers))
+        each = config.get("moe_intermediate_size") or feed_forward
+        shared = config.get("shared_expert_intermediate_size") or int(config.get("n_shared_experts") or 0) * each
+        active = config.get("num_experts_per_tok") or config.get("moe_top_k") or config.get("moe_k") or 2
+        return cls(sparse, count, each, int(active), int(shared))
+
+
+def _first(config: dict[str, Any], *names: str) -> int:
+    """The first of these settings that is there. Raises KeyError with the name that is usual."""
+    for name in names:
+        if config.get(name):
+            return int(config[name])
+    raise KeyError(names[0])
+
+
+def _key_value_heads(config: dict[str, Any], heads: int) -> int:
+    if config.get("multi_query") and not config.get("new_decoder_architecture"):
+        return 1  # falcon and gpt_bigcode
+    return int(config.get("num_key_value_heads") or config.get("num_kv_heads") or heads)
+
+
+def _attention(
+    names: tuple[str, ...], hidden: int, query: int, key_value: int, layers: int
+) -> tuple[Linear, ...]:  # fmt: skip
+    into, out = names[0].split(), names[1]
+    widths = [query, key_value, key_value] if len(into) == 3 else [query + 2 * key_value]
+    return (
+        *(Linear(name, hidden, width, layers) for name, width in zip(into, widths, strict=True)),
+        Linear(out, query, hidden, layers),
+    )
+
+
+def _latent_attention(config: dict[str, Any], hidden: int, heads: int, layers: int) -> tuple[Linear, ...]:
+    """DeepSeek-V2's attention: keys and values from one narrow vector (section 2.1 of its paper)."""
+    plain, turned, value = config["qk_nope_head_dim"], config["qk_rope_head_dim"], config["v_head_dim"]
+    rank, narrow = config["kv_lora_rank"], config.get("q_lora_rank")
+    width = heads * (plain + turned)
+    queries = [("q_a_proj", hidden, narrow), ("q_b_proj", narrow, width)] if narrow else [("q_proj", hidden, width)]
+    others = [
+        ("kv_a_proj_with_mqa", hidden, rank + turned),
+        ("kv_b_proj", rank, heads * (plain + value)),
+        ("o_proj", heads * value, hidden),
+    ]
+    return tuple(Linear(name, inputs, outputs, layers) for name, inputs, outputs in queries + others)
+
+
+def _feed_forward(names: tuple[str, ...], hidden: int, width: int, layers: int) -> tuple[Linear, ...]:
+    if not layers:
+        return ()
+    into = names[2].split()
+    outputs = 2 * width if into == ["gate_up_proj"] else width
+    return (*(Linear(name, hidden, outputs, layers) for name in into), Linear(names[3], width, hidden, layers))
