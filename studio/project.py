@@ -32,13 +32,15 @@ from studio.journal import Journal
 from studio.memory import ModelShape, estimate
 from studio.models import STARTER, resolve
 from studio.training import run as runs
+from studio.training.cloud import files as cloud
 from studio.training.recipe import Recipe
 from studio.training.run import Run
+from studio.training.search_verbs import SearchVerbs
 
 FORMAT = 1
 
 
-class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs):
+class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVerbs):
     """One folder with everything about one task. Make one with `Project.open`."""
 
     def __init__(self, folder: Path, home: Path, demo: bool = False) -> None:
@@ -198,6 +200,21 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs):
         several = {"processes": processes, "sharded": sharded} if processes != 1 or sharded else {}
         return self.journal.step("train", inputs, {"recipe": recipe, **several}, ["run"], make, lambda made: [made.id])
 
+    def cloud_files(
+        self, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None, provider: str = "skypilot", **options: Any
+    ) -> cloud.CloudFiles:  # fmt: skip
+        """The files that train the recipe on a rented machine (skypilot, sagemaker, runpod or kubernetes), a folder and a
+        zip in the exports, with `.command` to submit them. Options: machine, spot, gpus, bucket, name. Raises InputError."""
+
+        def make() -> cloud.CloudFiles:
+            if self.demo:
+                raise ForbiddenError("Cloud files are off in this demo", "a shared Space", "Run the studio yourself")
+            return cloud.write(self.folder, *cloud.plan_of(dataset, recipe, evaluation, provider, **options))
+
+        inputs = {"dataset": dataset.reference} | ({"evaluation": evaluation.reference} if evaluation else {})
+        said = {"recipe": recipe, "provider": provider, **options}
+        return self.journal.step("cloud_files", inputs, said, ["files"], make, lambda made: [made.id])
+
     def memory(self, recipe: Recipe, dataset: Dataset | None = None) -> dict[str, Any]:
         """needed_low, needed_high and free (bytes), parts, fits, text. No step."""
         found = estimate(ModelShape.of(recipe.model), recipe, hardware.machine())
@@ -342,7 +359,8 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs):
         """The ids of those that ended without a result."""
         with_result = {run.id for run in self.runs() if run.is_ready} | {made.id for made in self.bundles()}
         with_result |= {made.id for made in self.evaluations() if made.is_ready}
-        jobs = [job for kind in ("train", "evaluate", "export") for job in self.jobs(kind)]
+        with_result |= {made.id for made in self.searches() if made.best_trial is not None}
+        jobs = [job for kind in ("train", "evaluate", "export", "search") for job in self.jobs(kind)]
         return [job.id for job in jobs if job.state.status in ENDED and job.id not in with_result]
 
     def _ready(self, run: Run) -> None:

@@ -42,8 +42,8 @@ def ancestry(steps: list[Step], result: str | None, lost: Collection[str] = ()) 
 
 
 def write_notebook(chosen: list[Step], path: Path, project_name: str, home: Path) -> Path:
-    """Writes an .ipynb whose first cell opens the project `project_name` in `home`; a training is waited for in its own
-    cell. Raises NotFoundError when there is no step."""
+    """Writes an .ipynb whose first cell opens the project `project_name` in `home`; a training and a search are waited
+    for in their own cells. Raises NotFoundError when there is no step."""
     import nbformat.v4 as notebook
 
     if not chosen:
@@ -52,7 +52,7 @@ def write_notebook(chosen: list[Step], path: Path, project_name: str, home: Path
     opening = OPENING.format(source=str(SOURCE), name=project_name, home=str(home))
     cells = [notebook.new_markdown_cell(title), notebook.new_code_cell(opening)]
     for step in chosen:
-        waits = f"\n{step.outputs[0]}.wait()" if step.verb == "train" else ""
+        waits = f"\n{step.outputs[0]}.wait()" if step.verb in ("train", "search") else ""
         cells.append(notebook.new_code_cell(step.code + waits))
     made = notebook.new_notebook(
         cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}

@@ -22,6 +22,7 @@ KINDS = {
     "load": "studio.data.load_worker",
     "generate": "studio.data.generation_worker",
     "semantic": "studio.data.semantic",
+    "search": "studio.training.search_worker",
     "serve": "studio.inference.server",
 }
 HEARTBEAT = 2.0
@@ -30,10 +31,12 @@ STOP_GRACE = 120.0
 
 def watch(job: Job) -> None:
     """Shows that the process lives, and ends it when a stop was asked for and the work does not answer."""
-    asked, launcher = None, os.getppid()
+    parent = None if job.needs_card else job.request.get("parent")
+    asked, launcher = None, parent or launcher_of(job)
     while True:
         (job.folder / "heartbeat").touch()
-        end_without(launcher)
+        if launcher:
+            end_without(launcher)
         if asked is None and job.stop_requested():
             asked = time.monotonic()
         if asked is not None and time.monotonic() - asked > STOP_GRACE:
@@ -42,9 +45,16 @@ def watch(job: Job) -> None:
         time.sleep(HEARTBEAT)
 
 
+def launcher_of(job: Job) -> int | None:
+    """The process that started this one of several: the job's own. None for a process that is alone. (Its parent cannot
+    be asked: where the launcher went before the question, that is another.)"""
+    return job.state.pid if launching.is_launched() else None
+
+
 def end_without(launcher: int) -> None:
-    """One of several processes ends when the one that started it has gone, and with it whoever would end it."""
-    if launching.is_launched() and os.getppid() != launcher:
+    """One of several processes, and the trial of a search, end when the one that started them has gone, and with it
+    whoever would end them and holds the card for them."""
+    if os.getppid() != launcher:
         print("the process that started this one has gone; ending", flush=True)
         os._exit(1)
 
@@ -106,8 +116,10 @@ def accompany(job: Quiet) -> NoReturn:
     """One of a job's processes that is not the first: it computes, and says nothing but what went wrong with it. Its
     launcher then ends the others."""
 
-    def watch_launcher(launcher: int = os.getppid()) -> None:
-        while True:
+    launcher = launcher_of(job)
+
+    def watch_launcher() -> None:
+        while launcher:
             end_without(launcher)
             time.sleep(HEARTBEAT)
 

@@ -1,0 +1,242 @@
+"""A search for a better recipe: a study in a folder of the project, whose trials are runs; read from its folder."""
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from studio import store
+from studio.errors import InputError, JobError, NotFoundError
+from studio.examples import Dataset, write_dataset
+from studio.jobs import queue
+from studio.jobs.job import ACTIVE, ENDED, JobView
+from studio.training.recipe import Recipe
+from studio.training.run import Run, list_runs
+from studio.training.search_space import Space
+
+KIND = "search"
+TRIALS, HOURS, STARTUP_TRIALS = 20, 4.0, 5
+FEWEST_STEPS = 30  # of a trial: fewer say little about a recipe
+EVALUATION_ROWS = 200  # at most: each trial is evaluated five times and more
+COLUMNS = ["trial", "state", "loss", "step", "pruned_at", "seconds", "run", "note"]
+FORWARD_SHARE = 1 / 3  # of the work of a training step: the backward pass is twice the forward one (Kaplan 2020, 2.1)
+
+
+class Search(JobView):
+    """`trials` and `best` grow while it goes on; stopped or killed, `resume` continues the study."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """Where it began."""
+        return Recipe.from_json((self.folder / "recipe.json").read_text(encoding="utf-8"))
+
+    @property
+    def space(self) -> Space:
+        return Space.from_plain(self.job.request["space"])
+
+    @property
+    def study_file(self) -> Path:
+        return self.folder / "study.jsonl"
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial: trial, state (waiting, running, finished, pruned, failed, interrupted), the searched values,
+        loss (the best evaluation loss, nats a token), step (that it came at), pruned_at (step), seconds, run, note."""
+        searched = list(self.space.searched)
+        columns = [*COLUMNS[:2], *searched, *COLUMNS[2:]]
+        if not self.study_file.exists():
+            return pd.DataFrame(columns=columns)
+        alive = self.state in ACTIVE
+        rows = [_row(trial, alive) for trial in self.study().get_trials(deepcopy=False)]
+        return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def best(self) -> Recipe:
+        """The recipe with the best values found so far, to train on all data with. Raises JobError when there is none."""
+        best = self.best_trial
+        if best is None:
+            raise JobError(f"{self.id} has no best recipe yet", self.state, "Wait until a trial has finished")
+        values = best.params
+        reason = f"{self.id}, trial {best.number + 1}: evaluation loss {best.value:.4f}"
+        return self.space.best_recipe(self.recipe, values, reason)
+
+    @property
+    def best_trial(self) -> Any:
+        """Optuna's trial with the lowest loss of those that finished; None before there is one."""
+        if not self.study_file.exists():
+            return None
+        from optuna.trial import TrialState
+
+        found = self.study().get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return min(found, key=lambda trial: trial.value, default=None)
+
+    def study(self) -> Any:
+        """Optuna's study. Only the search's own process writes to it."""
+        from studio.training.study import open_study
+
+        return open_study(self.study_file)
+
+    def importance(self) -> dict[str, float]:
+        """How much each searched value moved the loss (shares that add up to 1; fANOVA, Hutter 2014), the greatest first.
+        Empty while fewer than four trials have finished or none differs."""
+        import optuna
+
+        if not self.study_file.exists():
+            return {}
+        study = self.study()
+        done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+        if len(done) < 4 or len({trial.value for trial in done}) < 2:
+            return {}
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        return {name: float(share) for name, share in found.items()}
+
+    @property
+    def seconds_spent(self) -> float:
+        """Of computing, stops left out: what the time limit counts."""
+        seconds = self.trials["seconds"]
+        return float(seconds.sum()) if len(seconds) else 0.0
+
+    def resume(self) -> "Search":
+        """Goes on where it was: what finished is neither lost nor repeated, what ran when it ended begins again."""
+        if self.state == "finished":
+            raise JobError(f"{self.id} cannot be resumed", "it is finished", "Start a new search")
+        queue.submit(self.job.home, self.folder, KIND, self.job.request)
+        return self
+
+    def runs(self) -> list[Run]:
+        return [run for run in list_runs(self.folder.parents[1]) if run.job.request.get("search") == self.id]
+
+    def delete(self) -> None:
+        """Removes the search and the runs of its trials. Raises JobError while it waits or works."""
+        if self.state not in ENDED:
+            raise JobError(f"{self.id} cannot be deleted", f"it is {self.state}", "Stop it first")
+        for run in self.runs():
+            shutil.rmtree(run.folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _row(trial: Any, alive: bool) -> dict[str, Any]:
+    facts = trial.user_attrs
+    state = {"WAITING": "waiting", "RUNNING": "running", "COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed"}
+    words = state[trial.state.name]
+    if facts.get("interrupted") or (words == "running" and not alive):
+        words = "interrupted"
+    values = trial.params or trial.system_attrs.get("fixed_params", {})
+    plain = {name: facts.get(name) for name in ("loss", "step", "pruned_at", "seconds", "run")}
+    return {"trial": trial.number + 1, "state": words, **values, **plain, "note": facts.get("note", "")}
+
+
+def sample_rows(rows: int, share: float, largest_step: int) -> tuple[int, str]:
+    """How many of `rows` examples a trial learns from, and why: the share, or as many as give FEWEST_STEPS steps."""
+    wanted, needed = max(1, round(rows * share)), FEWEST_STEPS * largest_step
+    taken = min(rows, max(wanted, needed))
+    steps = math.ceil(taken / largest_step)
+    if taken == wanted:
+        return taken, f"{taken:,} of {rows:,} examples ({taken / rows:.0%}): {steps:,} optimiser steps a trial"
+    few = f"{share:.0%} of the data would be {math.ceil(wanted / largest_step):,} steps"
+    if steps >= FEWEST_STEPS:
+        return (
+            taken,
+            f"{few}, so each trial learns from {taken:,} of {rows:,} examples ({taken / rows:.0%}): {steps:,} steps",
+        )
+    return taken, f"{few}, so each trial learns from all {rows:,} examples: {steps:,} steps, which is few to judge by"
+
+
+def start(
+    project_folder: Path, home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None, space: str | dict[str, Any],
+    trials: int, hours: float, share: float, seed: int, startup: int,
+) -> Search:  # fmt: skip
+    """Puts the search in the queue and returns at once. Raises InputError with every mistake."""
+    found = _check(evaluation, trials, hours, share, seed, startup)
+    chosen = Space.of(space, recipe, dataset)
+    if found:
+        raise InputError("The search cannot be started", "; ".join(found), "Correct it and search again")
+    assert evaluation is not None
+    rows, why = sample_rows(len(dataset), share, chosen.largest_step(recipe))
+    chosen.trial_recipe(recipe, chosen.values_of(recipe) or {}, rows)  # a recipe that cannot be trained so raises here
+    folder = store.new_numbered_folder(project_folder / "jobs", KIND)
+    store.write_text(folder / "recipe.json", recipe.to_json())
+    _write_sample(folder, dataset, rows, seed)
+    if evaluation.reference != dataset.reference:
+        _write_sample(folder, evaluation, min(len(evaluation), EVALUATION_ROWS), seed)
+    request = {
+        "project_folder": str(project_folder), "dataset": dataset.reference, "evaluation": evaluation.reference,
+        "space": chosen.plain(), "trials": trials, "hours": hours, "seed": seed, "startup": startup, "rows": rows, "sample": why,
+    }  # fmt: skip
+    queue.submit(home, folder, KIND, request)
+    return Search(folder)
+
+
+def _check(
+    evaluation: Dataset | None, trials: int, hours: float, share: float, seed: int, startup: int
+) -> list[str]:  # fmt: skip
+    wrong = []
+    if evaluation is None:
+        wrong.append("there is no evaluation dataset, and its loss is what a search makes small: split one off first")
+    for name, value, fits, words in (
+        ("trials", trials, trials >= 1 and trials == int(trials), "a whole number from 1"),
+        ("hours", hours, 0 < hours < math.inf, "over 0"),
+        ("share", share, 0 < share <= 1, "over 0 and up to 1"),
+        ("seed", seed, 0 <= seed < 2**31, "from 0"),
+        ("startup", startup, startup >= 0, "from 0"),
+    ):
+        if not fits:
+            wrong.append(f"{name} is {value}, not {words}")
+    return wrong
+
+
+def _write_sample(folder: Path, dataset: Dataset, rows: int, seed: int) -> None:
+    """A seeded sample, in the order of the data, under the dataset's own name and version: the trials' runs say what
+    they learned from, and find it here."""
+    positions = np.sort(np.random.default_rng(seed).choice(len(dataset), rows, replace=False))
+    made = write_dataset(folder, dataset.name, dataset.take(positions), made_by={"sample_of": dataset.reference})
+    if made.version != dataset.version:
+        made.folder.rename(made.folder.with_name(f"v{dataset.version}"))
+
+
+def open_search(project_folder: Path, search_id: str) -> Search:
+    folder = project_folder / "jobs" / store.check_name(search_id)
+    if not (folder / "job.json").exists() or not search_id.startswith(f"{KIND}-"):
+        raise NotFoundError("There is no such search", search_id, "Start one first")
+    return Search(folder)
+
+
+def list_searches(project_folder: Path) -> list[Search]:
+    """The oldest first."""
+    return [Search(path.parent) for path in sorted((project_folder / "jobs").glob(f"{KIND}-*/job.json"))]
+
+
+def expected(
+    project_folder: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None, space: str | dict[str, Any],
+    share: float,
+) -> dict[str, Any]:  # fmt: skip
+    """Before a start: rows and `sample` (words) of a trial, and `seconds` of one trial by the speed of the newest run of
+    the same model and method (`measured_by`); None where none was measured. Nothing is pruned in this: it is the most."""
+    chosen = Space.of(space, recipe, dataset)
+    rows, why = sample_rows(len(dataset), share, chosen.largest_step(recipe))
+    seconds, measured_by = None, ""
+    for run in reversed(list_runs(project_folder)):
+        speed = run.result.get("tokens_per_second")
+        if speed and (run.recipe.model, run.recipe.method) == (recipe.model, recipe.method):
+            learn = _mean_tokens(dataset, recipe) * rows * float(chosen.fixed["epochs"])
+            watched = 0 if evaluation is None else min(len(evaluation), EVALUATION_ROWS)
+            looks = chosen.trial_recipe(recipe, chosen.values_of(recipe) or _first(chosen), rows).evaluations + 1
+            watch = 0.0 if evaluation is None else _mean_tokens(evaluation, recipe) * watched * looks * FORWARD_SHARE
+            state = run.job.state
+            around = (state.ended or 0) - (state.started or 0) - run.result.get("seconds", 0.0)
+            seconds, measured_by = (learn + watch) / speed + max(0.0, around), run.id
+            break
+    return {"rows": rows, "sample": why, "seconds": seconds, "measured_by": measured_by}
+
+
+def _first(space: Space) -> dict[str, Any]:
+    """Some values of the space: the lowest of each."""
+    return {name: value[0] if isinstance(value, list) else value["low"] for name, value in space.searched.items()}
+
+
+def _mean_tokens(dataset: Dataset, recipe: Recipe) -> float:
+    return float(dataset.columns("tokens")["tokens"].clip(upper=recipe.max_length).mean())

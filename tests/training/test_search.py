@@ -1,0 +1,265 @@
+"""A search: the guide's space, what a trial learns from, and a real study that prunes, is stopped, killed and goes on."""
+
+import json
+import math
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from studio import InputError, JobError, Project, Recipe, store
+from studio.examples import Dataset
+from studio.jobs import queue
+from studio.jobs.job import FORMAT, Job, process_started
+from studio.training import search_worker
+from studio.training.run import Run
+from studio.training.search import FEWEST_STEPS, Search, sample_rows
+from studio.training.search_space import PATIENCE, Space, evaluations_for
+from studio.training.study import NAME, open_study
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+RECIPE = Recipe(method="lora", batch_size=4, accumulation=1, learning_rate=1e-3, max_length=64, r=8, alpha=16)
+SPACE = {
+    "learning_rate": [1e-3, 2e-3, 3e-3, 0.9],
+    "warmup_share": {"low": 0.0, "high": 0.1},
+    "dropout": 0.0,
+    "logging_steps": 1,
+}
+"""With seed 3 the third trial has the rate 0.9, with which nothing is learned."""
+
+
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def greetings(project: Project, rows: int = 48) -> tuple[Dataset, Dataset]:
+    names = ["Ola", "Mia", "Tom", "Ada", "Max", "Lea", "Ben", "Zoe"]
+    path = project.home / "greetings.jsonl"
+    pairs = [(f"Greet {names[row % 8]} for the {row}. time.", f"Hello {names[row % 8]}.") for row in range(rows)]
+    path.write_text("".join(json.dumps({"prompt": asked, "completion": said}) + "\n" for asked, said in pairs))
+    return project.split(project.load(path), test=0.15, seed=0, keep_groups_together=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project.open("searches", home=tmp_path)
+
+
+def test_the_guides_space(project: Project) -> None:
+    train, _ = greetings(project)
+    space = Space.of("guide", Recipe(), train)
+    assert space.searched == {
+        "learning_rate": {"low": 1e-5, "high": 5e-4, "log": True}, "batch_size": [2, 4, 8],
+        "warmup_share": {"low": 0.0, "high": 0.1}, "weight_decay": {"low": 0.0, "high": 0.1},
+        "r": [8, 16, 32, 64], "alpha": [16, 32, 64],
+    }  # fmt: skip
+    assert NAME == "llm_fine_tuning"
+    for batch, passes in ((2, 8), (4, 4), (8, 2)):
+        values = {
+            "batch_size": batch,
+            "learning_rate": 1e-4,
+            "warmup_share": 0.1,
+            "weight_decay": 0.1,
+            "r": 8,
+            "alpha": 64,
+        }
+        trial = space.trial_recipe(Recipe(packing=True), values, rows=480)
+        assert (trial.batch_size, trial.accumulation, trial.epochs) == (batch, passes, 1)
+        assert (trial.targets, trial.dropout, trial.logging_steps, trial.patience) == (
+            ["q_proj", "v_proj"],
+            0.05,
+            10,
+            3,
+        )
+        assert trial.steps_for(480) == 30 and trial.evaluations == 5 and not trial.packing
+    best = space.best_recipe(Recipe(epochs=4, packing=True), values, "found")
+    assert (best.epochs, best.packing, best.targets, best.alpha) == (4, True, ["q_proj", "v_proj"], 64)
+
+
+def test_the_verb_has_the_guides_figures() -> None:
+    import inspect
+
+    given = {name: part.default for name, part in inspect.signature(Project.search).parameters.items()}
+    assert (given["space"], given["trials"], given["hours"], given["startup"]) == ("guide", 20, 4, 5)
+    assert 0.1 <= given["share"] <= 0.2 and PATIENCE == 3
+
+
+def test_every_length_of_a_trial_is_evaluated_five_times() -> None:
+    for steps in range(1, 1500):
+        every = math.ceil(steps * min(1 / evaluations_for(steps), 0.9999))  # as the trainer counts
+        assert steps // every >= min(steps, 5), steps
+
+
+def test_a_trial_learns_from_a_share_or_from_what_gives_steps_enough() -> None:
+    assert sample_rows(10_000, 0.15, 16)[0] == 1500
+    rows, why = sample_rows(1500, 0.15, 16)
+    assert rows == FEWEST_STEPS * 16 and "15% of the data would be 15 steps" in why
+    rows, why = sample_rows(40, 0.15, 16)
+    assert rows == 40 and "3 steps, which is few" in why
+
+
+def test_the_studios_space_suits_the_size_of_the_model(project: Project) -> None:
+    train, _ = greetings(project)
+    tiny = Space.of("studio", Recipe(), train).searched["learning_rate"]
+    assert (tiny["low"], tiny["high"]) == pytest.approx((3e-4, 3e-3))
+    large = Space.of("studio", Recipe(model="mistralai/Mistral-7B-v0.1"), train).searched["learning_rate"]
+    assert large["high"] < 1e-3
+    full = Space.of("guide", Recipe(method="full"), train)
+    assert not {"r", "alpha"} & set(full.searched) and "targets" not in full.fixed
+
+
+def test_all_mistakes_are_named_at_once(project: Project) -> None:
+    train, test = greetings(project)
+    wrong = {"learning_rate": {"low": 0, "high": 2, "log": True}, "r": [], "colour": ["red"], "model": "starter",
+             "weight_decay": {"low": 0.2, "high": 0.1}, "alpha": {"from": 1}, "dropout": [0.1, 1.5]}  # fmt: skip
+    with pytest.raises(InputError) as caught:
+        project.search(train, RECIPE, evaluation=test, space=wrong)
+    for field in wrong:
+        assert f"{field}" in str(caught.value)
+    assert "1.5" in str(caught.value)
+    with pytest.raises(InputError, match=r"no evaluation dataset.*trials is 0.*hours is -1.*share is 2"):
+        project.search(train, RECIPE, trials=0, hours=-1, share=2)
+    with pytest.raises(InputError, match="guide or studio"):
+        project.search(train, RECIPE, evaluation=test, space="everything")
+    assert project.searches() == [] and project.journal.steps()[-1].state == "failed"
+
+
+def by_hand(project: Project, **changes: object) -> Search:
+    """The folder of a search that waits, as `project.search` makes it."""
+    folder = project.folder / "jobs" / "search-001"
+    request = {"project_folder": str(project.folder), "dataset": "train@v1", "evaluation": "test@v1", "rows": 40, "seed": 0,
+               "space": {"searched": {"learning_rate": [1e-3, 2e-3]}, "fixed": {"epochs": 1}, "global_batch": None},
+               "trials": 3, "hours": 1.0, "startup": 5, "sample": "", **changes}  # fmt: skip
+    store.write_json(
+        folder / "job.json", {"format": FORMAT, "kind": "search", "home": str(project.home), "request": request}
+    )
+    store.write_text(folder / "recipe.json", RECIPE.to_json())
+    return Search(folder)
+
+
+def run_by_hand(project: Project, status: str, *evaluations: tuple[int, float]) -> Run:
+    folder = store.new_numbered_folder(project.folder / "runs", "run")
+    store.write_json(folder / "job.json", {"format": FORMAT, "kind": "train", "home": str(project.home), "request": {}})
+    Job(folder).set_state(status=status, started=100.0, ended=130.0, error="too hot")
+    for step, loss in evaluations:
+        store.append_json_line(folder / "metrics.jsonl", {"step": step, "eval_loss": loss})
+    return Run(folder)
+
+
+def test_what_a_killed_search_left_is_settled_once(project: Project) -> None:
+    """A trial that ended by itself counts; another begins again with its values, also when the settling is killed."""
+    search = by_hand(project)
+    study = open_study(search.study_file, 5)
+    done, broken, early = (study.ask() for _ in range(3))
+    for trial, run in ((done, run_by_hand(project, "finished", (0, 9.0), (2, 0.7), (4, 0.5))),
+                       (broken, run_by_hand(project, "interrupted", (2, 0.7)))):  # fmt: skip
+        search.space.suggest(trial)
+        trial.set_user_attr("run", run.id)
+    study.enqueue_trial(dict(broken.params), user_attrs={"repeats": broken.number})  # killed here, before it was told
+    for _ in range(2):
+        again = open_study(search.study_file, 5)
+        search_worker.settle(search, again)
+    assert search.trials["state"].tolist() == ["finished", "interrupted", "interrupted", "waiting"]
+    assert search.trials["learning_rate"].iloc[3] == broken.params["learning_rate"] and early.params == {}
+    assert search.best_trial.value == 0.5 and search.trials["step"].iloc[0] == 4
+    assert [trial.number for trial in search_worker.counted(again)] == [0]
+    assert search.seconds_spent >= 60
+
+
+def test_a_crash_or_a_loss_that_is_no_number_is_one_trials_end(project: Project) -> None:
+    search = by_hand(project)
+    study = open_study(search.study_file, 5)
+    ends = []
+    for status, losses in (("failed", []), ("finished", [(2, math.nan)]), ("finished", [(2, 0.4)])):
+        trial = study.ask()
+        search.space.suggest(trial)
+        run = run_by_hand(project, status, *losses)
+        ends.append(search_worker.conclude(study, trial, run, 10.0, None, interrupted=False))
+    assert ends == ["failed", "pruned", "finished"]
+    assert search.trials["note"].iloc[0] == "too hot" and len(search_worker.counted(study)) == 3
+
+
+def test_no_trial_begins_after_the_last_or_past_the_time(project: Project) -> None:
+    """The time of all starts counts, and the number of trials holds over them."""
+    for number, limits in enumerate(({"hours": 0.01}, {"trials": 1}), start=1):
+        other = Project.open(f"limits-{number}", home=project.home)
+        search = by_hand(other, **limits)
+        study = open_study(search.study_file, 5)
+        trial = study.ask()
+        search.space.suggest(trial)
+        search_worker.conclude(study, trial, run_by_hand(other, "finished", (2, 0.4)), 40.0, None, interrupted=False)
+        search_worker.work(search.job)
+        assert len(search.trials) == 1 and search.job.progress.note.endswith(
+            f"1 of {search.job.request['trials']} trials"
+        )
+
+
+def test_a_line_cut_short_costs_that_line_alone(project: Project) -> None:
+    search = by_hand(project)
+    study = open_study(search.study_file, 5)
+    study.ask()
+    with open(search.study_file, "ab") as file:
+        file.write(b'{"op_code": 4, "work')  # killed while it wrote
+    study = open_study(search.study_file, 5)
+    search.space.suggest(study.ask())
+    assert len(search.trials) == 2 and len(open_study(search.study_file).trials) == 2
+
+
+def test_a_search_prunes_is_stopped_killed_and_goes_on(project: Project) -> None:
+    train, test = greetings(project)
+    search = project.search(train, RECIPE, evaluation=test, space=SPACE, trials=4, seed=3, startup=2)
+    until(lambda: len(search.trials) == 4 and bool(search.trials["run"].iloc[3]))
+    first = search.trials.iloc[:3]
+    assert first["state"].tolist() == ["finished", "finished", "pruned"]
+    assert first["learning_rate"].tolist()[::2] == [1e-3, 0.9]
+    finished, hopeless = project.run("run-001"), project.run("run-003")
+    steps = finished.recipe.steps_for(len(train))
+    assert finished.result["steps"] == steps and first["pruned_at"].iloc[2] < steps
+    assert search_worker.losses(hopeless)[-1][0] < steps and not hopeless.is_ready
+    assert len(search_worker.losses(finished)) >= 5 and finished.train_dataset == train.reference
+
+    asked = time.monotonic()
+    search.stop()
+    assert search.wait(timeout=60) == "stopped" and time.monotonic() - asked < 15
+    assert search.trials["state"].tolist()[3:] == ["interrupted", "waiting"]
+    values = search.trials["learning_rate"].iloc[3]
+    again = Project.open(project.name, home=project.home).open_search(search.id)  # as after a restart of the studio
+    again.resume()
+    until(lambda: again.trials["state"].iloc[4] == "running" and bool(again.trials["run"].iloc[4]))
+    run = project.run(again.trials["run"].iloc[4])
+    until(lambda: run.job.state.pid is not None)
+    child, pid = run.job.state.pid, again.job.state.pid
+    assert child is not None and pid is not None
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: process_started(child) is None, 30)  # whoever held the card for it has gone
+    assert again.state == "interrupted" and queue.holder(project.home) is None
+    with pytest.raises(JobError, match="interrupted"):
+        again.wait()
+    again.resume()
+    assert again.wait(timeout=200) == "finished"
+
+    table = again.trials
+    assert table.iloc[:3].equals(first)
+    assert table["state"].tolist()[3:5] == ["interrupted"] * 2 and table["state"].iloc[5] in ("finished", "pruned")
+    assert table["learning_rate"].tolist()[3:] == [values] * 3
+    assert len(search_worker.counted(again.study())) == 4
+    assert len(again.runs()) == 6 and {run.state for run in again.runs()} <= {"finished", "stopped", "interrupted"}
+    lowest = table.loc[table["loss"].idxmin()]
+    assert again.best.learning_rate == lowest["learning_rate"] and again.best.epochs == RECIPE.epochs
+    assert f"trial {lowest['trial']}" in again.best.reasons["learning_rate"]
+    expected = project.expected_search(train, RECIPE, evaluation=test, space=SPACE)
+    assert expected["seconds"] > 0 and expected["measured_by"] in [run.id for run in again.runs()]
+
+    cells = nbformat.read(project.export_notebook("search"), as_version=4).cells  # type: ignore[no-untyped-call]
+    assert cells[-1].source.startswith("search = project.search(train, Recipe(") and cells[-1].source.endswith(
+        "search.wait()"
+    )
+    again.delete()
+    assert project.searches() == [] and project.runs() == []
