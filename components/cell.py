@@ -39,9 +39,12 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
   3 train  train-model: train-dataset train-evaluation train-model-name train-method
            train-recipe: train-preset train-reasons train-epochs train-batch-size train-accumulation train-learning-rate
              train-r train-alpha train-max-length train-recipe-json
-           train-memory: train-memory-text;  train-begin: train-start train-queue
-           train-live: train-run train-live-state train-live-loss train-live-rate train-live-speed train-stop train-resume
-             train-live-log;  train-past: train-past-table
+           train-memory: train-memory-text;  train-begin: train-start train-samples train-wandb train-queue
+           train-live: train-run train-live-others train-live-state train-live-health train-live-loss train-live-axis
+             train-live-smoothing train-live-rate -gradient -speed -memory -gpu train-stop train-resume train-live-samples train-live-log
+           train-search: train-search-space -trials -hours -share -seed -startup -ranges -ask -run -stop -resume -estimate
+             -state -table -best -history -parallel -importance
+           train-past: train-past-none train-past-table train-past-chosen -name -notes -save -delete -question -sure -keep
   4 compare compare-run compare-notice;  compare-both: compare-prompt compare-row compare-ask compare-ask-stop compare-base compare-tuned
            compare-measure: compare-dataset compare-measure-run compare-measure-stop compare-measure-state
              compare-measure-table compare-measure-answers

@@ -6,11 +6,21 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from components.cell import ENDED, Cell, Page, Updates, duration, empty, job_line, tiles
-from components.theme import BASE, TUNED
+from components import curves, live_words
+from components.cell import ENDED, Cell, Page, Updates, empty, job_line, more, tiles
 from studio import JobError, Project
 
 NONE = "No run yet. Press “Start training” in cell 4 and watch the loss fall here."
+LOG_LINES = 200
+GIB = 1024**3
+SMALL = [
+    ("rate", "learning_rate", "learning rate", ".1~e", 1),
+    ("gradient", "gradient_norm", "gradient norm", "~g", 1),
+    ("speed", "tokens_per_second", "tokens a second", ",", 1),
+    ("memory", "memory", "memory (GiB)", "~g", GIB),
+    ("gpu", "gpu_use", "GPU use (%)", "~g", 1),
+]
+"""The small charts: id, column, axis title, the form of its numbers, unit."""
 
 
 @dataclass(frozen=True)
@@ -20,70 +30,117 @@ class Live:
     newest: Any  # function(project) -> updates of `chosen`: follows the run that was started last
     chosen: list[Any]
     status: Any  # changes when the followed run starts, stops, ends, or is another one
+    run: Any  # the box that names the followed run
+
+
+def build_extras() -> tuple[Any, Any]:
+    """What is written down besides, in the Start cell: how many sample answers, and Weights & Biases."""
+    with more():
+        samples = gr.Slider(
+            0, 10, value=3, step=1, label="Sample answers at each evaluation (0 for none)", elem_id="train-samples"
+        )
+        wandb = gr.Checkbox(
+            False, label="Also write the curves for Weights & Biases", elem_id="train-wandb",
+            info="Offline, into the run's folder, unless this machine is logged in to wandb. The key stays with wandb.",
+        )  # fmt: skip
+    return samples, wandb
 
 
 def build_live(page: Page) -> Live:
     why = "The loss on what it learns from, and on rows that it does not see. Both should fall."
     with Cell(page, "train-live", 5, "Live", why, opened=True) as cell:
-        run = gr.Dropdown([], label="Run", elem_id="train-run")
-        state = gr.HTML(empty(NONE), elem_id="train-live-state")
-        loss = gr.LinePlot(
-            _series(pd.DataFrame()), x="step", y="loss", color="measured on", color_map={"training": BASE, "evaluation": TUNED},
-            x_title="optimiser step", y_title="loss (nats a token)", height=280, show_label=False, visible=False, elem_id="train-live-loss",
-        )  # fmt: skip
         with gr.Row(elem_classes="row"):
-            rate = gr.LinePlot(
-                pd.DataFrame({"step": [], "learning_rate": []}), x="step", y="learning_rate", x_title="optimiser step", height=180,
-                y_title="learning rate", show_label=False, visible=False, elem_id="train-live-rate",
+            run = gr.Dropdown([], label="Run", elem_id="train-run", min_width=160)
+            others = gr.Dropdown(
+                [], multiselect=True, label="Lay over it", visible=False, elem_id="train-live-others", min_width=160
+            )
+        state = gr.HTML(empty(NONE), elem_id="train-live-state")
+        health = gr.HTML(elem_id="train-live-health")
+        loss = _plot("train-live-loss", "loss (nats a token)", "~g", 300, legend=True)
+        with gr.Row(elem_classes="row", visible=False) as choices:
+            axis = gr.Radio(curves.ACROSS, value="step", label="Across", elem_id="train-live-axis", min_width=220)
+            weight = gr.Slider(
+                0, 0.99, value=0.6, step=0.01, label="Smoothing of the training loss", elem_id="train-live-smoothing", min_width=220,
             )  # fmt: skip
-            speed = gr.LinePlot(
-                pd.DataFrame({"step": [], "tokens_per_second": []}), x="step", y="tokens_per_second", x_title="optimiser step", height=180,
-                y_title="tokens a second", show_label=False, visible=False, elem_id="train-live-speed",
-            )  # fmt: skip
+        plots = {}
+        for pair in (SMALL[:2], SMALL[2:4], SMALL[4:]):
+            with gr.Row(elem_classes="row"):
+                for key, _, title, shape, _ in pair:
+                    plots[key] = _plot(f"train-live-{key}", title, shape, 190)
         with gr.Row(elem_classes="row"):
             stop = gr.Button("Stop (saves first)", visible=False, elem_id="train-stop")
             resume = gr.Button("Resume", visible=False, variant="primary", elem_id="train-resume")
-        with gr.Accordion("Log", open=False, elem_classes="more"):
+        with gr.Accordion(
+            "Sample answers: the same questions at each evaluation", open=True, visible=False, elem_classes="more"
+        ) as samples_box:
+            samples = gr.HTML(elem_id="train-live-samples")
+        with gr.Accordion(f"Log: the last {LOG_LINES} lines", open=False, elem_classes="more"):
             log = gr.Code(
-                "", language=None, interactive=False, show_label=False, max_lines=20, elem_id="train-live-log"
-            )
+                "", language=None, interactive=False, show_label=False, max_lines=20, buttons=["copy"], elem_id="train-live-log"
+            )  # fmt: skip
     timer = gr.Timer(1.5, active=False)
-    seen, standing = gr.State(""), gr.State("")
-    outputs = [state, loss, rate, speed, stop, resume, log, timer, seen, standing]
+    seen, standing = gr.State({}), gr.State("")
+    drawn = [loss, *plots.values()]
+    outputs = [state, health, *drawn, choices, stop, resume, samples_box, samples, log, timer, seen, standing]
 
-    def follow(project: Project, run_id: str | None, before: str = "") -> Updates:
+    def follow(
+        project: Project, run_id: str | None, besides: list[str], across: str, smooth: float, before: dict[str, str]
+    ) -> Updates:
+        """Shows what has changed since `before`, and nothing else: a part that stays is not sent."""
         if not run_id:
-            hidden = {part: gr.update(visible=False) for part in (loss, rate, speed, stop, resume)}
-            return {state: empty(NONE), timer: gr.update(active=False), **hidden, **cell.says("")}
+            hidden = {part: gr.update(visible=False) for part in (*drawn, choices, samples_box, health, stop, resume)}
+            return {state: empty(NONE), timer: gr.update(active=False), seen: {}, **hidden, **cell.says("")}
         chosen = project.run(run_id)
-        job, metrics = chosen.job, chosen.metrics()
-        now = f"{run_id} {chosen.state} {len(metrics)} {job.progress.done}"
-        if now == before:
+        job, status = chosen.job, chosen.state
+        runs = [chosen, *(project.run(other) for other in besides if other != run_id)]
+        prints = {
+            "head": f"{run_id} {status} {job.progress.done} {_size(chosen, 'metrics.jsonl')} {chosen.tracking}",
+            "curves": f"{across} {smooth} {status in ENDED} " + " ".join(f"{one.id} {_size(one, 'metrics.jsonl')}" for one in runs),
+            "samples": f"{run_id} {_size(chosen, 'samples.jsonl')}",
+            "log": f"{run_id} {_size(chosen, 'log.txt')}",
+        }  # fmt: skip
+        news = {part for part in prints if prints[part] != (before or {}).get(part)}
+        if not news:
             return {}
-        status = chosen.state
-        over = status in ENDED
-        words, bar = job_line(job)
-        return {
-            state: bar + tiles(_facts(chosen, metrics)),
-            loss: gr.update(value=_series(metrics), visible=len(metrics) > 0),
-            rate: gr.update(value=metrics[["step", "learning_rate"]].dropna(), visible=len(metrics) > 0),
-            speed: gr.update(value=metrics[["step", "tokens_per_second"]].dropna(), visible=len(metrics) > 0),
-            stop: gr.update(visible=status in ("running", "queued")),
-            resume: gr.update(visible=status in ("stopped", "failed", "interrupted")),
-            log: job.log_tail(40),
-            timer: gr.update(active=not over),
-            seen: now,
-            standing: f"{run_id} {status}",
-            **cell.says(f"{run_id} {words}"),
-        }
+        updates: Updates = {seen: prints}
+        if news & {"head", "curves"}:
+            metrics = chosen.metrics()
+            words, bar = job_line(job)
+            updates |= {
+                state: bar + tiles(live_words.facts(chosen, metrics)) + live_words.small_print(chosen, metrics),
+                stop: gr.update(visible=status in ("running", "queued")),
+                resume: gr.update(visible=status in ("stopped", "failed", "interrupted")),
+                timer: gr.update(active=status not in ENDED),
+                standing: f"{run_id} {status}",
+                **cell.says(f"{run_id} {words}"),
+            }
+        if "curves" in news:
+            found = {one.id: metrics if one is chosen else one.metrics() for one in runs}
+            updates |= {**draw(found, across, smooth), choices: gr.update(visible=len(metrics) > 0)}
+            remarks = live_words.findings(chosen.health())
+            updates[health] = gr.update(value=remarks, visible=bool(remarks))
+        if "samples" in news:
+            shown = live_words.answers(chosen.samples())
+            updates |= {samples: shown, samples_box: gr.update(visible=bool(shown))}
+        if "log" in news:
+            updates[log] = job.log_tail(LOG_LINES)
+        return updates
 
-    def press_stop(project: Project, run_id: str | None) -> Updates:
+    def draw(found: dict[str, pd.DataFrame], across: str, smooth: float) -> Updates:
+        table, colours = curves.losses(found, across, smooth)
+        title = curves.TITLES[across]
+        updates: Updates = {loss: _drawn(table, colours, title)}
+        for key, column, _, _, unit in SMALL:
+            updates[plots[key]] = _drawn(*curves.measured(found, column, across, unit), title)
+        return updates
+
+    def press_stop(project: Project, run_id: str | None, *looks: Any) -> Updates:
         if not run_id:
             raise JobError("There is no run to stop")
         project.run(run_id).stop()
-        return {**follow(project, run_id), stop: gr.update(visible=False)}
+        return {**follow(project, run_id, *looks), stop: gr.update(visible=False)}
 
-    def press_resume(project: Project, run_id: str | None) -> Updates:
+    def press_resume(project: Project, run_id: str | None, *looks: Any) -> Updates:
         if not run_id or page.demo:
             raise JobError(
                 "This run cannot be resumed here",
@@ -91,68 +148,53 @@ def build_live(page: Page) -> Live:
                 "Start a new one",
             )
         project.run(run_id).resume()
-        return {**follow(project, run_id), timer: gr.update(active=True)}
+        return {**follow(project, run_id, *looks), timer: gr.update(active=True)}
 
-    page.on(timer.tick, follow, [run, seen], outputs, cell, quiet=True, show_progress="hidden")
-    page.on(run.change, follow, [run], outputs, cell, show_progress="hidden")
-    page.on(stop.click, press_stop, [run], outputs, cell)
-    page.on(resume.click, press_resume, [run], outputs, cell)
+    looks = [run, others, axis, weight, seen]
+    quietly = {"show_progress": "hidden", "trigger_mode": "always_last"}
+    page.on(timer.tick, follow, looks, outputs, cell, quiet=True, show_progress="hidden")
+    for changed in (run.change, others.change, axis.change, weight.change):
+        page.on(changed, follow, looks, outputs, cell, **quietly)
+    page.on(stop.click, press_stop, looks, outputs, cell)
+    page.on(resume.click, press_resume, looks, outputs, cell)
 
     def newest(project: Project) -> Updates:
-        found = [one.id for one in reversed(project.runs())]
+        found = list(reversed(project.runs()))
+        names = [(f"{one.id} · {one.name}" if one.name else one.id, one.id) for one in found]
         return {
-            run: gr.update(choices=found, value=found[0] if found else None),
+            run: gr.update(choices=names, value=found[0].id if found else None),
+            others: gr.update(choices=names, value=[], visible=len(found) > 1),
             timer: gr.update(active=bool(found)),
-            seen: "",
+            seen: {},
         }
 
-    chosen = [run, timer, seen]
+    chosen = [run, others, timer, seen]
     page.refresh_with(newest, chosen)
     return Live(
-        lambda project: {timer: gr.update(active=bool(project.runs())), seen: ""},
+        lambda project: {timer: gr.update(active=bool(project.runs())), seen: {}},
         [timer, seen],
         newest,
         chosen,
         standing,
+        run,
     )
 
 
-def _series(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Training and evaluation loss as one long table: step, loss, measured on.
-
-    Both names are there from the first point: the plot keeps the colours that it began with.
-    """
-    parts = [pd.DataFrame({"step": [0, 0], "loss": [float("nan")] * 2, "measured on": ["training", "evaluation"]})]
-    for column, name in (("loss", "training"), ("eval_loss", "evaluation")):
-        if column in metrics and len(part := metrics[metrics[column].notna()]):
-            values = part[column].astype(float)
-            parts.append(pd.DataFrame({"step": part["step"].astype(int), "loss": values, "measured on": name}))
-    return pd.concat(parts, ignore_index=True)
+def _plot(elem_id: str, title: str, shape: str, height: int, legend: bool = False) -> Any:
+    """LinePlot keeps its node while its values move, so that nothing flashes and hover stays."""
+    nothing = pd.DataFrame({"at": [0.0], "value": [float("nan")], "curve": [""]})
+    return gr.LinePlot(
+        nothing, x="at", y="value", color="curve", color_map={"": curves.TUNED}, colors_in_legend=None if legend else [], color_title=" ",
+        x_title=curves.TITLES["step"], y_title=title, y_axis_format=shape, height=height, show_label=False, visible=False,
+        min_width=280, elem_id=elem_id,
+    )  # fmt: skip
 
 
-def _facts(run: Any, metrics: pd.DataFrame) -> dict[str, str]:
-    def last(column: str) -> float | None:
-        values = metrics[column].dropna()
-        return float(values.iloc[-1]) if len(values) else None
+def _drawn(table: pd.DataFrame, colours: dict[str, str], title: str) -> Any:
+    return gr.update(value=table, color_map=colours, x_title=title, visible=bool(table["value"].notna().any()))
 
-    progress, result = run.job.progress, run.result
-    facts = {
-        "training loss": last("loss"),
-        "evaluation loss": last("eval_loss"),
-        "learning rate": last("learning_rate"),
-        "tokens a second": last("tokens_per_second"),
-    }
-    shapes = {
-        "training loss": "{:.4f}",
-        "evaluation loss": "{:.4f}",
-        "learning rate": "{:.2e}",
-        "tokens a second": "{:,.0f}",
-    }
-    words = {name: shapes[name].format(value) for name, value in facts.items() if value is not None}
-    if run.state == "running" and progress.seconds_left is not None:
-        words["time left"] = duration(progress.seconds_left)
-    if "seconds" in result and run.state in ENDED:
-        words["time taken"] = duration(result["seconds"])
-    if result.get("best_step") is not None:
-        words["kept: step"] = f"{result['best_step']:,}"
-    return words
+
+def _size(run: Any, name: str) -> int:
+    """Bytes of one of its files: it only grows, so this says whether there is anything new to read."""
+    path = run.folder / name
+    return path.stat().st_size if path.exists() else 0

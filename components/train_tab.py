@@ -4,9 +4,11 @@ from typing import Any
 
 import gradio as gr
 
-from components.cell import Cell, Page, Refresher, Updates, duration, empty, job_line, more, size, table
+from components.cell import Cell, Page, Refresher, Updates, empty, job_line, more, size, table
 from components.dataset_box import opened, references
-from components.live_cell import build_live
+from components.live_cell import build_extras, build_live
+from components.past_runs_cell import build_past_runs
+from components.search_cell import build_search
 from studio import Project, Recipe, RecipeError
 
 RECOMMENDED = "recommended"
@@ -69,8 +71,11 @@ def build(page: Page) -> Refresher:
         opened=True,
     ) as cell:
         start = gr.Button("Start training", variant="primary", elem_id="train-start", interactive=not page.demo)
+        samples, wandb = build_extras()
         queue = gr.HTML(elem_id="train-queue")
     live = build_live(page)
+    past = build_past_runs(page, live)
+    build_search(page, 7, dataset, evaluation, whole, live)
     where = [dataset, model, method, preset]
     fields = [epochs, batch, accumulation, rate, rank, alpha, length]
 
@@ -120,13 +125,14 @@ def build(page: Page) -> Refresher:
         words = f'<p class="{"good" if found["fits"] else "look"}">{"✓" if found["fits"] else "!"} {found["text"]}</p>'
         return {memory: words + picture + parts, whole: recipe.to_json(), **memory_cell.says(state)}
 
-    def begin(project: Project, watch: str | None, *values: Any) -> Updates:
+    def begin(project: Project, watch: str | None, answers: int, track: bool, *values: Any) -> Updates:
         recipe = whole_recipe(project, values[:4], values[4:])
+        recipe = Recipe(**{**recipe.model_dump(), "samples": int(answers), "wandb": track})
         learn = opened(project, values[0])
         if watch == values[0]:
             raise RecipeError(["the evaluation is the dataset that it learns from; choose the test part"])
         project.train(learn, recipe, evaluation=project.dataset(watch) if watch else None)
-        return {**cell.done(project), **live.newest(project), **show_runs(project)}
+        return {**cell.done(project), **live.newest(project), **show_queue(project)}
 
     for changed in (dataset.change, model.change, method.change, preset.change):
         page.on(
@@ -163,39 +169,19 @@ def build(page: Page) -> Refresher:
         }
 
     page.refresh_with(show, [dataset, evaluation])
-    with Cell(page, "train-past", 6, "Past runs", "What was tried, with its best loss and its time.") as past_cell:
-        past = gr.HTML(empty("No run yet."), elem_id="train-past-table")
 
-    def show_runs(project: Project) -> Updates:
+    def show_queue(project: Project) -> Updates:
         waiting = [
             [job.id, job.kind, job_line(job)[0]]
             for job in project.waiting()
             if job.folder.is_relative_to(project.folder)
         ]
-        runs = list(reversed(project.runs()))
-        rows = []
-        for run in runs:
-            recipe, result = run.recipe, run.result
-            best = result.get("best_eval_loss")
-            rows.append(
-                [
-                    run.id,
-                    run.state,
-                    f"{recipe.model}, {recipe.method}",
-                    run.train_dataset,
-                    "" if best is None else f"{best:.4f}",
-                    duration(result.get("seconds")),
-                ]
-            )
-        heads = ["run", "state", "model", "learnt from", "best evaluation loss", "time"]
-        return {
-            queue: table(["in the queue", "kind", "state"], waiting) if waiting else "",
-            past: table(heads, rows) if rows else empty("No run yet: start one above."),
-            **past_cell.says(f"{len(runs):,} run{'s' if len(runs) > 1 else ''}" if runs else ""),
-        }
+        return {queue: table(["in the queue", "kind", "state"], waiting) if waiting else ""}
 
-    outputs = [queue, past, *past_cell.outputs]
-    page.refresh_with(show_runs, outputs)
-    page.on(start.click, begin, [evaluation, *where, *fields], [*live.chosen, *outputs], cell)
-    page.on(live.status.change, show_runs, [], outputs, show_progress="hidden")
-    return Refresher(lambda project: {**live.function(project), **show_runs(project)}, [*live.outputs, *outputs])
+    page.refresh_with(show_queue, [queue])
+    page.on(start.click, begin, [evaluation, samples, wandb, *where, *fields], [*live.chosen, queue], cell)
+    page.on(live.status.change, show_queue, [], [queue], show_progress="hidden")
+    return Refresher(
+        lambda project: {**live.function(project), **show_queue(project), **past.function(project)},
+        [*live.outputs, queue, *past.outputs],
+    )

@@ -146,11 +146,12 @@ def diverging(learnt: Curve, seen: Curve) -> Remark | None:
     if len(learnt) < 10:
         return None
     smooth = pd.Series(learnt.losses).rolling(5).median().to_numpy()[4:]
-    lowest, now = float(smooth.min()), float(smooth[-1])
+    start = float(np.median(learnt.losses[:3]))  # a run that bursts at once has no low median of five
+    lowest, now = min(start, float(smooth.min())), float(smooth[-1])
     risen = now > 1.5 * lowest and now - lowest > max(0.3, 4 * learnt.noise)
     if not risen or learnt.losses[-5:].min() <= 1.25 * lowest:
         return None
-    at = int(learnt.steps[4 + int(smooth.argmin())])
+    at = int(learnt.steps[1] if start <= smooth.min() else learnt.steps[4 + int(smooth.argmin())])
     after = seen.after(0)
     kept = f" The adapter of step {best_step(after):,} is kept." if len(after) else ""
     return Remark(

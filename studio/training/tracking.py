@@ -55,7 +55,7 @@ class WandbCallback(TrainerCallback):  # type: ignore[misc]
         self.there.define_metric("step")
         self.there.define_metric("*", step_metric="step")
         sync = f"written offline; send it with: wandb sync {folder}/offline-run-*"
-        self._say(f"followed at {self.there.url}" if self.there.url else sync)
+        self._say(sync if self.there.offline else f"followed at {self.there.url}")
 
     def _open(self, wandb: Any, mode: str) -> Any:
         settings = wandb.Settings(

@@ -95,12 +95,3 @@ def test_a_row_says_why_its_score_is_not_one() -> None:
 
 def test_the_threshold_is_drawn_over_the_histogram() -> None:
     assert "keep from 0.70" in charts.threshold_histogram(pd.Series([0.2, 0.8, float("nan")]), 0.7)
-
-
-def test_the_loss_plot_knows_both_names_from_the_first_point() -> None:
-    from components.live_cell import _series
-
-    metrics = pd.DataFrame({"step": [0, 3], "loss": [None, 0.4], "eval_loss": [1.3, None]})
-    for table in (_series(pd.DataFrame()), _series(metrics)):
-        assert set(table["measured on"]) == {"training", "evaluation"}
-    assert _series(metrics)["loss"].dropna().tolist() == [0.4, 1.3]
