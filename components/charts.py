@@ -195,3 +195,62 @@ def interval_bars(rows: list[tuple[str, float, float, float]]) -> str:
         for name, value, low, high in rows
     ]
     return f'<div class="intervals" role="img" aria-label="Bars with 95 % intervals">{"".join(parts)}</div>'
+
+
+def trial_history(trials: pd.DataFrame) -> Any:
+    """The best loss of each trial in their order, those that were cut short hollow, and the lowest so far as a line."""
+    figure = _figure("trial", "lowest evaluation loss (nats a token)", 280)
+    known = trials[trials["loss"].notna() & trials["state"].isin(["finished", "pruned"])]
+    for state, symbol in (("finished", "circle"), ("pruned", "x-thin-open")):
+        part = known[known["state"] == state]
+        figure.add_scatter(
+            x=part["trial"], y=part["loss"], mode="markers", marker={"color": TUNED if state == "finished" else BASE, "size": 9, "symbol": symbol},
+            hovertemplate="trial %{x}, " + state + ": %{y:.4f}<extra></extra>",
+        )  # fmt: skip
+    done = known[known["state"] == "finished"]
+    figure.add_scatter(
+        x=done["trial"], y=done["loss"].astype(float).cummin(), mode="lines", line={"color": TUNED, "width": 1.5, "shape": "hv"}, hoverinfo="skip",
+    )  # fmt: skip
+    figure.update_xaxes(dtick=max(1, len(trials) // 10))
+    return figure
+
+
+def importance_bars(shares: dict[str, float]) -> Any:
+    """How much each value moved the loss, the greatest on top, each with its share at its end."""
+    figure = _figure("share of the differences in loss that it explains", "", max(200, 60 + 30 * len(shares)))
+    names = [name.replace("_", " ") for name in shares]
+    figure.add_bar(
+        x=list(shares.values()), y=names, orientation="h", marker_color=TUNED, text=[f"{share:.0%}" for share in shares.values()],
+        hovertemplate="%{y}: %{x:.0%}<extra></extra>",
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(tickformat=".0%", rangemode="tozero")
+    return figure
+
+
+def parallel_trials(trials: pd.DataFrame, names: list[str], logarithmic: set[str]) -> Any:
+    """Each finished or pruned trial a line over its values to its loss, each axis from its lowest to its highest value;
+    the better half is blue. (Plotly's own parallel coordinates cannot be read on a dark page.)"""
+    known = trials[trials["loss"].notna() & trials["state"].isin(["finished", "pruned"])]
+    figure = _figure("", "lowest to highest of each axis", 300)
+    columns = [*names, "loss"]
+    heights = {}
+    for name in columns:
+        values = known[name].astype(float)
+        scaled = np.log10(values) if name in logarithmic else values
+        span = float(scaled.max() - scaled.min())
+        heights[name] = (scaled - scaled.min()) / span if span else scaled * 0 + 0.5
+    titles = [name.replace("_", " ") if name != "loss" else "loss (nats a token)" for name in columns]
+    middle = known["loss"].astype(float).median()
+    for place, loss in known["loss"].astype(float).items():
+        words = "<br>".join(f"{title}: {known[name][place]:.4g}" for name, title in zip(columns, titles, strict=True))
+        figure.add_scatter(
+            x=titles, y=[heights[name][place] for name in columns], mode="lines+markers", hovertemplate=f"trial {known['trial'][place]}<br>{words}<extra></extra>",
+            line={"color": TUNED if loss <= middle else BASE, "width": 2 if loss <= middle else 1},
+        )  # fmt: skip
+    for name, title in zip(columns, titles, strict=True):
+        for end, shift, value in ((0, -14, known[name].min()), (1, 14, known[name].max())):
+            figure.add_annotation(x=title, y=end, yshift=shift, text=f"{value:.3g}", showarrow=False)
+    figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False, range=[-0.14, 1.14])
+    figure.update_xaxes(type="category", tickfont={"size": 11})
+    return figure

@@ -113,6 +113,7 @@ def run_trial(search: Search, study: Any, watch: Watch) -> str:
     }  # fmt: skip
     queue.begin(search.job.home, folder, "train", child)
     run = Run(folder)
+    run.remember(f"{search.id}, trial {trial.number + 1}")
     pruned_at = follow(run, trial, recipe.steps_for(request["rows"]), watch)
     interrupted = watch.job.stop_requested() and run.state != "finished" and pruned_at is None
     return conclude(study, trial, run, watch.seconds, pruned_at, interrupted)

@@ -1,0 +1,83 @@
+"""The Search cell: estimated, started, followed over a reload, stopped, gone on, and the best trained with."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from studio import Project
+from tests.browser.page import MINUTES, fill, more, opened, press, state_of, studio, tab, until
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+RANGES = '{"learning_rate": {"low": 1e-3, "high": 5e-3, "log": true}, "r": [8, 16], "logging_steps": 2}'
+
+
+@pytest.fixture(scope="module")
+def project(home: Path) -> Project:
+    project = Project.open("searching", home=home)
+    path = home / "greetings.jsonl"
+    rows = [{"prompt": f"Greet guest {row}.", "completion": f"Hello {row}."} for row in range(48)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    project.split(project.load(path), test=0.15, keep_groups_together=False)
+    return project
+
+
+@pytest.fixture(scope="module")
+def page(project: Project, home: Path, browser: Browser, one_thread: None) -> Iterator[Page]:
+    with studio(home, project.name) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(30_000)
+        page.goto(address)
+        tab(page, "3 Train")
+        yield page
+
+
+def picture(page: Page, name: str) -> None:
+    """Where SCREENSHOTS names a folder, what is seen goes there."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.wait_for_timeout(1500)
+        page.locator("#train-search").screenshot(path=f"{folder}/{name}.png")
+
+
+def test_a_search_from_the_page(page: Page, project: Project) -> None:
+    opened(page, "train-search", "train-search-run")
+    expect(page.locator("#train-search-table")).to_contain_text("No search yet")
+    state_of(page, "train-memory", "fit")  # the recipe is made by now
+    press(page, "train-search-ask")
+    expect(page.locator("#train-search-estimate")).to_contain_text("How long is unknown")
+    more(page, "train-search")
+    page.locator("#train-search-space input").first.click()
+    page.get_by_role("option", name="My own ranges").click()
+    fill(page, "train-search-ranges", '{"learning_rate": {"low": 2, "high": 1}}')
+    press(page, "train-search-run")
+    expect(page.locator("#train-search-message")).to_contain_text("low must lie below high")
+    fill(page, "train-search-ranges", RANGES)
+    fill(page, "train-search-trials", 2)
+    press(page, "train-search-run")
+    state_of(page, "train-search", r"search-001 running")
+    page.reload()
+    tab(page, "3 Train")
+    opened(page, "train-search", "train-search-stop")
+    press(page, "train-search-stop")
+    state_of(page, "train-search", "search-001 stopped")
+    press(page, "train-search-resume")
+    state_of(page, "train-search", "search-001 ✓ finished", 3 * MINUTES)
+    expect(page.locator("#train-search-table")).to_contain_text("✓ best")
+    expect(page.locator("#train-search-history .js-plotly-plot")).to_be_visible()
+    expect(page.locator("#train-search-parallel")).to_contain_text("loss (nats a token)")
+    page.locator("#train-search button.label-wrap", has_text="Code").click()
+    expect(page.locator("#train-search-code")).to_contain_text("search = project.search(train, Recipe(")
+    picture(page, "search-1280-light")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.evaluate("document.body.classList.add('dark')")
+    picture(page, "search-390-dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    press(page, "train-search-best")
+    until(lambda: project.journal.steps()[-1].verb == "train", 30)
+    made = project.runs()[-1]
+    assert made.recipe == project.searches()[-1].best and made.train_dataset == "train@v1"
+    made.stop()
+    made.wait(timeout=120)
