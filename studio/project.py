@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from studio import hardware, sources, store
+from studio import sources, store
 from studio.chat import TokenCounter
 from studio.data import loading, mixing, writers
 from studio.data.cleaning_verbs import CleaningVerbs
@@ -29,10 +29,10 @@ from studio.inference import client
 from studio.jobs import queue
 from studio.jobs.job import ENDED, Job
 from studio.journal import Journal
-from studio.memory import ModelShape, estimate
 from studio.models import STARTER, resolve
 from studio.training import run as runs
 from studio.training.cloud import files as cloud
+from studio.training.fit_verbs import FitVerbs
 from studio.training.recipe import Recipe
 from studio.training.run import Run
 from studio.training.search_verbs import SearchVerbs
@@ -40,7 +40,7 @@ from studio.training.search_verbs import SearchVerbs
 FORMAT = 1
 
 
-class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVerbs):
+class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVerbs, FitVerbs):
     """One folder with everything about one task. Make one with `Project.open`."""
 
     def __init__(self, folder: Path, home: Path, demo: bool = False) -> None:
@@ -214,14 +214,6 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVer
         inputs = {"dataset": dataset.reference} | ({"evaluation": evaluation.reference} if evaluation else {})
         said = {"recipe": recipe, "provider": provider, **options}
         return self.journal.step("cloud_files", inputs, said, ["files"], make, lambda made: [made.id])
-
-    def memory(self, recipe: Recipe, dataset: Dataset | None = None) -> dict[str, Any]:
-        """needed_low, needed_high and free (bytes), parts, fits, text. No step."""
-        found = estimate(ModelShape.of(recipe.model), recipe, hardware.machine())
-        return {
-            "needed_low": found.low, "needed_high": found.high, "free": found.free, "fits": found.fits, "parts": found.parts,
-            "text": found.sentence(),
-        }  # fmt: skip
 
     # ---- compare
 

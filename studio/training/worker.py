@@ -2,14 +2,16 @@
 
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from studio import store
-from studio.errors import InputError
+from studio import hardware, store
+from studio.errors import InputError, StudioError
 from studio.examples import open_dataset
 from studio.jobs import launching
 from studio.jobs.job import Job
+from studio.training import calibration
 from studio.training.launching import share_of
 from studio.training.rows import encode_rows
 from studio.training.run import Run
@@ -133,8 +135,13 @@ def work(job: Job) -> None:
                 weight.numel() for weight in trainer.model.parameters() if weight.requires_grad
             ),
             "peak_memory": peak_memory(on_gpu),
+            **({"reserved_memory": torch.cuda.max_memory_reserved()} if on_gpu else {}),
         },
     )
+    if int(job.request.get("processes", 1)) == 1:
+        with suppress(StudioError, OSError):  # a lesson lost is no reason to fail a run
+            learned_from = open_dataset(data_folder, run.train_dataset)
+            calibration.record(job.home, job.folder, recipe, learned_from, hardware.machine(), run.result)
     if not job.stop_requested():
         shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
 

@@ -1,0 +1,108 @@
+"""The nearest changes of a recipe that make it fit into the memory that is free, the most harmless first."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from studio.hardware import Machine
+from studio.memory import Correction, MemoryEstimate, ModelShape, estimate
+from studio.training.recipe import Recipe
+
+MOST = 4
+SHORTEST = 256
+"""Tokens of an example below which a shorter limit is not offered."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Fields of the recipe with their new values, in words, and what the training needs then."""
+
+    values: dict[str, Any]
+    words: str
+    estimate: MemoryEstimate
+
+
+def nearest_changes(
+    shape: ModelShape, recipe: Recipe, machine: Machine, longest: int | None = None, correction: Correction | None = None
+) -> list[Change]:  # fmt: skip
+    """Changes of one setting that make it fit; where no single one does, the fewest together. Empty when it fits as it is,
+    and when nothing that is known here makes it fit."""
+
+    def judged(changed: Recipe) -> MemoryEstimate:
+        return estimate(shape, changed, machine, longest, correction)
+
+    if judged(recipe).fits:
+        return []
+    found = []
+    for steps in STEPS:
+        for values, words in steps(recipe, longest):
+            made = judged(_with(recipe, values))
+            if made.fits:
+                found.append(Change(values, words, made))
+                break
+    return found[:MOST] or _together(recipe, longest, judged)
+
+
+def _together(recipe: Recipe, longest: int | None, judged: Callable[[Recipe], MemoryEstimate]) -> list[Change]:
+    """One setting after the other, each as far as it helps, until it fits."""
+    values: dict[str, Any] = {}
+    words: list[str] = []
+    for steps in STEPS:
+        best, tried = judged(_with(recipe, values)), None
+        for step, said in steps(_with(recipe, values), longest):
+            made = judged(_with(recipe, {**values, **step}))
+            if made.high < best.high:
+                best, tried = made, (step, said)
+            if made.fits:
+                break
+        if tried:
+            values, words = {**values, **tried[0]}, [*words, tried[1]]
+        if best.fits:
+            return [Change(values, ", and ".join(words), best)]
+    return []
+
+
+def _with(recipe: Recipe, values: dict[str, Any]) -> Recipe:
+    return Recipe(**{**recipe.model_dump(), **values})
+
+
+Steps = Iterator[tuple[dict[str, Any], str]]
+
+
+def _checkpointing(recipe: Recipe, longest: int | None) -> Steps:
+    if not recipe.gradient_checkpointing:
+        yield {"gradient_checkpointing": True}, "recompute activations (same result, about 30 % slower)"
+
+
+def _smaller_batches(recipe: Recipe, longest: int | None) -> Steps:
+    """The same examples a step, in more passes."""
+    batch, accumulation = recipe.batch_size, recipe.accumulation
+    while batch > (2 if recipe.objective == "kto" else 1) and batch % 2 == 0 and accumulation <= 512:
+        batch, accumulation = batch // 2, accumulation * 2
+        values = {"batch_size": batch, "accumulation": accumulation}
+        yield values, f"batch {batch} and accumulation {accumulation} (the same step, a little slower)"
+
+
+def _smaller_optimiser(recipe: Recipe, longest: int | None) -> Steps:
+    if "8bit" not in recipe.optimizer:
+        yield {"optimizer": "paged_adamw_8bit"}, "8-bit optimiser (nearly the same result)"
+
+
+def _fewer_bits(recipe: Recipe, longest: int | None) -> Steps:
+    if recipe.base_bits == 8:
+        yield {"base_bits": 4}, "4 bits a weight in place of 8"
+    if recipe.method == "full":
+        yield {"method": "lora"}, "LoRA: a small adapter in place of all weights"
+    if recipe.method != "qlora":
+        yield {"method": "qlora"}, "QLoRA: the base in 4 bits, with a small adapter"
+
+
+def _shorter_examples(recipe: Recipe, longest: int | None) -> Steps:
+    length = recipe.max_length if longest is None or recipe.packing else min(recipe.max_length, longest)
+    while length > SHORTEST:
+        length = max(SHORTEST, length // 2 // 64 * 64)
+        yield {"max_length": length}, f"examples of at most {length:,} tokens (longer ones are cut)"
+
+
+STEPS = (_checkpointing, _smaller_batches, _smaller_optimiser, _fewer_bits, _shorter_examples)
+"""From what changes only the speed to what changes what is learned."""

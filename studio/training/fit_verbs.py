@@ -1,0 +1,69 @@
+"""The verbs that say before a start whether it fits, how long it takes and what it costs; `studio.Project` inherits them."""
+
+from pathlib import Path
+from typing import Any
+
+from studio import hardware, prices
+from studio.examples import Dataset
+from studio.memory import ModelShape
+from studio.training import calibration
+from studio.training.fit import nearest_changes
+from studio.training.recipe import Recipe
+
+
+class FitVerbs:
+    """Needs the folder and the home of a project."""
+
+    folder: Path
+    home: Path
+
+    def memory(self, recipe: Recipe, dataset: Dataset | None = None) -> dict[str, Any]:
+        """needed_low, needed_high, expected and free (bytes), parts, fits, verdict, text, corrected_by (runs of this machine),
+        and `changes` that make it fit: {"values" (fields of the recipe), "words", "needed_high"}. No step."""
+        machine = hardware.machine()
+        found = calibration.predict(recipe, dataset, machine, self.home)
+        learned = calibration.correction(self.home, machine)
+        longest = None if dataset is None else calibration.longest_example(dataset, recipe)
+        changes = nearest_changes(ModelShape.of(recipe.model), recipe, machine, longest, learned)
+        return {
+            "needed_low": found.low, "needed_high": found.high, "expected": found.expected, "free": found.free, "fits": found.fits,
+            "verdict": found.verdict, "parts": found.parts, "text": found.sentence(), "corrected_by": learned.runs,
+            "changes": [{"values": one.values, "words": one.words, "needed_high": one.estimate.high} for one in changes],
+        }  # fmt: skip
+
+    def cost(self, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+        """Before a start: seconds, dollars, dollars_an_hour, date (of the price), measured (by runs of this machine; else
+        by the guide's table for a 7B model), text. No step."""
+        price = prices.own_price(self.home)
+        found = calibration.speed(self.home, hardware.machine(), recipe)
+        if found is None:
+            guide = prices.training_cost(len(dataset), recipe.epochs)
+            return {
+                "seconds": guide.hours * 3600, "dollars": guide.dollars, "dollars_an_hour": guide.dollars_an_hour, "date": prices.DATE,
+                "measured": False, "text": "the guide's figure for QLoRA of a 7B model on an aws g5.xlarge; nothing was measured here yet",
+            }  # fmt: skip
+        pace, words = found
+        tokens = float(dataset.columns("tokens")["tokens"].clip(upper=recipe.max_length).sum()) * recipe.epochs
+        seconds = tokens / pace
+        return {
+            "seconds": seconds, "dollars": seconds / 3600 * price.dollars_an_hour, "dollars_an_hour": price.dollars_an_hour,
+            "date": price.date, "measured": True, "text": words,
+        }  # fmt: skip
+
+    def measured(self) -> list[dict[str, Any]]:
+        """This project's finished runs on this machine, the newest first: run, low, expected, high and measured (bytes),
+        seconds and dollars (at today's price). No step."""
+        price = prices.own_price(self.home)
+        return [
+            {**row, "run": row["run"].rsplit("/", 1)[-1], "dollars": row["seconds"] / 3600 * price.dollars_an_hour}
+            for row in reversed(calibration.records(self.home, hardware.machine()))
+            if row["run"].startswith(f"{self.folder.name}/")
+        ]
+
+    def price(self) -> prices.OwnPrice:
+        """What an hour of this machine costs. No step."""
+        return prices.own_price(self.home)
+
+    def keep_price(self, rent: float, watts: float, dollars_a_kwh: float, date: str) -> prices.OwnPrice:
+        """Keeps what an hour of this machine costs: rent, and electricity of an own one. No step. Raises InputError."""
+        return prices.keep_own_price(self.home, prices.OwnPrice(rent, watts, dollars_a_kwh, date))

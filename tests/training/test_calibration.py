@@ -1,0 +1,68 @@
+"""Two short real runs: what they took is kept beside what was predicted, and the next estimate is nearer."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from studio import Machine, Project, Recipe
+from studio.hardware import GIB, machine
+from studio.memory import CONTEXT_BYTES, Correction
+from studio.training import calibration
+
+CARD = Machine("cuda", "a card", 8, 80 * GIB, 79 * GIB, 100 * GIB, 90 * GIB, None)
+
+
+def test_the_estimate_learns_from_two_runs(tmp_path: Path, one_thread: None) -> None:
+    project = Project.open("learning", home=tmp_path)
+    rows = [{"prompt": f"What is {at} and {at}?", "completion": str(2 * at)} for at in range(16)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    raw = project.load(tmp_path / "rows.jsonl")
+    recipe = Recipe(epochs=1, batch_size=4, accumulation=1, max_length=64, samples=0)
+    before = project.memory(recipe, raw)
+    assert before["corrected_by"] == 0 and not project.cost(recipe, raw)["measured"]
+    for _ in range(2):
+        project.train(raw, recipe).wait()
+    newest, oldest = project.measured()
+    assert (newest["run"], oldest["run"]) == ("run-002", "run-001")
+    assert newest["measured"] == project.run("run-002").result["peak_memory"]
+    assert oldest["expected"] == before["expected"]
+    assert abs(newest["expected"] - newest["measured"]) < abs(oldest["expected"] - oldest["measured"]) + 30 * 1024**2
+    assert newest["low"] <= newest["measured"] <= newest["high"]
+    after = project.memory(recipe, raw)
+    assert after["corrected_by"] == 2
+    assert after["expected"] == pytest.approx(newest["measured"], rel=0.05)
+    project.keep_price(0.36, 0, 0, "2026-11-24")
+    cost = project.cost(recipe, raw)
+    assert cost["measured"] and cost["dollars"] == pytest.approx(cost["seconds"] * 0.0001)
+    assert project.measured()[0]["dollars"] == pytest.approx(newest["seconds"] * 0.0001)
+    assert Project.open("another", home=tmp_path).memory(recipe, raw)["corrected_by"] == 2
+
+
+def measured(home: Path, factor: float, runs: int) -> None:
+    with open(home / "measured.jsonl", "a") as file:
+        for at in range(runs):
+            computed = (4 + at) * GIB
+            row = {"run": f"a/runs/run-{at}", "device": "cuda", "name": "a card", "cores": 8, "known": True, "computed": computed,
+                   "measured": int(computed * factor) + CONTEXT_BYTES, "tokens_per_second": 100.0, "parameters": 10**9,
+                   "model": "a/model-1B", "method": "qlora"}  # fmt: skip
+            file.write(json.dumps(row) + "\n")
+
+
+def test_a_card_s_runs_move_the_factor_within_bounds(tmp_path: Path) -> None:
+    assert calibration.correction(tmp_path, CARD) == Correction()
+    measured(tmp_path, 1.2, 4)
+    learned = calibration.correction(tmp_path, CARD)
+    assert learned.factor == pytest.approx(1.2) and learned.unsure == calibration.LEAST_UNSURE and learned.runs == 4
+    assert calibration.correction(tmp_path, machine()).runs == 0  # another device
+    measured(tmp_path, 9.0, 4)  # the same runs again replace what they said before
+    assert calibration.correction(tmp_path, CARD).factor == calibration.FACTORS[1]
+
+
+def test_speed_is_scaled_where_the_model_was_never_trained(tmp_path: Path) -> None:
+    assert calibration.speed(tmp_path, CARD, Recipe()) is None
+    measured(tmp_path, 1.0, 2)
+    same = calibration.speed(tmp_path, CARD, Recipe(model="a/model-1B"))
+    other = calibration.speed(tmp_path, CARD, Recipe(model="another/model-2B"))
+    assert same is not None and same[0] == 100 and "2 runs" in same[1]
+    assert other is not None and other[0] == pytest.approx(50, rel=0.2) and "scaled" in other[1]
