@@ -1,26 +1,57 @@
 """The curves of one run or of several as tables to draw: smoothed, thinned, on one axis, a colour a run."""
 
 import re
+from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 import pandas as pd
 
 from components.theme import BASE, TUNED
 
-PALETTE = ["#4f7be8", "#c9772b", "#2f9e6e", "#c2549d", "#8a63d2", "#1f9bb5", "#c7564b", "#7d8a2e"]
+PALETTE = {
+    "blue": "#4f7be8", "orange": "#c9772b", "green": "#2f9e6e", "pink": "#c2549d", "violet": "#8a63d2", "cyan": "#1f9bb5",
+    "red": "#c7564b", "olive": "#7d8a2e",
+}  # fmt: skip
 """Told apart, and readable, on light and on dark; a run has its colour in every chart."""
 FAINT = "66"  # 40 % opacity
-ONE = {"training": BASE + FAINT, "smoothed": BASE, "evaluation": TUNED}
+LOSS_COLOURS = {"training": BASE + FAINT, "smoothed": BASE, "evaluation": TUNED} | {
+    f"{name} {kind}": colour + FAINT * (kind == "training")
+    for name, colour in PALETTE.items()
+    for kind in ("training", "evaluation")
+}
+"""Every name that a curve of the loss chart can have: the plot keeps the names and colours that it began with, so that a
+run that comes or goes only changes its values. `legend` says which run is which."""
 ACROSS = [("steps", "step"), ("tokens", "tokens"), ("hours", "hours")]
 TITLES = {"step": "optimiser step", "tokens": "tokens seen", "hours": "hours"}
 MOST_POINTS = 800
 """Of one curve: more are not to be told apart on the page."""
 
 
-def colour_of(run_id: str) -> str:
-    """Always the same for a run."""
-    number = re.search(r"(\d+)$", run_id)
-    return PALETTE[(int(number[1]) - 1 if number else len(run_id)) % len(PALETTE)]
+def colours_of(run_ids: Sequence[str]) -> dict[str, str]:
+    """The name of each run's colour: by its number, and the next that is free where two would have the same."""
+    names, found = list(PALETTE), {}
+    for run_id in run_ids[: len(names)]:
+        number = re.search(r"(\d+)$", run_id)
+        wanted = int(number[1]) - 1 if number else len(run_id)
+        free = [names[(wanted + place) % len(names)] for place in range(len(names))]
+        found[run_id] = next(name for name in free if name not in found.values())
+    return found
+
+
+def legend(run_ids: Sequence[str], weight: float) -> str:
+    """Which line of the loss chart is what, as HTML."""
+    if len(run_ids) == 1:
+        lines = {"training loss": LOSS_COLOURS["training"], "evaluation loss": LOSS_COLOURS["evaluation"]}
+        lines |= {"training loss, smoothed": LOSS_COLOURS["smoothed"]} if weight else {}
+        note = ""
+    else:
+        lines = {f"{run_id} ({name})": PALETTE[name] for run_id, name in colours_of(run_ids).items()}
+        note = "<span>strong: evaluation loss, faint: training loss</span>"
+    swatches = "".join(
+        f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in lines.items()
+    )
+    return f'<div class="legend">{swatches}{note}</div>'
 
 
 def smoothed(values: pd.Series, weight: float) -> pd.Series:
@@ -63,39 +94,30 @@ def curve_of(metrics: pd.DataFrame, column: str, axis: str, name: str, weight: f
     return thinned(table, "value").assign(curve=name)
 
 
-def losses(runs: dict[str, pd.DataFrame], axis: str, weight: float) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Training and evaluation loss as one long table (at, value, curve), and the colour of each curve.
+def losses(runs: dict[str, pd.DataFrame], axis: str, weight: float) -> pd.DataFrame:
+    """Training and evaluation loss as one long table: at, value, curve (a name of LOSS_COLOURS).
 
     One run: its training loss faint, smoothed over it, and its evaluation. Several: smoothed and evaluation of each.
-    Every name is there from the first point: the plot keeps the colours that it began with.
     """
-    parts: list[pd.DataFrame] = []
+    parts = [_named(list(LOSS_COLOURS))]
     if len(runs) == 1:
         metrics = next(iter(runs.values()))
-        colours = ONE if weight else {"training": BASE, "evaluation": TUNED}
-        parts = [curve_of(metrics, "loss", axis, "training"), curve_of(metrics, "eval_loss", axis, "evaluation")]
+        parts += [curve_of(metrics, "loss", axis, "training"), curve_of(metrics, "eval_loss", axis, "evaluation")]
         if weight:
             parts.append(curve_of(metrics, "loss", axis, "smoothed", weight))
     else:
-        colours = {}
-        for run_id, metrics in runs.items():
-            names = f"{run_id} training", f"{run_id} evaluation"
-            colours |= {names[0]: colour_of(run_id) + FAINT, names[1]: colour_of(run_id)}
-            parts.append(curve_of(metrics, "loss", axis, names[0], weight))
-            parts.append(curve_of(metrics, "eval_loss", axis, names[1]))
-    return pd.concat([_named(colours), *parts], ignore_index=True), colours
+        for run_id, name in colours_of(list(runs)).items():
+            parts.append(curve_of(runs[run_id], "loss", axis, f"{name} training", weight))
+            parts.append(curve_of(runs[run_id], "eval_loss", axis, f"{name} evaluation"))
+    return pd.concat(parts, ignore_index=True)
 
 
-def measured(
-    runs: dict[str, pd.DataFrame], column: str, axis: str, unit: float = 1.0
-) -> tuple[pd.DataFrame, dict[str, str]]:
-    """One column of each run in units of `unit`, as one long table (at, value, curve), and the colour of each run."""
-    colours = {run_id: colour_of(run_id) for run_id in runs}
-    parts = [curve_of(metrics, column, axis, run_id) for run_id, metrics in runs.items()]
-    table = pd.concat([_named(colours), *parts], ignore_index=True)
-    return table.assign(value=table["value"] / unit), colours
+def measured(runs: dict[str, pd.DataFrame], column: str, axis: str, unit: float = 1.0) -> pd.DataFrame:
+    """One column of each run in units of `unit`, as one long table: at, value, curve (a name of PALETTE)."""
+    parts = [curve_of(runs[run_id], column, axis, name) for run_id, name in colours_of(list(runs)).items()]
+    table = pd.concat([_named(list(PALETTE)), *parts], ignore_index=True)
+    return table.assign(value=table["value"] / unit)
 
 
-def _named(colours: dict[str, str]) -> pd.DataFrame:
-    names = list(colours)
+def _named(names: list[str]) -> pd.DataFrame:
     return pd.DataFrame({"at": [0.0] * len(names), "value": [float("nan")] * len(names), "curve": names})

@@ -15,10 +15,10 @@ LOG_LINES = 200
 GIB = 1024**3
 SMALL = [
     ("rate", "learning_rate", "learning rate", ".1~e", 1),
-    ("gradient", "gradient_norm", "gradient norm", "~g", 1),
-    ("speed", "tokens_per_second", "tokens a second", ",", 1),
-    ("memory", "memory", "memory (GiB)", "~g", GIB),
-    ("gpu", "gpu_use", "GPU use (%)", "~g", 1),
+    ("gradient", "gradient_norm", "gradient norm", ",.2~f", 1),
+    ("speed", "tokens_per_second", "tokens a second", ",.0f", 1),
+    ("memory", "memory", "memory (GiB)", ",.2~f", GIB),
+    ("gpu", "gpu_use", "GPU use (%)", ",.0f", 1),
 ]
 """The small charts: id, column, axis title, the form of its numbers, unit."""
 
@@ -56,7 +56,8 @@ def build_live(page: Page) -> Live:
             )
         state = gr.HTML(empty(NONE), elem_id="train-live-state")
         health = gr.HTML(elem_id="train-live-health")
-        loss = _plot("train-live-loss", "loss (nats a token)", "~g", 300, legend=True)
+        loss = _plot("train-live-loss", "loss (nats a token)", ",.4~f", 300, curves.LOSS_COLOURS)
+        legend = gr.HTML(visible=False, elem_id="train-live-legend")
         with gr.Row(elem_classes="row", visible=False) as choices:
             axis = gr.Radio(curves.ACROSS, value="step", label="Across", elem_id="train-live-axis", min_width=220)
             weight = gr.Slider(
@@ -66,7 +67,7 @@ def build_live(page: Page) -> Live:
         for pair in (SMALL[:2], SMALL[2:4], SMALL[4:]):
             with gr.Row(elem_classes="row"):
                 for key, _, title, shape, _ in pair:
-                    plots[key] = _plot(f"train-live-{key}", title, shape, 190)
+                    plots[key] = _plot(f"train-live-{key}", title, shape, 190, curves.PALETTE)
         with gr.Row(elem_classes="row"):
             stop = gr.Button("Stop (saves first)", visible=False, elem_id="train-stop")
             resume = gr.Button("Resume", visible=False, variant="primary", elem_id="train-resume")
@@ -80,7 +81,7 @@ def build_live(page: Page) -> Live:
             )  # fmt: skip
     timer = gr.Timer(1.5, active=False)
     seen, standing = gr.State({}), gr.State("")
-    drawn = [loss, *plots.values()]
+    drawn = [loss, legend, *plots.values()]
     outputs = [state, health, *drawn, choices, stop, resume, samples_box, samples, log, timer, seen, standing]
 
     def follow(
@@ -127,11 +128,14 @@ def build_live(page: Page) -> Live:
         return updates
 
     def draw(found: dict[str, pd.DataFrame], across: str, smooth: float) -> Updates:
-        table, colours = curves.losses(found, across, smooth)
         title = curves.TITLES[across]
-        updates: Updates = {loss: _drawn(table, colours, title)}
+        table = curves.losses(found, across, smooth)
+        updates: Updates = {loss: _drawn(table, title)}
+        updates[legend] = gr.update(
+            value=curves.legend(list(found), smooth), visible=bool(table["value"].notna().any())
+        )
         for key, column, _, _, unit in SMALL:
-            updates[plots[key]] = _drawn(*curves.measured(found, column, across, unit), title)
+            updates[plots[key]] = _drawn(curves.measured(found, column, across, unit), title)
         return updates
 
     def press_stop(project: Project, run_id: str | None, *looks: Any) -> Updates:
@@ -180,18 +184,17 @@ def build_live(page: Page) -> Live:
     )
 
 
-def _plot(elem_id: str, title: str, shape: str, height: int, legend: bool = False) -> Any:
+def _plot(elem_id: str, title: str, shape: str, height: int, colours: dict[str, str]) -> Any:
     """LinePlot keeps its node while its values move, so that nothing flashes and hover stays."""
-    nothing = pd.DataFrame({"at": [0.0], "value": [float("nan")], "curve": [""]})
+    nothing = pd.DataFrame({"at": 0.0, "value": float("nan"), "curve": list(colours)})
     return gr.LinePlot(
-        nothing, x="at", y="value", color="curve", color_map={"": curves.TUNED}, colors_in_legend=None if legend else [], color_title=" ",
-        x_title=curves.TITLES["step"], y_title=title, y_axis_format=shape, height=height, show_label=False, visible=False,
-        min_width=280, elem_id=elem_id,
+        nothing, x="at", y="value", color="curve", color_map=colours, colors_in_legend=[], x_title=curves.TITLES["step"], y_title=title,
+        y_axis_format=shape, height=height, show_label=False, visible=False, min_width=280, elem_id=elem_id,
     )  # fmt: skip
 
 
-def _drawn(table: pd.DataFrame, colours: dict[str, str], title: str) -> Any:
-    return gr.update(value=table, color_map=colours, x_title=title, visible=bool(table["value"].notna().any()))
+def _drawn(table: pd.DataFrame, title: str) -> Any:
+    return gr.update(value=table, x_title=title, visible=bool(table["value"].notna().any()))
 
 
 def _size(run: Any, name: str) -> int:

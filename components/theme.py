@@ -43,6 +43,8 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .prose { max-width: none !important; }
 .message { border-left: 3px solid var(--loss); background: var(--wash); padding: 10px 14px; border-radius: 0 6px 6px 0; }
 .note { border-left: 3px solid var(--look); background: var(--wash); padding: 10px 14px; border-radius: 0 6px 6px 0; font-size: 14px; }
+.legend { display: flex; flex-wrap: wrap; gap: 4px 18px; color: var(--soft); font-size: 13px; }
+.legend i { display: inline-block; width: 16px; height: 3px; margin-right: 6px; vertical-align: middle; }
 .finding { border-left: 3px solid var(--done); background: var(--wash); color: var(--ink); padding: 8px 14px; margin: 6px 0; border-radius: 0 6px 6px 0; font-size: 14px; }
 .finding.look { border-color: var(--look); } .finding.bad { border-color: var(--loss); } .samples td:first-child { width: 90px; white-space: nowrap; }
 .samples td { overflow-wrap: anywhere; } .samples .expected td { color: var(--soft); font-style: italic; }
