@@ -81,6 +81,8 @@ def load(
     on_gpu = torch.cuda.is_available()
     offline = isinstance(place, str) and not _hub_answers()
     half = on_gpu or quantisation != "none"
+    if not on_gpu:
+        check_without_gpu(quantisation)
     try:
         tokenizer = chat.load_tokenizer(place, local_files_only=offline)
         loaded = AutoModelForCausalLM.from_pretrained(
@@ -107,6 +109,15 @@ def load(
     loaded.config.use_cache = not for_training
     loaded.train(for_training)
     return loaded, tokenizer
+
+
+def check_without_gpu(quantisation: Quantisation) -> None:
+    """Raises InputError for an 8-bit base on a machine without a GPU: bitsandbytes 0.50.2 loads it there, and fails in the
+    first pass."""
+    if quantisation == "8bit":
+        raise InputError(
+            "An 8-bit base needs a GPU", "this machine has none that torch can use", "Use the 4-bit base, or 16 bits (lora)"
+        )  # fmt: skip
 
 
 def load_encoder(model: str | Path) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:

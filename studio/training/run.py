@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from studio import store
+from studio import hardware, models, store
 from studio.errors import InputError, JobError, NotFoundError, RecipeError
 from studio.examples import Dataset, open_dataset
 from studio.jobs import queue
@@ -143,6 +143,8 @@ def start(
     """Puts the training in the queue and returns at once; on several devices at once with `processes`."""
     launching.check(recipe, processes, sharded)
     objectives.check(dataset, recipe.objective, evaluation)
+    if hardware.machine().device == "cpu":
+        models.check_without_gpu(recipe.quantisation)
     if recipe.patience and evaluation is None:
         raise RecipeError(["patience: without an evaluation nobody sees whether the loss gets better (found none)"])
     folder = store.new_numbered_folder(project_folder / "runs", "run")

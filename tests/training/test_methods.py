@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from studio import InputError, Project, Recipe, RecipeError, chat, models
+from studio import InputError, Project, Recipe, RecipeError, chat, machine, models
 from studio.examples import Dataset
 from studio.inference import answers
 from studio.jobs.job import Job
@@ -194,3 +194,37 @@ def test_tools_on_offer_are_rendered_where_the_template_can(project: Project, to
         token for token, label in zip(shown.rows[0]["input_ids"], shown.rows[0]["labels"], strict=True) if label >= 0
     ]
     assert knowing.decode(trained).startswith("On its way.") and "find_parcel" not in knowing.decode(trained)
+
+
+# ---- the switches of an adapter, and an early end
+
+
+def test_dora_rslora_and_targets_are_what_is_trained(project: Project, pairs: Dataset) -> None:
+    switches = {"use_dora": True, "use_rslora": True, "targets": ["q_proj", "v_proj"], "r": 4, "epochs": 1}
+    run = project.train(pairs, Recipe(**{**SHORT, **switches}))
+    written = json.loads((run.adapter_folder / "adapter_config.json").read_text())
+    assert written["use_dora"] and written["use_rslora"] and set(written["target_modules"]) == {"q_proj", "v_proj"}
+    model, _ = models.load("starter", "4bit", adapter=run.adapter_folder)
+    names = [name for name, _ in model.named_parameters() if "lora_" in name]
+    assert names and all("q_proj" in name or "v_proj" in name for name in names)
+    assert any("lora_magnitude_vector" in name for name in names)
+    adapted = next(module for name, module in model.named_modules() if name.endswith("q_proj"))
+    assert adapted.scaling[models.TUNED] == pytest.approx(32 / 4**0.5)
+
+
+def test_a_loss_that_gets_no_better_ends_the_run(project: Project, pairs: Dataset) -> None:
+    bad = {**SHORT, "learning_rate": 0.5, "schedule": "constant", "epochs": 6, "evaluations": 12, "patience": 2}
+    run = project.train(pairs, Recipe(**bad), evaluation=pairs)
+    losses = run.metrics()["eval_loss"].dropna().tolist()
+    best = losses.index(min(losses))
+    assert run.result["ended_early"] and run.result["steps"] < 24
+    assert len(losses) - 1 - best >= 2 and (run.folder / "result.json").exists() and run.is_ready
+
+
+def test_an_eight_bit_base_without_a_gpu_is_refused_with_what_to_do(project: Project, pairs: Dataset) -> None:
+    if machine().device == "cuda":
+        pytest.skip("this machine has a GPU")
+    before = len(project.runs())
+    with pytest.raises(InputError, match="8-bit base needs a GPU.*4-bit"):
+        project.train(pairs, Recipe(base_bits=8, **SHORT))
+    assert len(project.runs()) == before
