@@ -13,6 +13,7 @@ from studio.chat import IGNORED, Message
 from studio.errors import InputError, JobError, NotFoundError
 from studio.evaluation import metrics
 from studio.evaluation.metrics import Interval
+from studio.inference import adapters
 from studio.inference.answers import BATCH_TOKENS, Contestant, context_length, left_padded
 from studio.jobs.job import JobView
 
@@ -169,8 +170,8 @@ def answer_losses(
         rows = order[done : done + min(size, 64)]
         ids, mask = left_padded([encoded[row][0] for row in rows], int(tokenizer.pad_token_id or 0), model.device)
         keep = max(counts[row] for row in rows) + 1
-        options: dict[str, Any] = {"adapter_names": [contestant.adapter_name] * len(rows)} if adapter_names else {}
-        with torch.inference_mode():
+        names = [contestant.adapter_name] * len(rows) if adapter_names else None
+        with torch.inference_mode(), adapters.speaking(model, names) as options:
             logits = model(
                 input_ids=ids,
                 attention_mask=mask,

@@ -33,7 +33,7 @@ def work(job: Job) -> None:
 
     recipe = run.recipe
     full = recipe.method == "full"
-    quantisation: models.Quantisation = "4bit" if recipe.method == "qlora" else "none"
+    quantisation = recipe.quantisation
     job.report(0, 1, "loading the model")
     model, tokenizer = models.load(recipe.model, quantisation, adapter=None if full else run.adapter_folder)
 

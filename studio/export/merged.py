@@ -48,9 +48,7 @@ def compare(run: Run, folder: Path, prompts: list[list[Message]]) -> dict[str, A
 
     recipe = run.recipe
     if recipe.uses_adapter:
-        trained, tokenizer = models.load(
-            recipe.model, "4bit" if recipe.method == "qlora" else "none", adapter=run.adapter_folder
-        )
+        trained, tokenizer = models.load(recipe.model, recipe.quantisation, adapter=run.adapter_folder)
     else:
         trained, tokenizer = models.load(str(run.adapter_folder), "none")
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, device_map={"": trained.device}).eval()

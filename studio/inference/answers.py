@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from studio import chat
 from studio.chat import Message
 from studio.errors import InputError
+from studio.inference import adapters
 from studio.models import BASE, TUNED
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ def _generate_batch(
     on_step: Callable[["torch.Tensor"], bool],
 ) -> list[list[int]]:
     """`on_step` sees the new tokens of all rows after each step and ends the generation by returning True."""
+    if adapter_names is not None and len(set(adapter_names)) > 1 and not adapters.can_mix(model):
+        return _one_after_the_other(model, tokenizer, prompts, adapter_names, max_new_tokens, on_step)
     import torch
     from transformers import StoppingCriteria, StoppingCriteriaList
 
@@ -159,24 +162,54 @@ def _generate_batch(
 
     ends = chat.end_token_ids(tokenizer)
     input_ids, mask = left_padded(prompts, int(tokenizer.pad_token_id), model.device)
-    options: dict[str, Any] = {} if adapter_names is None else {"adapter_names": list(adapter_names)}
-    generated = model.generate(
-        input_ids=input_ids,
-        attention_mask=mask,
-        max_new_tokens=room,
-        do_sample=False,
-        num_beams=1,
-        repetition_penalty=1.0,
-        temperature=1.0,
-        top_p=1.0,
-        top_k=50,
-        use_cache=True,
-        eos_token_id=ends,
-        pad_token_id=tokenizer.pad_token_id,
-        stopping_criteria=StoppingCriteriaList([Watch()]),
-        **options,
-    )
+    with adapters.speaking(model, adapter_names) as options:
+        generated = model.generate(
+            input_ids=input_ids,
+            attention_mask=mask,
+            max_new_tokens=room,
+            do_sample=False,
+            num_beams=1,
+            repetition_penalty=1.0,
+            temperature=1.0,
+            top_p=1.0,
+            top_k=50,
+            use_cache=True,
+            eos_token_id=ends,
+            pad_token_id=tokenizer.pad_token_id,
+            stopping_criteria=StoppingCriteriaList([Watch()]),
+            **options,
+        )
     return [_until_end(row, ends) for row in generated[:, width:].tolist()]
+
+
+def _one_after_the_other(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    prompts: list[list[int]],
+    adapter_names: list[str],
+    max_new_tokens: int,
+    on_step: Callable[["torch.Tensor"], bool],
+) -> list[list[int]]:
+    """The same for a model whose adapter can't share a pass with the base; rows not yet begun show an end token."""
+    import torch
+
+    end = chat.end_token_ids(tokenizer)[0]
+    answers: list[list[int]] = [[] for _ in prompts]
+    for name in dict.fromkeys(adapter_names):
+        rows = [row for row, wanted in enumerate(adapter_names) if wanted == name]
+
+        def step(new_tokens: "torch.Tensor", rows: list[int] = rows) -> bool:
+            so_far = [list(answer) for answer in answers]
+            for row, ids in zip(rows, new_tokens.tolist(), strict=True):
+                so_far[row] = ids
+            width = max(len(ids) for ids in so_far)
+            return on_step(torch.tensor([ids + [end] * (width - len(ids)) for ids in so_far]))
+
+        asked = [prompts[row] for row in rows]
+        found = _generate_batch(model, tokenizer, asked, [name] * len(rows), max_new_tokens, step)
+        for row, ids in zip(rows, found, strict=True):
+            answers[row] = ids
+    return answers
 
 
 def left_padded(rows: list[list[int]], pad: int, device: "torch.device | str") -> tuple["torch.Tensor", "torch.Tensor"]:

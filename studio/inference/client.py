@@ -131,7 +131,7 @@ def _request(project_folder: Path, run: Run) -> dict[str, Any]:
         "project_folder": str(project_folder),
         "run_id": run.id,
         "model": recipe.model,
-        "quantisation": "4bit" if recipe.method == "qlora" else "none",
+        "quantisation": recipe.quantisation,
         "adapter_folder": str(run.adapter_folder),
         "full": recipe.method == "full",
     }
