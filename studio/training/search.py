@@ -126,7 +126,7 @@ def _row(trial: Any, alive: bool) -> dict[str, Any]:
     if facts.get("interrupted") or (words == "running" and not alive):
         words = "interrupted"
     values = trial.params or trial.system_attrs.get("fixed_params", {})
-    plain = {name: facts.get(name) for name in ("loss", "step", "pruned_at", "seconds", "run")}
+    plain = {name: facts.get(name) for name in ("loss", "step", "pruned_at", "seconds")} | {"run": facts.get("run", "")}
     return {"trial": trial.number + 1, "state": words, **values, **plain, "note": facts.get("note", "")}
 
 
