@@ -33,7 +33,7 @@ def processes_of(run: Run) -> list[psutil.Process]:
     pid = run.job.state.pid
     assert pid is not None
     launcher = psutil.Process(pid)
-    ranks = [child for child in launcher.children() if "studio.jobs.worker" in child.cmdline()]
+    ranks = [child for child in launcher.children() if "RANK" in child.environ()]  # one just begun has none yet
     return [launcher, *sorted(ranks, key=lambda child: child.environ()["RANK"])]
 
 
@@ -71,7 +71,7 @@ def alone(project: Project, parts: tuple[Dataset, Dataset]) -> Run:
 
 def test_two_processes_have_the_losses_of_one(project: Project, parts: tuple[Dataset, Dataset], alone: Run) -> None:
     run = project.train(parts[0], recipe(), evaluation=parts[1], processes=2)
-    assert project.journal.steps()[-1].code.endswith("processes=2, sharded=False)") or "processes=2" in project.journal.steps()[-1].code  # fmt: skip
+    assert "processes=2" in project.journal.steps()[-1].code
     assert run.wait(timeout=300) == "finished"
     assert run.result["steps"] == alone.result["steps"] == 6
     for measured in ("loss", "eval_loss"):
@@ -82,8 +82,8 @@ def test_two_processes_have_the_losses_of_one(project: Project, parts: tuple[Dat
     assert run.is_ready and run.result["tokens"] == pytest.approx(alone.result["tokens"])
 
 
-def test_stopped_by_all_at_one_step_and_resumed(project: Project, parts: tuple[Dataset, Dataset], alone: Run) -> None:
-    run = project.train(parts[0], recipe(epochs=20, evaluations=60), evaluation=parts[1], processes=2)
+def test_stopped_by_all_at_one_step_and_resumed(project: Project, parts: tuple[Dataset, Dataset]) -> None:
+    run = project.train(parts[0], recipe(epochs=40, evaluations=120), processes=2)
     until(lambda: run.job.progress.done >= 2)
     ranks = processes_of(run)
     run.stop()
@@ -106,7 +106,6 @@ def test_a_launcher_that_is_killed_takes_its_processes_along(project: Project, p
     run = project.train(parts[0], recipe(), evaluation=parts[1], processes=2)
     until(lambda: len(processes_of(run)) == 3)
     everybody = processes_of(run)
-    time.sleep(2)
     os.kill(everybody[0].pid, signal.SIGKILL)
     until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in everybody), 40)
     assert run.state == "interrupted"

@@ -1,0 +1,118 @@
+"""A Kubernetes Job: the package and the checkpoints on one volume, and a pod that is made again when its machine goes."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from studio.training.cloud.package import SECRETS, Plan
+from studio.training.cloud.provider import Machine, Provider, tool_is_there
+
+VOLUME, JOB = "volume.yaml", "job.yaml"
+IMAGE = "pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime"
+RESTARTS = 20
+START = "python3 -m zipfile -e /bucket/package.zip /work && cd /work/package && exec python3 start.py"
+MACHINES = [Machine("1 x NVIDIA GPU", 1), Machine("4 x NVIDIA GPU", 4), Machine("8 x NVIDIA GPU", 8)]
+
+
+def upload_pod(name: str) -> str:
+    return f"{name}-upload"
+
+
+def volume(plan: Plan) -> list[dict[str, Any]]:
+    """The volume, and a pod that lives for an hour so that the package can be copied onto it."""
+    claim = {
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": plan.bucket},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "100Gi"}}},
+    }  # fmt: skip
+    pod = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": upload_pod(plan.name)},
+        "spec": {
+            "restartPolicy": "Never",
+            "containers": [{
+                "name": "upload", "image": IMAGE, "command": ["sleep", "3600"], "volumeMounts": [{"name": "bucket", "mountPath": "/bucket"}],
+            }],
+            "volumes": [{"name": "bucket", "persistentVolumeClaim": {"claimName": plan.bucket}}],
+        },
+    }  # fmt: skip
+    return [claim, pod]
+
+
+def job(plan: Plan) -> dict[str, Any]:
+    """A pod that lost its machine costs no attempt; one that failed is tried again, and goes on from the volume."""
+    secret = f"{plan.name}-keys"
+    environment: list[dict[str, Any]] = [{"name": "STUDIO_BUCKET", "value": f"/bucket/{plan.name}"}]
+    environment += [
+        {"name": key, "valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": True}}} for key in SECRETS
+    ]
+    container = {
+        "name": "train", "image": IMAGE, "command": ["bash", "-c", START], "env": environment,
+        "resources": {"requests": {"cpu": "4", "memory": "24Gi"}, "limits": {"nvidia.com/gpu": plan.gpus, "memory": "32Gi"}},
+        "volumeMounts": [
+            {"name": "bucket", "mountPath": "/bucket"}, {"name": "work", "mountPath": "/work"}, {"name": "shared-memory", "mountPath": "/dev/shm"},
+        ],
+    }  # fmt: skip
+    pod = {
+        "restartPolicy": "Never", "terminationGracePeriodSeconds": 120, "containers": [container],
+        "volumes": [
+            {"name": "bucket", "persistentVolumeClaim": {"claimName": plan.bucket}}, {"name": "work", "emptyDir": {}},
+            {"name": "shared-memory", "emptyDir": {"medium": "Memory"}},
+        ],
+    }  # fmt: skip
+    taken_away = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    return {
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": plan.name},
+        "spec": {"backoffLimit": RESTARTS, "podFailurePolicy": {"rules": [taken_away]}, "template": {"spec": pod}},
+    }  # fmt: skip
+
+
+def files(plan: Plan) -> dict[str, str]:
+    return {
+        VOLUME: yaml.safe_dump_all(volume(plan), sort_keys=False),
+        JOB: yaml.safe_dump(job(plan), sort_keys=False),
+    }
+
+
+def submit(name: str) -> list[list[str]]:
+    pod = upload_pod(name)
+    return [
+        ["kubectl", "apply", "-f", VOLUME],
+        ["kubectl", "wait", "--for=condition=Ready", f"pod/{pod}", "--timeout=600s"],
+        ["kubectl", "cp", "package.zip", f"{pod}:/bucket/package.zip"],
+        ["kubectl", "delete", "pod", pod],
+        ["kubectl", "apply", "-f", JOB],
+    ]
+
+
+def status(name: str) -> list[str]:
+    return ["kubectl", "get", "job", name, "-o", "json"]
+
+
+def cancel(name: str) -> list[str]:
+    return ["kubectl", "delete", "job", name]
+
+
+def reads(output: str, name: str) -> str:
+    said = json.loads(output).get("status", {})
+    conditions = {one["type"] for one in said.get("conditions", []) if one["status"] == "True"}
+    if "Complete" in conditions:
+        return "finished"
+    if "Failed" in conditions:
+        return "failed"
+    return "running" if said.get("active") else "waiting"
+
+
+def missing() -> str:
+    if not tool_is_there("kubectl"):
+        return "the tool kubectl"
+    there = os.environ.get("KUBECONFIG") or (Path.home() / ".kube" / "config").exists()
+    return "" if there else "a cluster: ~/.kube/config"
+
+
+PROVIDER = Provider(
+    "kubernetes", "Kubernetes", MACHINES, files, submit, status, cancel, reads, missing, packs="zip",
+    notes=["For gated models or Weights & Biases: kubectl create secret generic NAME-keys --from-literal=HF_TOKEN=... before submitting.",
+           "Whether its machines are spot is your cluster's choice; the Job goes on in both cases."],
+)  # fmt: skip

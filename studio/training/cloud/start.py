@@ -1,0 +1,144 @@
+"""Trains the recipe that lies beside this file on a rented machine, and goes on where an earlier machine was taken away.
+
+`python3 start.py`, with any Python of 3.8 and later: where the studio's packages are missing they are installed into a
+.venv beside this file. What must outlive the machine goes to the folder STUDIO_BUCKET (a bucket or a volume): whole
+checkpoints, metrics, and at the end the adapter and result.json. Nothing there is renamed or appended to: a mounted
+bucket can do neither.
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+OLDEST_PYTHON = (3, 11)
+WHOLE = "whole.json"
+LOOK_EVERY = 2.0  # seconds
+FOLLOWED = ("metrics.jsonl", "log.txt", "state.json")
+
+
+def prepare() -> None:
+    """Goes on in this Python when it has what is needed, else in one that is set up beside this file."""
+    if sys.version_info >= OLDEST_PYTHON and importlib.util.find_spec("trl"):
+        return
+    python = HERE / ".venv" / "bin" / "python"
+    if Path(sys.executable) == python:
+        raise SystemExit("The packages could not be installed: see the messages above")
+    uv = [sys.executable, "-m", "uv"]
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "uv"], check=True)
+    subprocess.run([*uv, "venv", "--quiet", "--allow-existing", "--python", "3.11", str(HERE / ".venv")], check=True)
+    requirements = str(HERE / "requirements.txt")
+    subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), "-r", requirements], check=True)
+    os.execv(str(python), [str(python), str(Path(__file__).resolve()), *sys.argv[1:]])
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether every file that was copied is there in its full size."""
+    try:
+        sizes = json.loads((checkpoint / WHOLE).read_text())
+        return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError):
+        return False
+
+
+def copy_checkpoint(source: Path, target: Path) -> None:
+    """With the list of what it holds written last; one that the trainer removes meanwhile is given up."""
+    sizes = {}
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        for path in sorted(source.rglob("*")):
+            if path.is_file():
+                name = str(path.relative_to(source))
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target / name)
+                sizes[name] = (target / name).stat().st_size
+        if source.exists():
+            (target / WHOLE).write_text(json.dumps(sizes))
+    except FileNotFoundError:
+        shutil.rmtree(target, ignore_errors=True)
+
+
+def bring_back(bucket: Path, run: Path) -> "str | None":
+    """Copies the whole checkpoints and the curves of an earlier machine to this one. The newest one's name."""
+    found = [path for path in (bucket / "checkpoints").glob("checkpoint-*") if is_whole(path)]
+    found.sort(key=lambda path: int(path.name.split("-")[1]))
+    for path in found:
+        kept = run / "checkpoints" / path.name
+        shutil.copytree(path, kept, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        (kept / WHOLE).unlink()
+        state = json.loads((kept / "trainer_state.json").read_text())
+        if state.get("best_model_checkpoint"):  # the earlier machine may have had another folder
+            state["best_model_checkpoint"] = str(kept.parent / Path(state["best_model_checkpoint"]).name)
+            (kept / "trainer_state.json").write_text(json.dumps(state))
+    if found and (bucket / "metrics.jsonl").exists():
+        shutil.copyfile(bucket / "metrics.jsonl", run / "metrics.jsonl")
+    return found[-1].name if found else None
+
+
+def save(run: Path, bucket: Path, newest: "Path | None") -> None:
+    """The newest whole checkpoint and the curves to the bucket; the checkpoints that the trainer let go leave it too."""
+    kept = bucket / "checkpoints"
+    if newest is not None and not is_whole(kept / newest.name):
+        copy_checkpoint(newest, kept / newest.name)
+        if is_whole(kept / newest.name):
+            print("kept " + newest.name, flush=True)
+            for old in kept.glob("checkpoint-*"):
+                if not (newest.parent / old.name).exists():
+                    shutil.rmtree(old, ignore_errors=True)
+    for name in FOLLOWED:
+        if (run / name).exists():
+            shutil.copyfile(run / name, bucket / name)
+
+
+def main() -> int:
+    prepare()
+    sys.path.insert(0, str(HERE / "source"))
+    from studio import store
+    from studio.jobs import queue
+    from studio.jobs.job import ENDED
+    from studio.training.worker import last_whole_checkpoint
+
+    plan = json.loads((HERE / "package.json").read_text())
+    bucket = Path(os.environ.get("STUDIO_BUCKET") or HERE / "bucket").absolute()
+    bucket.mkdir(parents=True, exist_ok=True)
+    if (bucket / "result.json").exists():
+        print("this training has finished: its adapter is in the bucket", flush=True)
+        return 0
+    home = store.studio_home(os.environ.get("STUDIO_HOME") or HERE / "home")
+    project = home / "projects" / "cloud"
+    run = project / "runs" / "run-001"
+    run.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(HERE / "datasets", project / "datasets", dirs_exist_ok=True)
+    shutil.copyfile(HERE / "recipe.json", run / "recipe.json")
+    begun_from = bring_back(bucket, run)
+    print("going on from " + begun_from if begun_from else "beginning", flush=True)
+
+    os.chdir(HERE)  # a model that came along is named by its folder here
+    job = queue.submit(home, run, "train", {"project_folder": str(project), **plan["request"]})
+    signal.signal(signal.SIGTERM, lambda *_: None if job.state.status in ENDED else job.stop())
+    told = ""
+    while (state := job.state).status not in ENDED:
+        save(run, bucket, last_whole_checkpoint(run / "checkpoints"))
+        if job.progress.note != told:
+            told = job.progress.note
+            print(told, flush=True)
+        time.sleep(LOOK_EVERY)
+    save(run, bucket, last_whole_checkpoint(run / "checkpoints"))
+    if state.status != "finished":
+        print(job.log_tail(40), flush=True)
+        print(f"{state.status}: {state.error or state.message} {state.fix}", flush=True)
+        return 1
+    shutil.copytree(run / "adapter", bucket / "adapter", copy_function=shutil.copyfile, dirs_exist_ok=True)
+    shutil.copyfile(run / "result.json", bucket / "result.json")
+    print("finished", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

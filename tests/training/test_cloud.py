@@ -1,0 +1,186 @@
+"""Files for rented machines: they hold to the providers' own schemas and signatures, carry no secret, and the start script
+that they run goes on from the bucket after its machine is gone."""
+
+import ast
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from studio import InputError, Project, Recipe, store
+from studio.examples import Dataset
+from studio.jobs.job import Job
+from studio.training.cloud import kubernetes, package, runpod, sagemaker, skypilot
+from studio.training.cloud.files import PROVIDERS, CloudFiles
+
+SCHEMA = json.loads(Path(__file__).with_name("skypilot_schema.json").read_text())
+MODEL_TRAINER = {"sagemaker_session", "role", "base_job_name", "source_code", "compute", "stopping_condition", "training_image",
+                 "checkpoint_config", "environment"}  # fmt: skip
+"""of sagemaker-train 1.27 (SDK 3.27), those that are used; so below"""
+CREATE_POD = {"name", "image_name", "gpu_type_id", "gpu_count", "min_vcpu_count", "min_memory_in_gb", "volume_in_gb", "container_disk_in_gb",
+              "volume_mount_path", "docker_args", "env"}  # fmt: skip
+RECIPE = Recipe(
+    epochs=4,
+    batch_size=4,
+    accumulation=1,
+    learning_rate=1e-3,
+    max_length=64,
+    dropout=0.0,
+    logging_steps=1,
+    evaluations=12,
+)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project.open("clouds", home=tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def rows(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
+    path.write_text(
+        "\n".join(json.dumps({"prompt": f"Ticket {at}: help.", "completion": f"Ticket {at}."}) for at in range(48))
+    )
+    return project.load(path)
+
+
+@pytest.fixture(scope="module")
+def made(project: Project, rows: Dataset) -> dict[str, CloudFiles]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_TOKEN", "hf_verysecret")
+        patch.setenv("WANDB_API_KEY", "wandbverysecret")
+        return {name: project.cloud_files(rows, RECIPE, provider=name) for name in PROVIDERS}
+
+
+def calls(text: str, name: str) -> set[str]:
+    found = [
+        node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call) and ast.unparse(node.func) == name
+    ]
+    return {str(keyword.arg) for keyword in found[0].keywords}
+
+
+def test_skypilot_task_holds_to_its_schema(made: dict[str, CloudFiles]) -> None:
+    task = yaml.safe_load(made["skypilot"].texts[skypilot.TASK])
+    jsonschema.validate(task, SCHEMA["task"])
+    jsonschema.validate(task["resources"], SCHEMA["resources"])
+    jsonschema.validate(task["file_mounts"]["/bucket"], SCHEMA["storage"])
+    assert task["resources"]["use_spot"] and task["resources"]["job_recovery"]["max_restarts_on_errors"] == 3
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**task, "spot": True}, SCHEMA["task"])
+
+
+def test_kubernetes_objects_hold_to_their_schema(made: dict[str, CloudFiles]) -> None:
+    validate = importlib.import_module("kubernetes_validate")
+    texts = made["kubernetes"].texts
+    objects = [*yaml.safe_load_all(texts[kubernetes.VOLUME]), yaml.safe_load(texts[kubernetes.JOB])]
+    for one in objects:
+        validate.validate(one, "1.37", strict=True)
+    with pytest.raises(validate.ValidationError):
+        validate.validate({**objects[-1], "spec": {"completion": 1}}, "1.37", strict=True)
+
+
+def test_scripts_call_the_sdks_by_their_names(made: dict[str, CloudFiles]) -> None:
+    script = made["sagemaker"].texts[sagemaker.SCRIPT]
+    assert calls(script, "ModelTrainer") == MODEL_TRAINER
+    assert calls(script, "Compute") == {
+        "instance_type",
+        "instance_count",
+        "volume_size_in_gb",
+        "enable_managed_spot_training",
+    }
+    assert "'ml.g5.2xlarge'" in script
+    pod = made["runpod"].texts[runpod.SCRIPT]
+    assert calls(pod, "runpod.create_pod") == CREATE_POD
+    assert "min_vcpu_count=8" in pod and "min_memory_in_gb=32" in pod and "volume_in_gb=100" in pod
+    start = next(ast.literal_eval(node.value) for node in ast.walk(ast.parse(pod)) if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "START")  # fmt: skip
+    compile(start, "START", "exec")
+    assert not set(start) & set('"\\\n')
+
+
+def test_the_guides_machines() -> None:
+    table = {one.name: (one.gpus * (one.memory or 0), one.dollars_an_hour) for one in sagemaker.MACHINES}
+    assert table == {
+        "ml.g5.xlarge": (24, 1.41),
+        "ml.g5.2xlarge": (24, 1.69),
+        "ml.g5.4xlarge": (24, 2.27),
+        "ml.p4d.24xlarge": (320, 37.69),
+    }
+    assert sagemaker.MACHINES[0].name == "ml.g5.2xlarge" and [one.name for one in runpod.MACHINES] == [
+        "RTX_4090",
+        "A100_80GB",
+    ]
+    assert (package.SAVE_EVERY, package.CHECKPOINTS_KEPT) == (100, 3)
+
+
+def test_no_secret_is_in_any_file(made: dict[str, CloudFiles]) -> None:
+    for files in made.values():
+        for path in files.folder.rglob("*"):
+            assert not path.is_file() or b"verysecret" not in path.read_bytes()
+        assert files.zip.exists() and json.loads((files.folder / "package" / "recipe.json").read_text())["epochs"] == 4
+        assert "verysecret" not in files.command
+
+
+def test_all_mistakes_at_once_and_no_name_reaches_a_command(project: Project, rows: Dataset) -> None:
+    with pytest.raises(InputError) as error:
+        project.cloud_files(
+            rows, RECIPE, provider="runpod", name="a; rm -rf /", bucket="$(id)", machine="H9", spot=True
+        )
+    for words in ("name 'a; rm", "bucket '$(id)'", "machine 'H9'", "on demand only"):
+        assert words in str(error.value)
+
+
+def test_what_the_tools_say_of_a_job() -> None:
+    queue = json.dumps(
+        [
+            {"job_id": 1, "job_name": "mine", "status": "FAILED"},
+            {"job_id": 2, "job_name": "mine", "status": "RECOVERING"},
+        ]
+    )
+    assert skypilot.reads(queue, "mine") == "running" and skypilot.reads(queue, "other") == "waiting"
+    assert (
+        kubernetes.reads(json.dumps({"status": {"conditions": [{"type": "Complete", "status": "True"}]}}), "x")
+        == "finished"
+    )
+    assert sagemaker.reads('a warning\n{"status": "Stopped"}', "x") == "failed"
+    assert runpod.reads('{"status": "EXITED"}', "x") == "finished"
+
+
+def test_after_the_machine_is_gone_the_next_one_goes_on(made: dict[str, CloudFiles], tmp_path: Path) -> None:
+    bucket, script = tmp_path / "bucket", made["skypilot"].folder / "package" / "start.py"
+
+    def machine(number: int) -> tuple["subprocess.Popen[str]", Path]:
+        home = tmp_path / f"machine-{number}"
+        given = {**os.environ, "STUDIO_BUCKET": str(bucket), "STUDIO_HOME": str(home), "OMP_NUM_THREADS": "1"}
+        process = subprocess.Popen(
+            [sys.executable, str(script)], env=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        return process, home / "projects" / "cloud" / "runs" / "run-001"
+
+    first, run = machine(1)
+    deadline = time.monotonic() + 120
+    while not list(bucket.glob("checkpoints/*/whole.json")):
+        assert time.monotonic() < deadline and first.poll() is None, first.stdout.read() if first.stdout else ""
+        time.sleep(0.02)
+    worker = Job(run).state.pid
+    assert worker is not None
+    first.kill()
+    os.kill(worker, signal.SIGKILL)
+    first.communicate()
+    second, run = machine(2)
+    said, _ = second.communicate(timeout=180)
+    assert second.returncode == 0, said
+    assert "going on from checkpoint-" in said
+    reached = int(said.split("going on from checkpoint-")[1].split()[0])
+    assert store.read_json(bucket / "result.json")["steps"] == RECIPE.steps_for(48) > reached > 0
+    steps = [row["step"] for row in store.read_json_lines(bucket / "metrics.jsonl") if "loss" in row]
+    assert steps[-1] == RECIPE.steps_for(48) and steps.count(reached + 1) >= 1 and steps.index(reached + 1) > 0
+    assert (bucket / "adapter" / "adapter_model.safetensors").exists()
