@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from studio import Project
 from tests.benchmarks.data import write_rows
-from tests.browser.page import press, studio
+from tests.browser.page import MINUTES, press, studio
 
 
 def test_a_large_load_is_followed_and_can_be_stopped(home: Path, browser: Browser, tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_large_load_is_followed_and_can_be_stopped(home: Path, browser: Browse
         press(page, "data-load-run")
         expect(page.locator("#data-load-stop")).to_be_visible()
         page.reload()
-        expect(page.locator("#data-load")).to_contain_text("25,000 rows in rows@v1")
+        expect(page.locator("#data-load")).to_contain_text("25,000 rows in rows@v1", timeout=MINUTES)
         expect(page.locator("#data-load-stop")).to_be_hidden()
         expect(page.locator("#data-load-result")).to_contain_text("estimated for")
         assert [step.state for step in project.journal.steps()] == ["done"]
