@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.page import FLAGS
+
+expect.set_options(timeout=30_000)  # a busy machine is slow to show what a quiet one shows at once
 
 
 @pytest.fixture(scope="module")
