@@ -1,11 +1,13 @@
 """Tab 3: choose a model and a recipe, see whether it fits, and start."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
-from components.cell import Cell, Page, Refresher, Updates, empty, job_line, more, size, table
+from components.cell import Cell, Page, Refresher, Updates, empty, job_line, more, table
 from components.dataset_box import opened, references
+from components.fit_cell import build_fit, fit_updates
 from components.live_cell import build_extras, build_live
 from components.past_runs_cell import build_past_runs
 from components.search_cell import build_search
@@ -57,10 +59,8 @@ def build(page: Page) -> Refresher:
             whole = gr.Code(
                 "", language="json", interactive=False, label="The whole recipe", elem_id="train-recipe-json"
             )
-    with Cell(
-        page, "train-memory", 3, "Will it fit", "Memory that the training needs, against what is free now."
-    ) as memory_cell:
-        memory = gr.HTML(empty(FIRST), elem_id="train-memory-text")
+    fit = build_fit(page)
+    beyond = gr.State({})  # what a change of the fit cell set: fields with no box here, and for which recipe
     with Cell(
         page,
         "train-begin",
@@ -85,18 +85,29 @@ def build(page: Page) -> Refresher:
         made = Recipe.preset(name)
         return Recipe(**{**made.model_dump(), "model": wanted, "method": how, "reasons": made.reasons})
 
-    def whole_recipe(project: Project, at: tuple[Any, ...], values: tuple[Any, ...]) -> Recipe:
+    def whole_recipe(project: Project, at: tuple[Any, ...], values: tuple[Any, ...], changed: dict[str, Any]) -> Recipe:
         given = {
             key: int(value) if key in WHOLE else value
             for key, value in zip(FIELDS, values, strict=True)
             if value is not None
         }
-        return Recipe(**{**base_recipe(project, *at).model_dump(), **given})
+        return Recipe(**{**base_recipe(project, *at).model_dump(), **still(changed, at), **given})
 
-    def propose(project: Project, *at: Any) -> Updates:
+    def still(changed: dict[str, Any], at: tuple[Any, ...]) -> dict[str, Any]:
+        """What the fit cell changed, as long as dataset, model, method and preset are those it was changed for."""
+        return changed["values"] if changed and tuple(changed["at"]) == tuple(at) else {}
+
+    def make_fit(project: Project, number: int, offers: list[dict[str, Any]], old: dict[str, Any], *at: Any) -> Updates:
+        values = offers[number]
+        new = (*at[:2], values.get("method", at[2]), at[3])
+        boxes = {part: values[name] for part, name in zip(fields, FIELDS, strict=True) if name in values}
+        return {beyond: {"at": new, "values": {**still(old, at), **values}}, method: new[2], **boxes}
+
+    def propose(project: Project, changed: dict[str, Any], *at: Any) -> Updates:
         if not at[0]:
-            return {reasons: empty(FIRST), memory: empty(FIRST)}
+            return {reasons: empty(FIRST), fit.memory: empty(FIRST)}
         recipe = base_recipe(project, *at)
+        recipe = Recipe(**{**recipe.model_dump(), **still(changed, at), "reasons": recipe.reasons})
         values = recipe.model_dump()
         why = [(name.replace("_", " "), str(values.get(name, "")), reason) for name, reason in recipe.reasons.items()]
         if at[3] != RECOMMENDED:
@@ -113,20 +124,16 @@ def build(page: Page) -> Refresher:
             **{part: values[name] for part, name in zip(fields, FIELDS, strict=True)},
         }
 
-    def look(project: Project, *values: Any) -> Updates:
+    def look(project: Project, changed: dict[str, Any], *values: Any) -> Updates:
         if not values[0]:
             return {}
-        recipe = whole_recipe(project, values[:4], values[4:])
-        found = project.memory(recipe, project.dataset(values[0]))
-        share = min(1.0, found["needed_high"] / max(found["free"], 1))
-        state = "it fits" if found["fits"] else "! it may not fit"
-        picture = f'<div class="bar"><i style="width:{share:.0%}"></i></div>'
-        parts = table(["part", "memory"], [(name, size(amount)) for name, amount in found["parts"].items()])
-        words = f'<p class="{"good" if found["fits"] else "look"}">{"✓" if found["fits"] else "!"} {found["text"]}</p>'
-        return {memory: words + picture + parts, whole: recipe.to_json(), **memory_cell.says(state)}
+        recipe = whole_recipe(project, values[:4], values[4:], changed)
+        return {whole: recipe.to_json(), **fit_updates(fit, project, recipe, project.dataset(values[0]))}
 
-    def begin(project: Project, watch: str | None, answers: int, track: bool, *values: Any) -> Updates:
-        recipe = whole_recipe(project, values[:4], values[4:])
+    def begin(
+        project: Project, watch: str | None, answers: int, track: bool, changed: dict[str, Any], *values: Any
+    ) -> Updates:
+        recipe = whole_recipe(project, values[:4], values[4:], changed)
         recipe = Recipe(**{**recipe.model_dump(), "samples": int(answers), "wandb": track})
         learn = opened(project, values[0])
         if watch == values[0]:
@@ -138,22 +145,30 @@ def build(page: Page) -> Refresher:
         page.on(
             changed,
             propose,
-            where,
-            [reasons, memory, *fields, *model_cell.outputs],
+            [beyond, *where],
+            [reasons, fit.memory, *fields, *model_cell.outputs],
             recipe_cell,
             show_progress="hidden",
         )
-    for changed in (part.change for part in (dataset, model, method, *fields)):
+    for changed in (part.change for part in (dataset, model, method, beyond, *fields)):
         page.on(
             changed,
             look,
-            [*where, *fields],
-            [memory, whole],
-            memory_cell,
+            [beyond, *where, *fields],
+            [*fit.outputs, whole],
+            fit.cell,
             quiet=True,
             show_progress="hidden",
             trigger_mode="always_last",
         )
+
+    def offer_of(number: int) -> Callable[..., Updates]:
+        return lambda project, *values: make_fit(project, number, *values)
+
+    for number, button in enumerate(fit.buttons):
+        page.on(
+            button.click, offer_of(number), [fit.changes, beyond, *where], [beyond, method, *fields], fit.cell
+        )  # fmt: skip
 
     def show(project: Project) -> Updates:
         tests = references(project, "split")
@@ -179,7 +194,7 @@ def build(page: Page) -> Refresher:
         return {queue: table(["in the queue", "kind", "state"], waiting) if waiting else ""}
 
     page.refresh_with(show_queue, [queue])
-    page.on(start.click, begin, [evaluation, samples, wandb, *where, *fields], [*live.chosen, queue], cell)
+    page.on(start.click, begin, [evaluation, samples, wandb, beyond, *where, *fields], [*live.chosen, queue], cell)
     page.on(live.status.change, show_queue, [], [queue], show_progress="hidden")
     return Refresher(
         lambda project: {**live.function(project), **show_queue(project), **past.function(project)},

@@ -1,5 +1,6 @@
 """The verbs that say before a start whether it fits, how long it takes and what it costs; `studio.Project` inherits them."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,11 @@ class FitVerbs:
             for row in reversed(calibration.records(self.home, hardware.machine()))
             if row["run"].startswith(f"{self.folder.name}/")
         ]
+
+    @staticmethod
+    def guide_costs() -> list[dict[str, Any]]:
+        """The guide's comparison for 10,000 examples seen three times: way, machine, hours, dollars, date. No step."""
+        return [{**asdict(row), "date": prices.DATE} for row in prices.comparison()]
 
     def price(self) -> prices.OwnPrice:
         """What an hour of this machine costs. No step."""
