@@ -10,6 +10,7 @@ import os
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,17 @@ def start_next(home: Path) -> Job | None:
 def _start(job: Job) -> tuple[int, float]:
     """The process of a job: its number and when it started."""
     process = _spawn(job)
-    threading.Thread(target=process.wait, daemon=True).start()  # so that its end leaves no zombie
+    threading.Thread(target=_attend, args=[process, job.home], daemon=True).start()
     started = process_started(process.pid) or time.time()
     job.set_state(status="running", pid=process.pid, process_started=started, started=time.time())
     return process.pid, started
+
+
+def _attend(process: "subprocess.Popen[bytes]", home: Path) -> None:
+    """So that the end of a process leaves no zombie, and that of one that was killed no queue that stands still."""
+    process.wait()
+    with suppress(OSError, ValueError, LookupError):  # the home itself may be gone by now
+        start_next(home)
 
 
 def _lives(process: dict[str, Any]) -> bool:

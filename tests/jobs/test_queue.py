@@ -55,6 +55,20 @@ def test_a_waiting_job_can_be_removed(tmp_path: Path) -> None:
     assert second.state.status == "stopped"
 
 
+def test_the_queue_goes_on_after_a_killed_worker_though_nobody_looks(tmp_path: Path) -> None:
+    home = store.studio_home(tmp_path)
+    first, second = missing_run(home, "export-001"), missing_run(home, "export-002")
+    assert first.state.pid is not None
+    os.kill(first.state.pid, signal.SIGKILL)
+    ended, deadline = second.folder / "state.json", time.monotonic() + 60
+    while store.read_json(ended)["status"] == "queued":  # the file alone: whoever asks a job starts the next
+        assert time.monotonic() < deadline, "nobody started it"
+        time.sleep(0.1)
+    with pytest.raises(JobError, match="run-404"):
+        second.wait(timeout=60)
+    assert first.state.status == "interrupted"
+
+
 def test_a_killed_worker_is_interrupted_and_frees_the_card(tmp_path: Path) -> None:
     home = store.studio_home(tmp_path)
     job = missing_run(home, "export-001")
