@@ -139,7 +139,7 @@ def work(job: Job) -> None:
         },
     )
     if int(job.request.get("processes", 1)) == 1:
-        with suppress(StudioError, OSError):  # a lesson lost is no reason to fail a run
+        with suppress(StudioError, OSError, ValueError):  # a lesson lost is no reason to fail a run
             learned_from = open_dataset(data_folder, run.train_dataset)
             calibration.record(job.home, job.folder, recipe, learned_from, hardware.machine(), run.result)
     if not job.stop_requested():
