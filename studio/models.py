@@ -199,9 +199,33 @@ def _why_not(place: Path | str, error: Exception) -> InputError | NotFoundError:
             return InputError("The model has no safetensors weights", str(place), "Convert it with save_pretrained")
         return InputError("The model could not be loaded", f"{place}: {words}", "Check that the folder is complete")
     if isinstance(error, OSError):
-        return NotFoundError(
-            f"The model {place} could not be fetched from the Hub",
-            words,
-            "Check the name and the network (a gated model needs HF_TOKEN), or give a local folder",
-        )
+        return _why_not_fetched(place, error, words)
     return InputError(f"The model {place} could not be loaded", words, "Choose a causal language model")
+
+
+def _why_not_fetched(place: str, error: BaseException, words: str) -> NotFoundError:
+    """What the Hub said, which the library of models has wrapped in errors of its own."""
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    # a gated model counts among the missing ones, so it is asked for first
+    if any(isinstance(one, GatedRepoError) for one in causes):
+        return NotFoundError(
+            f"The model {place} is gated: its owner asks you to accept terms first", words,
+            f"Accept them at huggingface.co/{place} with your account, and set HF_TOKEN to a token of it",
+        )  # fmt: skip
+    if any(isinstance(one, RepositoryNotFoundError) for one in causes):
+        return NotFoundError(
+            f"There is no model {place} on the Hub", words, "Check the name; for a private one set HF_TOKEN to a token that may read it"
+        )  # fmt: skip
+    if any(isinstance(one, LocalEntryNotFoundError) for one in causes):
+        return NotFoundError(
+            f"The model {place} is not on this machine, and the Hub cannot be reached", words, "Check the network, or give a local folder"
+        )  # fmt: skip
+    return NotFoundError(
+        f"The model {place} could not be fetched from the Hub", words, "Check the name and the network, or give a local folder"
+    )  # fmt: skip

@@ -33,8 +33,23 @@ def test_an_unknown_model_says_what_was_looked_for_and_what_to_do(tmp_path: Path
 def test_a_hub_id_without_a_network_is_explained(monkeypatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "https://hub.invalid")
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
-    with pytest.raises(NotFoundError, match="owner/some-model could not be fetched.*network.*local folder"):
+    with pytest.raises(NotFoundError, match="owner/some-model.*network.*local folder"):
         models.load("owner/some-model")
+
+
+def test_what_the_hub_said_is_explained() -> None:
+    import httpx
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+
+    answer = httpx.Response(403, request=httpx.Request("GET", "https://hub.invalid/owner/some-model"))
+    for said, words in (
+        (GatedRepoError("403", response=answer), "is gated.*Accept them at huggingface.co/owner/some-model.*HF_TOKEN"),
+        (RepositoryNotFoundError("404", response=answer), "There is no model owner/some-model on the Hub.*private"),
+    ):
+        wrapped = OSError("the library's own words")
+        wrapped.__cause__ = said
+        with pytest.raises(NotFoundError, match=words):
+            raise models._why_not("owner/some-model", wrapped)
 
 
 def test_bad_folders_are_explained(tmp_path: Path) -> None:
