@@ -63,7 +63,9 @@ class DatasetTexts:
     def some(self, places: Array) -> list[str]:
         if len(places) < FEW * len(self):
             return [text(messages) for messages in self._dataset.take(places)["messages"]]
-        with ThreadPoolExecutor(os.cpu_count()) as threads:  # the files are read side by side: Arrow does without Python's lock
+        with ThreadPoolExecutor(
+            os.cpu_count()
+        ) as threads:  # the files are read side by side: Arrow does without Python's lock
             return [
                 one for part in threads.map(lambda file: self._of_file(places, *file), self._files()) for one in part
             ]
