@@ -116,16 +116,6 @@ def judge(measures: Measures, choices: Choices) -> Verdict:
     return verdict
 
 
-def apply(
-    examples: pd.DataFrame, measures: Measures | None = None, **choices: Any
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows kept, and id and reason of the others; together they are all rows. `choices` are those of Choices, and
-    `measures` what is known of the examples. Raises InputError that names every choice that cannot be."""
-    measures = measures or Measures(examples)
-    verdict = judge(measures, Choices(**choices))
-    return examples[verdict.stays].reset_index(drop=True), verdict.dropped(measures.ids())
-
-
 def preview(measures: Measures, **choices: Any) -> dict[str, Any]:
     """What a filter would do: kept, total, and reasons (counts by kind)."""
     verdict = judge(measures, Choices(**choices))

@@ -148,9 +148,8 @@ def load(
 
 def start(project_folder: Path, home: Path, demo: bool, **given: Any) -> Job:
     """The same as a job, at once: it needs no card, so it waits for nobody. What cannot be read at all is said at once."""
-    source = given.get("source")
-    given["source"] = source if isinstance(source, str | None) else [str(one) for one in source] if not isinstance(source, Path) else str(source)  # fmt: skip
-    preview(source, None, Choices.of(given.get("shape"), given.get("columns"), given.get("system")), demo)
+    given = arguments(**given)
+    preview(given["source"], None, Choices.of(given.get("shape"), given.get("columns"), given.get("system")), demo)
     folder = store.new_numbered_folder(project_folder / "jobs", "load")
     return queue.begin(
         home, folder, "load", {"project_folder": str(project_folder), "demo": demo, "load": given}

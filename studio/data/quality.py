@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from studio.data import privacy, screens, studio_quality
 from studio.data.screens import Answers, Rows
@@ -135,21 +134,6 @@ def _held_rules(answers: Answers) -> Array:
             1 << place for place, rule in enumerate(RULES) if of_row >> place & 1 and rule.holds(output, lowered)
         )
     return held
-
-
-def score_dataset(examples: pd.DataFrame) -> pd.DataFrame:
-    """A copy with `quality` by the guide (where the row brought none), its `reasons` and `flags` filled in."""
-    scored = examples.copy()
-    found = score_columns(*columns(list(examples["messages"])))
-    brought = examples["quality"].astype(float)
-    scored["quality"] = brought.fillna(pd.Series(found["guide_quality"].to_numpy(), examples.index, float))
-    reasons = [
-        made if computed else [BROUGHT]
-        for made, computed in zip(found["guide_reasons"].to_pylist(), brought.isna(), strict=True)
-    ]
-    scored["reasons"] = pd.Series(reasons, examples.index, object)
-    scored["flags"] = pd.Series(found["flags"].to_pylist(), examples.index, object)
-    return scored
 
 
 def flags(conversations: list[list[dict[str, str]]]) -> list[list[str]]:

@@ -5,11 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import pandas as pd
-
-from studio import example_tables
-from studio.chat import DEFAULT_SYSTEM, TokenCounter
-from studio.data import preferences, token_counts
+from studio.data import preferences
 from studio.data.columns import ACCEPTED, Choices, Plan, plan
 from studio.data.conversations import BadRowError, check_order, from_json, parse, with_system
 from studio.data.gathering import Gathered
@@ -25,30 +21,6 @@ class Parts(NamedTuple):
     messages: list[Message]
     rejected: str | None = None
     tools: str | None = None
-
-
-def to_examples(
-    rows: list[Row], source: str, counter: TokenCounter, system: str = DEFAULT_SYSTEM
-) -> tuple[pd.DataFrame, list[Problem]]:  # fmt: skip
-    """The table of examples (see studio.examples) and (line, reason, raw) of the rows that are none.
-
-    A row's own `id`, `source` and `quality` are kept. Raises InputError when no row is an example.
-    """
-    examples, problems = batch(rows, source, counter, Choices(system=system), set())
-    if rows and not len(examples):
-        raise no_examples(source, rows[0][1], problems)
-    return examples, problems
-
-
-def batch(
-    rows: list[Row], source: str, counter: TokenCounter, choices: Choices, taken: set[str]
-) -> tuple[pd.DataFrame, list[Problem]]:  # fmt: skip
-    """The same for one batch of a stream; `taken` are the ids given so far, and grows."""
-    gathered, problems = gather(rows, source, choices, taken)
-    frame = example_tables.to_frame(gathered.table(token_counts.exact(gathered, counter)))
-    for name in example_tables.LISTS:
-        frame[name] = pd.Series([[] for _ in range(len(frame))], dtype=object)
-    return frame, problems
 
 
 def gather(

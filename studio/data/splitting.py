@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from studio.data import duplicates, near_duplicates
+from studio.data import near_duplicates
 from studio.data.near_duplicates import Pairs
 from studio.data.words import Array
 from studio.errors import InputError
@@ -30,15 +30,6 @@ def held_out(ids: Array, first: Array, test: float = 0.1, seed: int = 0, near: P
     chosen = np.zeros(len(names), bool)
     chosen[small[:wanted]] = True
     return chosen[numbers]
-
-
-def split(
-    examples: pd.DataFrame, test: float = 0.1, seed: int = 0, near: Pairs | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
-    """(train, test) of a frame of examples, each in the order of the data; see `held_out`."""
-    first = duplicates.first_of_each(duplicates.fingerprints(examples))
-    chosen = held_out(examples["id"].to_numpy(object), first, test, seed, near)
-    return examples[~chosen].reset_index(drop=True), examples[chosen].reset_index(drop=True)
 
 
 def together(first: Array, near: Pairs) -> Array:

@@ -9,9 +9,9 @@ import pandas as pd
 
 from studio import Project
 from studio.chat import DEFAULT_SYSTEM, TokenCounter
-from studio.data import quality, readers, shapes
+from studio.data import readers
 from studio.models import STARTER
-from tests.data import second_flaws
+from tests.data import frames, second_flaws
 
 RECALL, PRECISION = 0.95, 0.9
 SETS = ("sample", "second")
@@ -38,10 +38,10 @@ def planted(name: str) -> Planted:
     else:
         made, truth, original = second_flaws.rows_and_truth()
         rows = list(enumerate(made, start=1))
-    examples, _ = shapes.to_examples(rows, name, TokenCounter(STARTER), DEFAULT_SYSTEM)
+    examples, _ = frames.to_examples(rows, name, TokenCounter(STARTER), DEFAULT_SYSTEM)
     ids = dict(zip((number for number, _ in rows), examples["id"], strict=True))
     return Planted(
-        quality.score_dataset(examples), {ids[line]: flaw for line, flaw in truth.items()},
+        frames.score_dataset(examples), {ids[line]: flaw for line, flaw in truth.items()},
         {ids[line]: ids[of] for line, of in original.items()},
     )  # fmt: skip
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from studio import InputError, Project
-from studio.data import filters, quality, splitting, writers
+from studio.data import filters, quality, writers
 from studio.data.measures import Measures
+from tests.data import frames
 
 FINE = "This is an answer that says enough to be taken as whole by the guide's scorer."
 
@@ -46,7 +47,7 @@ def truth() -> dict[int, str]:
 
 
 def test_planted_flaws_are_found_and_clean_rows_left_alone(sample: pd.DataFrame) -> None:
-    kept, dropped = filters.apply(sample, drop_flags=("broken JSON", "TODO", "truncated"))
+    kept, dropped = frames.apply(sample, drop_flags=("broken JSON", "TODO", "truncated"))
     lost = {int(row_id[1:]) for row_id in dropped["id"]}
     flaws = truth()
     for flaw in ("exact duplicate", "truncated", "TODO", "broken JSON", "too long"):
@@ -67,7 +68,7 @@ def test_private_details_are_flagged(sample: pd.DataFrame, flag: str) -> None:
 
 def test_the_preview_counts_what_the_filter_does(sample: pd.DataFrame) -> None:
     choices = {"min_quality": 0.8, "drop_flags": ("TODO",)}
-    kept, _ = filters.apply(sample, **choices)  # type: ignore[arg-type]
+    kept, _ = frames.apply(sample, **choices)  # type: ignore[arg-type]
     seen = filters.preview(Measures(sample), **choices)  # type: ignore[arg-type]
     assert seen["kept"] == len(kept) and seen["total"] == len(sample)
     assert sum(seen["reasons"].values()) == len(sample) - len(kept)
@@ -75,20 +76,20 @@ def test_the_preview_counts_what_the_filter_does(sample: pd.DataFrame) -> None:
 
 def test_all_mistakes_of_a_filter_at_once(sample: pd.DataFrame) -> None:
     with pytest.raises(InputError) as caught:
-        filters.apply(sample, min_quality=-1, max_tokens=0, drop_flags=("rude",), preset="mine")
+        frames.apply(sample, min_quality=-1, max_tokens=0, drop_flags=("rude",), preset="mine")
     for word in ("min_quality", "max_tokens", "rude", "mine"):
         assert word in caught.value.found
 
 
 def test_a_split_is_seeded_and_keeps_duplicates_together(sample: pd.DataFrame) -> None:
-    train, test = splitting.split(sample, test=0.1, seed=4)
-    again, _ = splitting.split(sample, test=0.1, seed=4)
+    train, test = frames.split(sample, test=0.1, seed=4)
+    again, _ = frames.split(sample, test=0.1, seed=4)
     assert list(again["id"]) == list(train["id"])
     assert 0.05 < len(test) / len(sample) < 0.15
     texts = [{json.dumps(messages) for messages in part["messages"]} for part in (train, test)]
     assert not texts[0] & texts[1]
     with pytest.raises(InputError):
-        splitting.split(sample, test=1.0)
+        frames.split(sample, test=1.0)
 
 
 def test_openai_jsonl(sample: pd.DataFrame, tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from studio import Project, StudioError
 from studio.chat import TokenCounter
-from studio.data import detection, readers, shapes
+from studio.data import detection, readers
 from studio.data.columns import Choices
+from tests.data import frames
 
 COUNTER = TokenCounter(None)
 QUICK = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -53,7 +54,7 @@ def counted(path: Path, content: bytes) -> tuple[int, int, int] | None:
             read, kept, listed = 0, 0, 0
             taken: set[str] = set()
             for some, unread in readers.batches(path):
-                examples, unshaped = shapes.batch(some, "fuzz", COUNTER, Choices(), taken)
+                examples, unshaped = frames.batch(some, "fuzz", COUNTER, Choices(), taken)
                 detection.detect([row for _, row in some])
                 assert len(examples) + len(unshaped) == len(some)
                 assert all(reason for _, reason, _ in [*unread, *unshaped])

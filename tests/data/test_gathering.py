@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.chat import DEFAULT_SYSTEM, TokenCounter
-from studio.data import duplicates, quality, shapes, studio_quality
+from studio.data import duplicates, shapes, studio_quality
 from studio.data.columns import Choices
 from studio.data.gathering import Gathered
 from studio.data.token_counts import TokenCounts, exact
 from studio.examples import COLUMNS
 from studio.models import STARTER
+from tests.data import frames
 
 COUNTER = TokenCounter(None)
 texts = st.sampled_from(
@@ -78,7 +79,7 @@ def test_a_row_is_scored_as_its_frame_is() -> None:
     numbered = list(enumerate(made, start=1))
     gathered, _ = shapes.gather(numbered, "made", Choices(), set())
     table = gathered.scored(exact(gathered, COUNTER))
-    frame = quality.score_dataset(shapes.batch(numbered, "made", COUNTER, Choices(), set())[0])
+    frame = frames.score_dataset(frames.batch(numbered, "made", COUNTER, Choices(), set())[0])
     for name in ("quality", "reasons", "flags"):
         assert table[name].to_pylist() == frame[name].tolist()
     studio = studio_quality.score_messages({"messages": list(frame["messages"])})

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from studio import InputError, Project
-from studio.data import filters, leakage, splitting
+from studio.data import leakage
 from studio.examples import Dataset
+from tests.data import frames
 from tests.data.planted import SETS, planted
 
 WORDS = "amber birch cedar delta ember fjord grove haven inlet juniper knoll lagoon meadow north orchid prairie quarry ridge".split()
@@ -79,9 +80,9 @@ def test_sentences_of_a_template_are_no_leak() -> None:
     """The sample's tickets are put together from sentences; parts of a split that keeps near copies together share no
     ticket, but 13 words here and there."""
     known = planted("sample")
-    clean, _ = filters.apply(known.examples, min_quality=0, near_duplicates=0.8)
+    clean, _ = frames.apply(known.examples, min_quality=0, near_duplicates=0.8)
     for seed in range(3):
-        train, test = splitting.split(clean, 0.1, seed)
+        train, test = frames.split(clean, 0.1, seed)
         found = leakage.check(train, test)
         assert found.counts["test"]["13 words in a row"] <= 0.01 * len(test)
 
@@ -89,8 +90,8 @@ def test_sentences_of_a_template_are_no_leak() -> None:
 @pytest.mark.parametrize("name", SETS)
 def test_a_passage_within_another_question_is_seen(name: str, made: dict[str, str]) -> None:
     """Planted: 20 words of a training row, put into the middle of a row that is none of the training rows."""
-    clean, _ = filters.apply(planted(name).examples, min_quality=0, near_duplicates=0.8)
-    train, test = splitting.split(clean, 0.1)
+    clean, _ = frames.apply(planted(name).examples, min_quality=0, near_duplicates=0.8)
+    train, test = frames.split(clean, 0.1)
     random, words = Random(4), [f"{first}{second}" for first in WORDS for second in WORDS]
     passages = [" ".join(random.sample(words, k=20)) for _ in range(20)]
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from studio import InputError, Project
 from studio.chat import TokenCounter
-from studio.data import readers, shapes
+from studio.data import readers
+from tests.data import frames
 
 COUNTER = TokenCounter(None)
 
@@ -17,7 +18,7 @@ COUNTER = TokenCounter(None)
 def load(path: Path, content: bytes) -> tuple[int, list[tuple[int, str, str]]]:
     path.write_bytes(content)
     rows, unread = readers.read(path)
-    examples, unshaped = shapes.to_examples(rows, path.name, COUNTER)
+    examples, unshaped = frames.to_examples(rows, path.name, COUNTER)
     assert len(examples) + len(unshaped) == len(rows)
     return len(examples), [*unread, *unshaped]
 
@@ -125,7 +126,7 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
     ],
 )
 def test_shapes(row: dict[str, object], expected: list[str]) -> None:
-    examples, problems = shapes.to_examples([(1, row)], "made", COUNTER, system="system")
+    examples, problems = frames.to_examples([(1, row)], "made", COUNTER, system="system")
     assert not problems
     assert [message["content"] for message in examples["messages"].iloc[0]] == expected
 
@@ -155,7 +156,7 @@ def test_every_row_is_kept_or_listed(
     try:
         rows, unread = readers.read(path)
         lines_seen = len(rows) + len(unread)
-        examples, unshaped = shapes.to_examples(rows, "fuzz", COUNTER)
+        examples, unshaped = frames.to_examples(rows, "fuzz", COUNTER)
     except InputError:
         return
     assert lines_seen in (len(values), len(values) + 1)

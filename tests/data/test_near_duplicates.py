@@ -17,6 +17,7 @@ from studio.data.near_duplicates import Pairs
 from studio.data.texts import DatasetTexts
 from studio.data.words import grams, words
 from tests.benchmarks.data import WORDS
+from tests.data import frames
 
 VOCABULARY = [f"{first}{second}" for first in "ba di ko lu me no pi ra".split() for second in "st nk rm lt s d".split()]
 
@@ -130,7 +131,7 @@ def test_a_split_never_separates_a_group() -> None:
     examples = table(texts, [1.0] * len(texts))
     found = near_duplicates.pairs([near_duplicates.text(messages) for messages in examples["messages"]])
     for seed in range(5):
-        train, test = splitting.split(examples, 0.2, seed, found)
+        train, test = frames.split(examples, 0.2, seed, found)
         assert len(train) + len(test) == len(examples) and 0.1 < len(test) / len(examples) < 0.3
         first = duplicates.first_of_each(duplicates.fingerprints(examples))
         groups = dict(zip(examples["id"], splitting.together(first, found), strict=True))
@@ -141,7 +142,7 @@ def test_a_group_larger_than_the_test_part_is_for_training() -> None:
     base = " ".join(VOCABULARY[:30])
     examples = table([base + f" {word}" for word in VOCABULARY[:12]] + ["a b c d", "e f g h", "i j k l"], [1.0] * 15)
     found = near_duplicates.pairs([near_duplicates.text(messages) for messages in examples["messages"]])
-    _, test = splitting.split(examples, 0.2, 1, found)
+    _, test = frames.split(examples, 0.2, 1, found)
     assert 0 < len(test) <= 3
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from studio.data import filters, privacy
+from tests.data import frames
 from tests.data.planted import SETS, planted, reaches
 
 DUPLICATES = ("exact duplicate", "near duplicate")
@@ -32,7 +33,7 @@ def test_broken_json_is_told_from_an_answer_that_was_cut(name: str) -> None:
 ])  # fmt: skip
 def test_left_out(name: str, flaw: str, choices: dict[str, float]) -> None:
     known = planted(name)
-    _, dropped = filters.apply(known.examples, min_quality=0, **choices)
+    _, dropped = frames.apply(known.examples, min_quality=0, **choices)
     kinds = dropped["reason"].map(filters.kind)
     reaches(dropped["id"][kinds == flaw], known.ids(flaw))
 
@@ -41,7 +42,7 @@ def test_left_out(name: str, flaw: str, choices: dict[str, float]) -> None:
 def test_clean_rows_keep_a_good_score(name: str) -> None:
     """The studio's preset leaves labels, JSON, lists and code alone, and takes the broken answers away by itself."""
     known = planted(name)
-    _, dropped = filters.apply(known.examples, preset="studio", max_tokens=10**6, exact_duplicates=False)
+    _, dropped = frames.apply(known.examples, preset="studio", max_tokens=10**6, exact_duplicates=False)
     reaches(dropped["id"], known.ids("truncated", "TODO", "broken JSON"))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from studio.data import quality, repetition, studio_quality
 from studio.data.measures import Measures
+from tests.data import frames
 from tests.data.planted import planted
 
 PROSE = "The kettle stands in the lobby. Nobody moved it since Monday."
@@ -80,7 +81,7 @@ def test_words_not_substrings() -> None:
 def test_a_score_that_the_row_brought_stays() -> None:
     examples = planted("second").examples.head(20).copy()
     examples["quality"] = [0.25] * 10 + [float("nan")] * 10
-    made = Measures(quality.score_dataset(examples)).scores("studio")
+    made = Measures(frames.score_dataset(examples)).scores("studio")
     assert (made["quality"][:10] == 0.25).all() and made["reasons"][0] == [quality.BROUGHT]
     assert (made["quality"][10:] > 0.25).all()
 
