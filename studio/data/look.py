@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from studio.data import languages, quality, row_facts, search, studio_quality
+from studio.data.measures import Measures
 from studio.data.row_facts import SCORES
 from studio.data.words import Array
 from studio.errors import InputError, NotFoundError
@@ -140,7 +141,7 @@ def positions(dataset: Dataset, **query: Any) -> Array:
 def _ordered(dataset: Dataset, asked: Query) -> Array:
     stays = np.ones(len(dataset), bool)
     if asked.flags:
-        stays &= row_facts.holds_any(dataset, "flags", tuple(asked.flags))
+        stays &= Measures.of(dataset).holds("flags", *asked.flags)
     for column, wanted in (("source", asked.sources), ("kind", asked.kinds)):
         if wanted:
             codes, names = _codes(dataset, column)

@@ -82,7 +82,7 @@ class Measures:
 
     @cached_property
     def _brought(self) -> Array:
-        return self._has("reasons", quality.BROUGHT)
+        return self.holds("reasons", quality.BROUGHT)
 
     def ids(self) -> Array:
         """The ids (objects)."""
@@ -103,7 +103,7 @@ class Measures:
     def flagged(self, flag: str) -> Array:
         """For each row whether it has the flag."""
         if flag not in self._flags:
-            self._flags[flag] = self._has("flags", flag)
+            self._flags[flag] = self.holds("flags", flag)
         return self._flags[flag]
 
     @cached_property
@@ -162,19 +162,20 @@ class Measures:
         table = self._of.table(*names)
         return None if set(names) - set(table.column_names) or any(table[name].null_count for name in names) else table
 
-    def _has(self, column: str, word: str) -> Array:
-        """For each row whether its list in `column` holds the word."""
+    def holds(self, column: str, *words: str) -> Array:
+        """For each row whether its list in `column` (flags or reasons) holds one of the words."""
+        import pyarrow
         import pyarrow.compute
 
         if not isinstance(self._of, Dataset):
-            return np.array([word in found for found in self._of[column]], bool)
+            return np.array([not set(words).isdisjoint(found) for found in self._of[column]], bool)
         there = np.zeros(len(self), bool)
         table = self._of.table(column)
-        if column not in table.column_names:
-            return there
-        lists = table[column].combine_chunks()
-        holds = pyarrow.compute.equal(lists.flatten(), word)
-        there[pyarrow.compute.list_parent_indices(lists).filter(holds).to_numpy()] = True
+        begin = 0
+        for chunk in table[column].chunks if column in table.column_names else ():
+            inside = pyarrow.compute.is_in(chunk.flatten(), pyarrow.array(words, pyarrow.string()))
+            there[begin + np.asarray(pyarrow.compute.list_parent_indices(chunk))[np.asarray(inside)]] = True
+            begin += len(chunk)
         return there
 
     def _studio_scores(self) -> pd.DataFrame:

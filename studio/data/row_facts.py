@@ -83,23 +83,7 @@ def scores(dataset: Dataset, score: str) -> Array:
     stored = _stored_studio(dataset)
     if stored is None:
         stored = measured(dataset, "studio")["studio"].to_numpy(float)
-    return np.where(holds_any(dataset, "reasons", (quality.BROUGHT,)), own, stored)
-
-
-def holds_any(dataset: Dataset, column: str, values: tuple[str, ...]) -> Array:
-    """For each row whether its list (flags or reasons) holds one of `values`."""
-    import pyarrow
-    import pyarrow.compute
-
-    table = dataset.table(column)
-    found = np.zeros(table.num_rows, bool)
-    begin = 0
-    for chunk in table[column].chunks if column in table.column_names else ():
-        inside = pyarrow.compute.is_in(chunk.flatten(), pyarrow.array(values, pyarrow.string()))
-        rows = np.asarray(pyarrow.compute.list_parent_indices(chunk))
-        found[begin + rows[np.asarray(inside)]] = True
-        begin += len(chunk)
-    return found
+    return np.where(Measures.of(dataset).holds("reasons", quality.BROUGHT), own, stored)
 
 
 def _stored_studio(dataset: Dataset) -> Array | None:
