@@ -136,12 +136,6 @@ def _held_rules(answers: Answers) -> Array:
     return held
 
 
-def flags(conversations: list[list[dict[str, str]]]) -> list[list[str]]:
-    """For each conversation what is worth a look in it, whatever its score, in the order of FLAGS."""
-    found: list[list[str]] = score_columns(*columns(conversations))["flags"].to_pylist()
-    return found
-
-
 def columns(
     conversations: list[list[dict[str, Any]]],
 ) -> tuple["pyarrow.Array", "pyarrow.Array", "pyarrow.Array", "pyarrow.Array"]:

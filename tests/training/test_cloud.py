@@ -138,22 +138,6 @@ def test_all_mistakes_at_once_and_no_name_reaches_a_command(project: Project, ro
         assert words in str(error.value)
 
 
-def test_what_the_tools_say_of_a_job() -> None:
-    queue = json.dumps(
-        [
-            {"job_id": 1, "job_name": "mine", "status": "FAILED"},
-            {"job_id": 2, "job_name": "mine", "status": "RECOVERING"},
-        ]
-    )
-    assert skypilot.reads(queue, "mine") == "running" and skypilot.reads(queue, "other") == "waiting"
-    assert (
-        kubernetes.reads(json.dumps({"status": {"conditions": [{"type": "Complete", "status": "True"}]}}), "x")
-        == "finished"
-    )
-    assert sagemaker.reads('a warning\n{"status": "Stopped"}', "x") == "failed"
-    assert runpod.reads('{"status": "EXITED"}', "x") == "finished"
-
-
 def test_after_the_machine_is_gone_the_next_one_goes_on(made: dict[str, CloudFiles], tmp_path: Path) -> None:
     bucket, script = tmp_path / "bucket", made["skypilot"].folder / "package" / "start.py"
 

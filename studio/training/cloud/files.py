@@ -100,8 +100,3 @@ def open_files(project_folder: Path, files_id: str) -> CloudFiles:
     cost = estimate(machine, about["spot"], about["examples"], about["epochs"])
     archive = folder.with_name(f"{folder.name}.zip")
     return CloudFiles(folder.name, folder, archive, about["provider"], about["name"], texts, cost)
-
-
-def list_files(project_folder: Path) -> list[CloudFiles]:
-    places = sorted((project_folder / "exports").glob(f"cloud-*/{DESCRIPTION}"))
-    return [open_files(project_folder, path.parent.name) for path in places]

@@ -1,14 +1,11 @@
 """A Kubernetes Job: the package and the checkpoints on one volume, and a pod that is made again when its machine goes."""
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from studio.training.cloud.package import SECRETS, Plan
-from studio.training.cloud.provider import Machine, Provider, tool_is_there
+from studio.training.cloud.provider import Machine, Provider
 
 VOLUME, JOB = "volume.yaml", "job.yaml"
 IMAGE = "pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime"
@@ -86,33 +83,8 @@ def submit(name: str) -> list[list[str]]:
     ]
 
 
-def status(name: str) -> list[str]:
-    return ["kubectl", "get", "job", name, "-o", "json"]
-
-
-def cancel(name: str) -> list[str]:
-    return ["kubectl", "delete", "job", name]
-
-
-def reads(output: str, name: str) -> str:
-    said = json.loads(output).get("status", {})
-    conditions = {one["type"] for one in said.get("conditions", []) if one["status"] == "True"}
-    if "Complete" in conditions:
-        return "finished"
-    if "Failed" in conditions:
-        return "failed"
-    return "running" if said.get("active") else "waiting"
-
-
-def missing() -> str:
-    if not tool_is_there("kubectl"):
-        return "the tool kubectl"
-    there = os.environ.get("KUBECONFIG") or (Path.home() / ".kube" / "config").exists()
-    return "" if there else "a cluster: ~/.kube/config"
-
-
 PROVIDER = Provider(
-    "kubernetes", "Kubernetes", MACHINES, files, submit, status, cancel, reads, missing, packs="zip",
+    "kubernetes", "Kubernetes", MACHINES, files, submit, packs="zip",
     notes=["For gated models or Weights & Biases: kubectl create secret generic NAME-keys --from-literal=HF_TOKEN=... before submitting.",
            "Whether its machines are spot is your cluster's choice; the Job goes on in both cases."],
 )  # fmt: skip

@@ -1,10 +1,7 @@
-"""What each provider's file gives: machines, files, commands, and what its own tool says of a job."""
+"""What each provider's file gives: its machines, files and the commands that submit them."""
 
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from studio import prices
 from studio.training.cloud.package import Plan
@@ -32,20 +29,14 @@ class Machine:
 
 @dataclass(frozen=True)
 class Provider:
-    """`files(plan)` gives the texts to write beside the package; `submit`, `status` and `cancel` are commands without a
-    shell, run in the folder of the files. `reads(output)` makes waiting, running, finished or failed of what the status
-    command said. `missing()` names what submitting from here needs, and is empty where it is there. `packs` says whether
-    the package is uploaded as a folder or as package.zip."""
+    """`files(plan)` gives the texts to write beside the package; `submit(name)` the commands, to be run in the folder of
+    the files. `packs` says whether the package is uploaded as a folder or as package.zip."""
 
     name: str
     title: str
     machines: Sequence[Machine]
     files: Callable[[Plan], dict[str, str]]
     submit: Callable[[str], list[list[str]]]
-    status: Callable[[str], list[str]]
-    cancel: Callable[[str], list[str]]
-    reads: Callable[[str, str], str]
-    missing: Callable[[], str]
     packs: str = "folder"
     has_spot: bool = True
     notes: list[str] = field(default_factory=list)
@@ -81,13 +72,3 @@ def estimate(machine: Machine, spot: bool, examples: int, epochs: float) -> Esti
     if not spot:
         return Estimate(hours, dollars, dollars, prices.DATE)
     return Estimate(hours, dollars * (1 - SPOT_CUT[1]), dollars * (1 - SPOT_CUT[0]), prices.DATE)
-
-
-def tool_is_there(tool: str) -> bool:
-    return shutil.which(tool) is not None
-
-
-def aws_is_logged_in() -> bool:
-    """Whether there is a login of the AWS tools on this machine; whether it is good only AWS can tell."""
-    named = any(os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"))
-    return named or (Path.home() / ".aws" / "credentials").exists() or (Path.home() / ".aws" / "config").exists()

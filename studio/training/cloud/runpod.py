@@ -1,10 +1,6 @@
 """A pod of RunPod, by its SDK (1.12): it fetches the package from a link, and stops itself when the training is done."""
 
-import importlib.util
-import json
-import os
 import sys
-from pathlib import Path
 
 from studio.training.cloud.package import SECRETS, Plan
 from studio.training.cloud.provider import Machine, Provider
@@ -87,29 +83,7 @@ def submit(name: str) -> list[list[str]]:
     return [[sys.executable, SCRIPT, "submit"]]
 
 
-def status(name: str) -> list[str]:
-    return [sys.executable, SCRIPT, "status"]
-
-
-def cancel(name: str) -> list[str]:
-    return [sys.executable, SCRIPT, "cancel"]
-
-
-def reads(output: str, name: str) -> str:
-    """A pod stops itself only when its training has finished."""
-    said = json.loads(output.strip().splitlines()[-1])["status"]
-    return {"EXITED": "finished", "TERMINATED": "failed", "RUNNING": "running"}.get(said, "waiting")
-
-
-def missing() -> str:
-    if importlib.util.find_spec("runpod") is None:
-        return "the SDK of RunPod (pip install runpod)"
-    if not (os.environ.get("RUNPOD_API_KEY") or (Path.home() / ".runpod" / "config.toml").exists()):
-        return "a login: RUNPOD_API_KEY"
-    return "" if os.environ.get("PACKAGE_URL") else "PACKAGE_URL: a private link to package.zip that the pod can fetch"
-
-
 PROVIDER = Provider(
-    "runpod", "RunPod", MACHINES, files, submit, status, cancel, reads, missing, packs="zip", has_spot=False,
+    "runpod", "RunPod", MACHINES, files, submit, packs="zip", has_spot=False,
     notes=["Put package.zip where the pod can fetch it (a private link of any bucket) and set PACKAGE_URL to it."],
 )  # fmt: skip

@@ -1,11 +1,9 @@
 """A training job of SageMaker, by ModelTrainer of its SDK 3: managed spot, checkpoints that SageMaker keeps in S3."""
 
-import importlib.util
-import json
 import sys
 
 from studio.training.cloud.package import SECRETS, Plan
-from studio.training.cloud.provider import Machine, Provider, aws_is_logged_in
+from studio.training.cloud.provider import Machine, Provider
 
 SCRIPT = "sagemaker_job.py"
 MACHINES = [
@@ -92,25 +90,4 @@ def submit(name: str) -> list[list[str]]:
     return [[sys.executable, SCRIPT, "submit"]]
 
 
-def status(name: str) -> list[str]:
-    return [sys.executable, SCRIPT, "status"]
-
-
-def cancel(name: str) -> list[str]:
-    return [sys.executable, SCRIPT, "cancel"]
-
-
-def reads(output: str, name: str) -> str:
-    said = json.loads(output.strip().splitlines()[-1])["status"]
-    return {"Completed": "finished", "Failed": "failed", "Stopped": "failed", "InProgress": "running"}.get(
-        said, "waiting"
-    )
-
-
-def missing() -> str:
-    if importlib.util.find_spec("sagemaker") is None:
-        return "the SDK of SageMaker (pip install sagemaker)"
-    return "" if aws_is_logged_in() else "a login: aws configure"
-
-
-PROVIDER = Provider("sagemaker", "AWS SageMaker", MACHINES, files, submit, status, cancel, reads, missing)
+PROVIDER = Provider("sagemaker", "AWS SageMaker", MACHINES, files, submit)

@@ -1,15 +1,13 @@
 """A managed job of SkyPilot (0.14): a spot machine, found again when it is taken away, and checkpoints in a bucket."""
 
-import json
 import os
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from studio import prices
 from studio.training.cloud.package import SECRETS, Plan
-from studio.training.cloud.provider import Machine, Provider, aws_is_logged_in, tool_is_there
+from studio.training.cloud.provider import Machine, Provider
 
 TASK = "task.yaml"
 GPUS = {"g5.xlarge": (1, 24), "g5.2xlarge": (1, 24), "p4d.24xlarge": (8, 40), "a2-highgpu-1g": (1, 40), "a2-highgpu-8g": (8, 40)}  # fmt: skip
@@ -44,31 +42,4 @@ def submit(name: str) -> list[list[str]]:
     return [["sky", "jobs", "launch", "--name", name, "--yes", "--detach-run", *secrets, TASK]]
 
 
-def status(name: str) -> list[str]:
-    return ["sky", "jobs", "queue", "--output", "json"]
-
-
-def cancel(name: str) -> list[str]:
-    return ["sky", "jobs", "cancel", "--name", name, "--yes"]
-
-
-def reads(output: str, name: str) -> str:
-    jobs = [job for job in json.loads(output) if job.get("job_name") == name]
-    if not jobs:
-        return "waiting"
-    said = str(max(jobs, key=lambda job: job.get("job_id") or 0)["status"]).rsplit(".", 1)[-1]
-    if said == "SUCCEEDED":
-        return "finished"
-    if said.startswith(("FAILED", "CANCELLED", "CANCELLING")):
-        return "failed"
-    return "running" if said in ("RUNNING", "RECOVERING") else "waiting"
-
-
-def missing() -> str:
-    if not tool_is_there("sky"):
-        return "the tool sky (pip install skypilot, with the clouds that you use)"
-    google = (Path.home() / ".config" / "gcloud" / "application_default_credentials.json").exists()
-    return "" if aws_is_logged_in() or google else "a login: aws configure, or gcloud auth application-default login"
-
-
-PROVIDER = Provider("skypilot", "SkyPilot (AWS, Google)", MACHINES, files, submit, status, cancel, reads, missing)
+PROVIDER = Provider("skypilot", "SkyPilot (AWS, Google)", MACHINES, files, submit)
