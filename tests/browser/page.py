@@ -4,15 +4,15 @@ import os
 import re
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 import launch
+from tests.waiting import until
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
@@ -57,12 +57,16 @@ def studio(home: Path, project: str, **environment: str) -> Iterator[str]:
     assert "Traceback" not in (home / "page.log").read_text()
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Waits for what the page does not show."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.2)
+@contextmanager
+def visit(
+    browser: Browser, home: Path, project: str, permissions: Sequence[str] = (), **environment: str
+) -> Iterator[Page]:
+    """A page of a studio that serves `home`, 1280 pixels wide."""
+    with studio(home, project, **environment) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, permissions=[*permissions])
+        page.set_default_timeout(30_000)
+        page.goto(address)
+        yield page
 
 
 def tab(page: Page, name: str) -> None:

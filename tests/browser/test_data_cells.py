@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import choose, fill, more, opened, press, state_of, studio, until
+from tests.browser.page import choose, fill, more, opened, press, state_of, visit
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +22,7 @@ def project(home: Path) -> Project:
 
 @pytest.fixture(scope="module")
 def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
-    with studio(home, project.name) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(30_000)
-        page.goto(address)
+    with visit(browser, home, project.name) as page:
         yield page
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.page import more, press, state_of, studio, tab, until
+from tests.browser.page import more, press, state_of, studio, tab
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import fill, more, opened, press, state_of, studio, tab
+from tests.browser.page import fill, more, opened, press, state_of, tab, visit
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +18,7 @@ def page(home: Path, browser: Browser, tmp_path_factory: pytest.TempPathFactory)
     path = tmp_path_factory.mktemp("files") / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     project.split(project.load(path), test=0.2)
-    with studio(home, project.name) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(30_000)
-        page.goto(address)
+    with visit(browser, home, project.name) as page:
         tab(page, "Train")
         yield page
 

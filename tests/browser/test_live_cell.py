@@ -7,8 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project, store
-from tests.browser.page import fill, opened, press, state_of, studio, tab, until
+from tests.browser.page import fill, opened, press, state_of, tab, visit
 from tests.training.test_live import made_run
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +39,7 @@ def project(home: Path) -> Project:
 
 @pytest.fixture(scope="module")
 def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
-    with studio(home, project.name) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(30_000)
-        page.goto(address)
+    with visit(browser, home, project.name) as page:
         tab(page, "3 Train")
         yield page
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import choose, fill, more, opened, press, studio
+from tests.browser.page import choose, fill, more, opened, press, visit
 
 PICTURES = Path(os.environ.get("STUDIO_TEST_PICTURES", "no-such-folder"))  # where a person wants to see them
 
@@ -32,12 +32,7 @@ def project(home: Path) -> Project:
 
 @pytest.fixture(scope="module")
 def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
-    with studio(home, project.name) as address:
-        page = browser.new_page(
-            viewport={"width": 1280, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
-        )
-        page.set_default_timeout(30_000)
-        page.goto(address)
+    with visit(browser, home, project.name, ["clipboard-read", "clipboard-write"]) as page:
         opened(page, "data-look", "data-look-table")
         yield page
 

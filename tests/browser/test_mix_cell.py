@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import choose, fill, opened, press, state_of, studio
+from tests.browser.page import choose, fill, opened, press, state_of, visit
 
 
 def lines(*pairs: tuple[str, str]) -> str:
@@ -32,10 +32,7 @@ def project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
-    with studio(home, project.name) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(30_000)
-        page.goto(address)
+    with visit(browser, home, project.name) as page:
         yield page
 
 

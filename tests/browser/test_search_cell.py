@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import MINUTES, fill, more, opened, press, state_of, studio, tab, until
+from tests.browser.page import MINUTES, fill, more, opened, press, state_of, tab, visit
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RANGES = '{"learning_rate": {"low": 1e-3, "high": 5e-3, "log": true}, "r": [8, 16], "logging_steps": 2}'
@@ -27,10 +28,7 @@ def project(home: Path) -> Project:
 
 @pytest.fixture(scope="module")
 def page(project: Project, home: Path, browser: Browser, one_thread: None) -> Iterator[Page]:
-    with studio(home, project.name) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(30_000)
-        page.goto(address)
+    with visit(browser, home, project.name) as page:
         tab(page, "3 Train")
         yield page
 

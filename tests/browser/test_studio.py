@@ -14,7 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import JobError, Project, Recipe
-from tests.browser.page import MINUTES, choose, fill, more, opened, press, state_of, studio, tab, until
+from tests.browser.page import MINUTES, choose, fill, more, opened, press, state_of, tab, visit
+from tests.waiting import until
 
 ROOMS = "kitchen garden office cellar attic hall studio library".split()
 THINGS = "lamp door printer window heater".split()
@@ -49,10 +50,7 @@ def project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="module")
 def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
-    with studio(home, project.name) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
-        page.set_default_timeout(30_000)
-        page.goto(address)
+    with visit(browser, home, project.name) as page:
         yield page
 
 

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import MINUTES, opened, press, state_of, studio, tab, until
+from tests.browser.page import MINUTES, opened, press, state_of, studio, tab
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,7 @@
 import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from studio.data.generators import ChatModel, Endpoint
 from studio.examples import Dataset
 from studio.jobs.job import process_started
 from tests.chat_server import Server, good, said
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CUT = {"tokens": 45, "overlap": 0}
@@ -51,13 +51,6 @@ def documents(project: Project, passages: int = 12) -> Dataset:
 
 def asking(server: Server, **more: Any) -> dict[str, Any]:
     return {"kind": "endpoint", "base_url": server.url, "model": "any", "timeout": 20.0, **more}
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def kill(job: Generation) -> None:

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 
 import pytest
 from safetensors.numpy import load_file
@@ -13,15 +11,9 @@ from studio.examples import Dataset
 from studio.jobs.job import process_started
 from studio.training.run import Run
 from studio.training.worker import last_whole_checkpoint
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def until(condition: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def steps_seen(run: Run) -> int:

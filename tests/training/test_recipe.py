@@ -54,3 +54,12 @@ def test_recommended_says_when_the_data_is_too_small(tmp_path: object) -> None:
 def test_a_seven_billion_model_is_judged_by_its_name(tmp_path: object) -> None:
     recipe = Recipe.recommended(dataset(tmp_path, 1000), "mistralai/Mistral-7B-v0.1")
     assert recipe.learning_rate == 2e-4 and recipe.gradient_checkpointing
+
+
+def test_two_recipes_are_compared_by_what_differs() -> None:
+    first = Recipe(r=8, reasons={"r": "small data"})
+    found = first.compared_with(Recipe(r=64, epochs=1)).set_index("field")
+    assert set(found.index) == {"r", "epochs"}
+    assert found.loc["r", ["first", "second", "first_reason", "second_reason"]].tolist() == [8, 64, "small data", ""]
+    assert found.loc["r", "meaning"] == "rank of the adapter's matrices"
+    assert first.compared_with(Recipe(r=8)).empty

@@ -5,7 +5,6 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -20,6 +19,7 @@ from studio.training.run import Run
 from studio.training.search import FEWEST_STEPS, Search, sample_rows
 from studio.training.search_space import PATIENCE, Space, evaluations_for
 from studio.training.study import NAME, open_study
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RECIPE = Recipe(method="lora", batch_size=4, accumulation=1, learning_rate=1e-3, max_length=64, r=8, alpha=16)
@@ -30,13 +30,6 @@ SPACE = {
     "logging_steps": 1,
 }
 """With seed 3 the third trial has the rate 0.9, with which nothing is learned."""
-
-
-def until(condition: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def greetings(project: Project, rows: int = 48) -> tuple[Dataset, Dataset]:

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -15,17 +13,11 @@ from studio.jobs import launching as starting
 from studio.training import launching
 from studio.training.run import Run
 from studio.training.worker import last_whole_checkpoint
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 TOLERANCE = 1e-3
 """relative, on each loss: two processes add in another order"""
-
-
-def until(condition: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def processes_of(run: Run) -> list[psutil.Process]:
