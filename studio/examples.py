@@ -211,6 +211,7 @@ def write_dataset(
         with FileLock(parent / ".lock"):  # two at once get two versions
             version = max(_versions(parent), default=0) + 1
             os.replace(beside, parent / f"v{version}")
+            store.sync_names(parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         with suppress(OSError):  # other versions are there

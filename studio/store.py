@@ -39,14 +39,17 @@ def check_name(name: str) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; renamed to `path` when all went well, removed when not.
+    """A path beside `path` to write to; renamed to `path` when all went well, removed when not. What was written is on
+    disk before its name is, and the name before this returns: a power cut leaves the old or the new.
 
     Raises InputError when the disk is full or read-only."""
     beside = path.with_name(f".{uuid.uuid4().hex[:16]}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield beside
+        sync_file(beside)
         os.replace(beside, path)
+        sync_names(path.parent)
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise InputError(
@@ -57,12 +60,39 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+def sync_file(path: Path) -> None:
+    """Returns when the disk has what the file holds; its name is the folder's matter (`sync_names`)."""
+    # Windows wants the right to write, others are content with a file that is read-only
+    opened = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def sync_names(folder: Path) -> None:
+    """Returns when the disk has the names in the folder, as they are now."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows has no such call, and keeps names by itself
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def sync_folder(folder: Path) -> None:
+    """Returns when the disk has all that is in the folder, at any depth."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            sync_file(Path(place, name))
+        sync_names(Path(place))
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Whole or not at all, on disk before it returns. Raises InputError when the disk is full or read-only."""
-    with replacing(path) as beside, open(beside, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(path) as beside:
+        beside.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -94,11 +124,14 @@ def append_json_line(path: Path, value: Any, on_disk: bool = True) -> None:
     line = (json.dumps(value, ensure_ascii=False) + "\n").encode()
     if path.exists() and path.stat().st_size and not _ends_with_newline(path):
         line = b"\n" + line
+    is_new = not path.exists()
     with open(path, "ab") as file:
         file.write(line)
         file.flush()
         if on_disk:
             os.fsync(file.fileno())
+    if on_disk and is_new:
+        sync_names(path.parent)
 
 
 def _ends_with_newline(path: Path) -> bool:
@@ -136,12 +169,15 @@ def new_numbered_folder(parent: Path, kind: str) -> Path:
 
 @contextmanager
 def making_folder(target: Path) -> Iterator[Path]:
-    """A folder beside `target` to fill; renamed to `target` when all went well, removed when not."""
+    """A folder beside `target` to fill; renamed to `target` when all went well, removed when not. All of it is on disk
+    before its name is."""
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
     beside.mkdir(parents=True)
     try:
         yield beside
+        sync_folder(beside)
         os.replace(beside, target)
+        sync_names(target.parent)
     except OSError as error:
         shutil.rmtree(beside, ignore_errors=True)
         raise InputError(

@@ -4,14 +4,17 @@ Everything here is read from the folder, so that any process can follow a job an
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+from filelock import FileLock
 
 from studio import store
-from studio.errors import JobError
+from studio.errors import JobError, StudioError
+from studio.jobs import endings
 
 FORMAT = 1
 ACTIVE = ("running", "stopping")
@@ -25,7 +28,8 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class State:
-    """`status` is queued, running, stopping, stopped, finished, failed or interrupted; times are seconds since 1970."""
+    """`status` is queued, running, stopping, stopped, finished, failed or interrupted; times are seconds since 1970.
+    `cause` is "memory" when there was not enough of it; `memory_kills` what endings.memory_kills said at the start."""
 
     status: str = "queued"
     pid: int | None = None
@@ -34,6 +38,8 @@ class State:
     message: str = ""
     error: str = ""
     fix: str = ""
+    cause: str = ""
+    memory_kills: int = 0
     started: float | None = None
     ended: float | None = None
 
@@ -88,20 +94,19 @@ class Job:
     @property
     def state(self) -> State:
         """The state on disk; a job whose process is gone without a final state is interrupted."""
-        path = self.folder / "state.json"
-        if not path.exists():
-            return State()
-        state = State(**store.read_json(path))
+        state = self.written_state
         if state.status in ACTIVE and not self._alive(state):
-            state = State(**store.read_json(path))  # it may have ended between the two looks
-            if state.status in ACTIVE:
-                return self.set_state(
-                    status="interrupted", message="the process ended without a word", ended=time.time()
-                )
+            state = self.gone(state.pid, None)
         if state.status == "running" and self.stop_requested():
             state = State(**{**asdict(state), "status": "stopping"})
         beat = self.folder / "heartbeat"
         return State(**{**asdict(state), "heartbeat": beat.stat().st_mtime if beat.exists() else None})
+
+    @property
+    def written_state(self) -> State:
+        """What state.json says, whether its process lives or not."""
+        path = self.folder / "state.json"
+        return State(**store.read_json(path)) if path.exists() else State()
 
     def _alive(self, state: State) -> bool:
         if state.pid is None or state.process_started is None:
@@ -109,12 +114,38 @@ class Job:
         started = process_started(state.pid)
         return started is not None and abs(started - state.process_started) < 1
 
+    def gone(self, pid: int | None, returned: int | None) -> State:
+        """Writes that the process is gone without a final state; `returned` as its starter was told it, None for others.
+        The starter knows more than who only sees it gone, and may add to what such a one wrote."""
+
+        def is_open(state: State) -> bool:
+            told = state.status == "interrupted" and returned is not None and returned < 0
+            return state.pid == pid and (state.status in ACTIVE or told)
+
+        before = self.written_state
+        if not is_open(before):
+            return before
+        message, cause = endings.why_gone(pid, returned, before.memory_kills)
+        ended = before.ended or time.time()
+        changes = {"status": "interrupted", "message": message, "cause": cause, "ended": ended}
+        try:
+            return self.set_state_if(is_open, **changes)
+        except (OSError, StudioError):  # a full disk: it is interrupted all the same
+            return State(**{**asdict(before), **changes})
+
     def set_state(self, **changes: Any) -> State:
-        path = self.folder / "state.json"
-        before = store.read_json(path) if path.exists() else {}
-        state = State(**{**before, **changes})
-        store.write_json(path, asdict(state))
-        return state
+        """Changes these fields, and returns what stands now."""
+        return self.set_state_if(lambda before: True, **changes)
+
+    def set_state_if(self, holds: Callable[[State], bool], /, **changes: Any) -> State:
+        """Changes these fields when `holds` of the state as it is, whoever else changes it; returns what stands now."""
+        with FileLock(self.folder / ".state.lock"):
+            before = self.written_state
+            if not holds(before):
+                return before
+            state = State(**{**asdict(before), **changes})
+            store.write_json(self.folder / "state.json", asdict(state))
+            return state
 
     @property
     def progress(self) -> Progress:

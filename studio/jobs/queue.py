@@ -17,11 +17,18 @@ from typing import Any
 from filelock import FileLock
 
 from studio import store
-from studio.errors import JobError
-from studio.jobs import launching
+from studio.errors import JobError, StudioError
+from studio.jobs import endings, launching
 from studio.jobs.job import ACTIVE, FORMAT, Job, process_started
 
 SOURCE = Path(__file__).resolve().parents[2]
+STRIDE, DIGITS = 1024, 12
+"""How far apart the numbers of waiting jobs are at first, so that one can be moved between two; and how they are written."""
+LOOK_SECONDS = 1.0
+ANEW = {
+    "status": "queued", "pid": None, "process_started": None, "message": "", "error": "", "fix": "", "cause": "",
+    "started": None, "ended": None,
+}  # fmt: skip
 SECRET_VARIABLE = "STUDIO_JOB_SECRET"
 _secrets: dict[str, str] = {}  # by the job's folder, for as long as this process lives
 
@@ -35,16 +42,20 @@ def card_lock(home: Path) -> FileLock:
 
 
 def submit(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
-    """Puts a job at the end of the queue and starts it when the card is free. A folder that has run goes on (resume)."""
+    """Puts a job at the end of the queue and starts it when the card is free. A folder that has run goes on (resume).
+
+    A power cut after the entry leaves one of nothing that waits, which is dropped; after the description, a new job
+    that waits, or one that has ended as it had."""
     folder.mkdir(parents=True, exist_ok=True)
     job = Job(folder)
     with queue_lock(home):
-        _describe(job, {"format": FORMAT, "kind": kind, "home": str(home), "request": request})
-        numbers = [int(path.stem) for path in _entries(home)]
-        # before the state: a crash between the two leaves a job that starts, not one that waits for ever
-        store.write_json(home / "queue" / f"{max(numbers, default=0) + 1:08d}.json", {"folder": str(folder)})
-        _anew(job)
-    start_next(home)
+        _check_idle(job)
+        numbers = [_number(path) for path in _entries(home)]
+        store.write_json(_entry(home, max(numbers, default=0) + STRIDE), {"folder": str(folder)})
+        store.write_json(folder / "job.json", {"format": FORMAT, "kind": kind, "home": str(home), "request": request})
+        job.set_state(**ANEW)
+    if start_next(home) is None:
+        threading.Thread(target=_attend, args=[home], daemon=True).start()
     return job
 
 
@@ -54,25 +65,25 @@ def begin(home: Path, folder: Path, kind: str, request: dict[str, Any], secret: 
     job = Job(folder)
     described = {"format": FORMAT, "kind": kind, "home": str(home), "request": request, "needs_card": False}
     with queue_lock(home):
-        _describe(job, described)
+        _check_idle(job)
         if secret is not None:
             _secrets[str(folder)] = secret
-        _anew(job)
-        _start(job)
+        # no queue knows of it: until its process is there it is this one's, and interrupted should this one go
+        pid = os.getpid()
+        job.set_state(**{**ANEW, "status": "running", "pid": pid, "process_started": process_started(pid)})
+        try:
+            store.write_json(folder / "job.json", described)
+            _start(job)
+        except BaseException as error:
+            job.set_state(status="failed", error=f"It could not be started: {error}", ended=time.time())
+            raise
     return job
 
 
-def _describe(job: Job, description: dict[str, Any]) -> None:
+def _check_idle(job: Job) -> None:
     if (job.folder / "state.json").exists() and job.state.status in (*ACTIVE, "queued"):
         raise JobError(f"{job.id} cannot be started", f"it is {job.state.status}", "Wait for it, or stop it first")
-    store.write_json(job.folder / "job.json", description)
     (job.folder / "stop").unlink(missing_ok=True)
-
-
-def _anew(job: Job) -> None:
-    job.set_state(
-        status="queued", pid=None, process_started=None, message="", error="", fix="", started=None, ended=None
-    )  # fmt: skip
 
 
 def knows_secret(job: Job) -> bool:
@@ -81,7 +92,15 @@ def knows_secret(job: Job) -> bool:
 
 
 def _entries(home: Path) -> list[Path]:
-    return sorted(path for path in (home / "queue").glob("*.json") if path.stem.isdigit())
+    return sorted((path for path in (home / "queue").glob("*.json") if path.stem.isdigit()), key=_number)
+
+
+def _entry(home: Path, number: int) -> Path:
+    return home / "queue" / f"{number:0{DIGITS}d}.json"
+
+
+def _number(entry: Path) -> int:
+    return int(entry.stem)
 
 
 def waiting(home: Path) -> list[Job]:
@@ -96,10 +115,10 @@ def waiting(home: Path) -> list[Job]:
 
 def holder(home: Path) -> Job | None:
     """The job that has the card now."""
-    path = home / "card.json"
-    if not path.exists():
+    try:
+        card = store.read_json(home / "card.json")
+    except FileNotFoundError:  # also when its worker gives it up this instant
         return None
-    card = store.read_json(path)
     if not _lives(card) or not Path(card["folder"]).exists():
         return None
     return Job(Path(card["folder"]))
@@ -110,8 +129,50 @@ def remove(home: Path, job: Job) -> None:
     with queue_lock(home):
         for entry in _entries(home):
             if store.read_json(entry)["folder"] == str(job.folder):
-                entry.unlink()
-                job.set_state(status="stopped", message="removed from the queue", ended=time.time())
+                job.set_state_if(
+                    lambda state: state.status == "queued",
+                    status="stopped", message="removed from the queue", ended=time.time(),
+                )  # fmt: skip
+                entry.unlink()  # last: an entry of a job that does not wait is dropped, a job without one waits for ever
+
+
+def move(home: Path, job: Job, places: int) -> None:
+    """Moves a waiting job so many places towards the end of the queue, or towards its front when negative, as far as
+    there are any. Raises JobError when it does not wait."""
+    with queue_lock(home):
+        entries = _entries(home)
+        at = next((at for at, entry in enumerate(entries) if store.read_json(entry)["folder"] == str(job.folder)), None)
+        if at is None:
+            raise JobError(f"{job.id} cannot be moved", f"it is {job.state.status}", "Only what waits has a place")
+        moved = entries.pop(at)
+        place = min(max(at + places, 0), len(entries))
+        if place == at:
+            return
+        before, after = _around(entries, place)
+        if after is not None and after - before < 2:  # no number is left between the two
+            entries = _spread(home, entries, moved)
+            moved = entries.pop(at)
+            before, after = _around(entries, place)
+        number = before + STRIDE if after is None else (before + after) // 2
+        # one rename, so that a power cut leaves the old order or the new
+        os.replace(moved, _entry(home, number))
+        store.sync_names(home / "queue")
+
+
+def _around(entries: list[Path], place: int) -> tuple[int, int | None]:
+    """The numbers before and after a place between the entries."""
+    return (_number(entries[place - 1]) if place else 0), (_number(entries[place]) if place < len(entries) else None)
+
+
+def _spread(home: Path, entries: list[Path], moved: Path) -> list[Path]:
+    """Gives all waiting jobs numbers far from each other, in their order: behind all others, the first one first, so
+    that whoever comes first at any instant is one of those that came first before."""
+    every = sorted([*entries, moved], key=_number)
+    highest = _number(every[-1])
+    spread = [_entry(home, highest + STRIDE * place) for place in range(1, len(every) + 1)]
+    for old, new in reversed(list(zip(every, spread, strict=True))):
+        os.replace(old, new)
+    return spread
 
 
 def start_next(home: Path) -> Job | None:
@@ -119,33 +180,61 @@ def start_next(home: Path) -> Job | None:
     if not _entries(home):
         return None
     with queue_lock(home):
-        entries = _entries(home)
-        if holder(home) is not None or not entries:
+        if holder(home) is not None:
             return None
-        job = Job(Path(store.read_json(entries[0])["folder"]))
-        if not (job.folder / "job.json").exists():
-            entries[0].unlink()  # its project was deleted
-            return None
-        pid, started = _start(job)
-        store.write_json(home / "card.json", {"folder": str(job.folder), "pid": pid, "process_started": started})
-        entries[0].unlink()
-        return job
+        for entry in _entries(home):
+            job = Job(Path(store.read_json(entry)["folder"]))
+            # its project was deleted, or a power cut came between the entry and the state
+            if (job.folder / "job.json").exists() and job.state.status == "queued":
+                _start(job)
+                entry.unlink()
+                return job
+            entry.unlink()
+        return None
 
 
-def _start(job: Job) -> tuple[int, float]:
-    """The process of a job: its number and when it started."""
+def claim(job: Job, pid: int) -> bool:
+    """Whether this process is the one that was started for the job. Asked by the process itself before it works: whoever
+    started it may have been killed before it was written down, and then the job still waits, or is another's."""
+    with queue_lock(job.home):
+        if job.written_state.pid != pid:
+            return False
+        for entry in _entries(job.home):  # its starter was killed before it could
+            if store.read_json(entry)["folder"] == str(job.folder):
+                entry.unlink()
+        return True
+
+
+def _start(job: Job) -> None:
+    """Its process, and then who has the card, before the state: a job that says that it runs has what it needs."""
     process = _spawn(job)
-    threading.Thread(target=_attend, args=[process, job.home], daemon=True).start()
-    started = process_started(process.pid) or time.time()
-    job.set_state(status="running", pid=process.pid, process_started=started, started=time.time())
-    return process.pid, started
+    try:
+        started = process_started(process.pid) or time.time()
+        if job.needs_card:
+            card = {"folder": str(job.folder), "pid": process.pid, "process_started": started}
+            store.write_json(job.home / "card.json", card)
+        kills = endings.memory_kills()
+        job.set_state(
+            status="running", pid=process.pid, process_started=started, started=time.time(), memory_kills=kills
+        )
+    except BaseException:
+        process.kill()  # nobody would know of it
+        process.wait()
+        raise
+    threading.Thread(target=_attend, args=[job.home, process, job], daemon=True).start()
 
 
-def _attend(process: "subprocess.Popen[bytes]", home: Path) -> None:
-    """So that the end of a process leaves no zombie, and that of one that was killed no queue that stands still."""
-    process.wait()
-    with suppress(OSError, ValueError, LookupError):  # the home itself may be gone by now
-        start_next(home)
+def _attend(home: Path, process: "subprocess.Popen[bytes] | None" = None, job: Job | None = None) -> None:
+    """So that the end of a process leaves no zombie, and says why where it did not itself; and that, while jobs wait and
+    this process lives, none that was killed lets the queue stand still."""
+    if process is not None and job is not None:
+        returned = process.wait()
+        with suppress(OSError, ValueError, LookupError, StudioError):  # the home itself may be gone by now
+            job.gone(process.pid, returned)
+    with suppress(OSError, ValueError, LookupError, StudioError):
+        while _entries(home):
+            start_next(home)
+            time.sleep(LOOK_SECONDS)
 
 
 def _lives(process: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from studio.errors import StudioError
-from studio.jobs import launching, queue
+from studio.jobs import endings, launching, queue
 from studio.jobs.job import ACTIVE, Job
 
 KINDS = {
@@ -48,7 +48,7 @@ def watch(job: Job) -> None:
 def launcher_of(job: Job) -> int | None:
     """The process that started this one of several: the job's own. None for a process that is alone. (Its parent cannot
     be asked: where the launcher went before the question, that is another.)"""
-    return job.state.pid if launching.is_launched() else None
+    return job.written_state.pid if launching.is_launched() else None
 
 
 def end_without(launcher: int) -> None:
@@ -64,7 +64,7 @@ def explain(error: BaseException) -> tuple[str, str]:
     name, words = type(error).__name__, str(error).strip()
     if isinstance(error, StudioError):
         return error.what + (f" (found: {error.found})" if error.found else ""), error.fix
-    if isinstance(error, MemoryError) or "OutOfMemory" in name or "can't allocate memory" in words:
+    if endings.is_out_of_memory(error):
         return (
             "Out of memory",
             "Use qlora, a smaller batch with more accumulation, a shorter max_length, or a smaller model",
@@ -86,8 +86,11 @@ def _disk_is_full(error: BaseException) -> bool:
 def main(folder: Path) -> None:
     job = Job(folder)
     home = job.home
-    with queue.queue_lock(home):
-        pass  # whoever started this process writes the first state under this lock
+    if not queue.claim(job, os.getppid() if launching.is_launched() else os.getpid()):
+        print("this process was not written down as the one of this job; ending", flush=True)
+        if launching.rank() == 0:
+            queue.start_next(home)
+        os._exit(0)
     if launching.rank() > 0:
         accompany(Quiet(folder))
     threading.Thread(target=watch, args=[job], daemon=True).start()
@@ -139,7 +142,8 @@ def _work(job: Job) -> dict[str, str]:
     except BaseException as error:
         traceback.print_exc()
         message, fix = explain(error)
-        return {"status": "failed", "error": message, "fix": fix}
+        cause = endings.MEMORY if endings.is_out_of_memory(error) else ""
+        return {"status": "failed", "error": message, "fix": fix, "cause": cause}
     return {"status": "stopped" if job.stop_requested() else "finished"}
 
 
