@@ -104,7 +104,13 @@ def choose(page: Page, box: str, choice: str) -> None:
 
 
 def fill(page: Page, box: str, value: object) -> None:
-    """Types into a box and leaves it, as a person does."""
+    """Types into a box and leaves it, as a person does; again when the box was still being put on the page."""
     field = page.locator(f"#{box} input, #{box} textarea").first
-    field.fill(str(value))
-    field.press("Tab")
+
+    def holds() -> bool:
+        field.fill(str(value))
+        field.press("Tab")
+        page.wait_for_timeout(150)
+        return field.input_value() == str(value)
+
+    until(holds, 30)
