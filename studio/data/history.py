@@ -33,18 +33,29 @@ class Change:
 
 
 def lineage(steps: Sequence[Step], reference: str) -> list[tuple[Step, str]]:
-    """The done steps that led to the dataset `reference` through one dataset each, the first of them first, each with
-    the dataset that it gave to the next."""
+    """The done steps that led to the dataset `reference`, in the order of the journal, each with the dataset that it gave
+    to the next. Before a mix stand the steps of all that went into it."""
     done = [step for step in steps if step.state == "done"]
     made_by = {result: step for step in done for result in step.results}
-    stands_for = {name: result for step in done for name, result in zip(step.outputs, step.results, strict=True)}
-    found: list[tuple[Step, str]] = []
-    at: str | None = reference
-    while at is not None and at in made_by:
-        found.append((made_by[at], at))
-        name = made_by[at].inputs.get("dataset")
-        at = None if name is None else stands_for.get(name, name)
-    return found[::-1]
+    stands_for = _names(done)
+    found: dict[str, Step] = {}
+    waiting = [reference]
+    while waiting:
+        at = waiting.pop()
+        if at in made_by and at not in found:
+            found[at] = made_by[at]
+            waiting += _sources(made_by[at], stands_for)
+    return [(step, at) for at, step in sorted(found.items(), key=lambda item: item[1].number)]
+
+
+def _names(steps: Sequence[Step]) -> dict[str, str]:
+    """What each name of the journal stands for."""
+    return {name: result for step in steps for name, result in zip(step.outputs, step.results, strict=True)}
+
+
+def _sources(step: Step, stands_for: dict[str, str]) -> list[str]:
+    """The datasets whose rows went into what the step made; a benchmark that it was held against is none of them."""
+    return [stands_for.get(name, name) for key, name in step.inputs.items() if key.split("_")[0] == "dataset"]
 
 
 def repeatable(chain: Sequence[tuple[Step, str]]) -> list[Step]:
@@ -57,8 +68,11 @@ def changes(chain: Sequence[tuple[Step, str]], datasets: Sequence[Dataset]) -> l
     """What each step of a lineage did; `datasets` are what they made, in the same order."""
     listed: list[Change] = []
     positions = {step.number: position for position, step in enumerate(repeatable(chain), start=1)}
+    rows = {made.reference: len(made) for made in datasets}
+    stands_for = _names([step for step, _ in chain])
     for (step, _), made in zip(chain, datasets, strict=True):
-        before = listed[-1].after if listed else len(made) + len(made.problems)
+        sources = [rows[source] for source in _sources(step, stands_for) if source in rows]
+        before = sum(sources) if sources else len(made) + len(made.problems)
         reasons = Counter(filters.kind(str(reason)) for reason in made.dropped["reason"])
         if step.verb == "load" and len(made.problems):
             reasons["could not be read"] = len(made.problems)

@@ -68,3 +68,18 @@ def test_only_what_follows_the_last_split_can_be_left_out(project: Project) -> N
     last = project.filter(made, min_quality=0, drop_flags=(), exact_duplicates=True)
     assert set(project.redo(last, leave_out=(1,)).examples["id"]) <= set(train.examples["id"])
     assert [one.position for one in project.history(last)] == [None, None, 1, 2]
+
+
+def test_before_a_mix_stand_the_steps_of_all_that_went_into_it(project: Project) -> None:
+    general = project.load(pasted='{"prompt": "Who?", "completion": "Me, and nobody else."}', name="general")
+    mixed = project.mix(project.dataset("clean"), general, rows=2)
+    listed = project.history(project.filter(mixed, min_quality=0, drop_flags=()))
+    assert [(one.verb, one.position, one.before, one.after) for one in listed] == [
+        ("load", None, 5, 4),
+        ("filter", None, 4, 3),
+        ("filter", None, 3, 2),
+        ("load", None, 1, 1),
+        ("mix", None, 3, 2),
+        ("filter", 1, 2, 2),
+    ]
+    assert listed[1].reasons == {"TODO": 1}
