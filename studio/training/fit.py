@@ -43,6 +43,18 @@ def nearest_changes(
     return found[:MOST] or _together(recipe, longest, judged)
 
 
+def same_result(shape: ModelShape, recipe: Recipe, machine: Machine) -> dict[str, Any]:
+    """Fields with new values that teach the same in less memory, as many as it takes to fit; empty when it fits, and when
+    these are not enough."""
+    values: dict[str, Any] = {}
+    for steps in SAME_RESULT:
+        for step, _ in steps(_with(recipe, values), None):
+            if estimate(shape, _with(recipe, values), machine).fits:
+                return values
+            values |= step
+    return values if estimate(shape, _with(recipe, values), machine).fits else {}
+
+
 def _together(recipe: Recipe, longest: int | None, judged: Callable[[Recipe], MemoryEstimate]) -> list[Change]:
     """One setting after the other, each as far as it helps, until it fits."""
     values: dict[str, Any] = {}
@@ -104,5 +116,6 @@ def _shorter_examples(recipe: Recipe, longest: int | None) -> Steps:
         yield {"max_length": length}, f"examples of at most {length:,} tokens (longer ones are cut)"
 
 
-STEPS = (_checkpointing, _smaller_batches, _smaller_optimiser, _fewer_bits, _shorter_examples)
+SAME_RESULT = (_checkpointing, _smaller_batches, _smaller_optimiser)
+STEPS = (*SAME_RESULT, _fewer_bits, _shorter_examples)
 """From what changes only the speed to what changes what is learned."""

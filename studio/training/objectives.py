@@ -97,6 +97,15 @@ def fitting(rows: Rows) -> tuple[Objective, str]:
     return "sft", "the answers are learned as they are"
 
 
+def possible(rows: Rows) -> list[Objective]:
+    """The objectives that `check` lets these rows have."""
+    comparing = rows.preferences == rows.total
+    found: list[Objective] = ["sft"] if rows.usable("sft") else []
+    found += ["dpo"] if comparing and rows.pairs == rows.total > 0 else []
+    found += ["kto"] if comparing and (rows.pairs or (rows.good and rows.bad)) else []
+    return found
+
+
 def check(dataset: Dataset, objective: Objective, evaluation: Dataset | None = None) -> None:
     """Raises InputError when the objective cannot learn from these datasets, with what they hold.
 

@@ -1,10 +1,10 @@
-"""Every choice of one training, validated as a whole, to JSON and back; presets of the guide; two recipes compared."""
+"""Every choice of one training, validated as a whole, to JSON and back; two recipes compared."""
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from studio.errors import FormatError, RecipeError
 from studio.examples import Dataset
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from studio.models import Quantisation
 
-FORMAT = 2
-TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+FORMAT = 3
+"""1 knew one objective, 2 kept no reasons; what an older one lacks has its default."""
 Method = Literal["qlora", "lora", "full"]
 
 
@@ -34,7 +34,7 @@ class Recipe(BaseModel):
         "sft", description="sft (write the answers), dpo (prefer the better of two), kto (prefer good to bad ones)"
     )
     beta: float = Field(0.1, gt=0, le=10, description="dpo, kto: how closely the model stays to the one it began as")
-    epochs: float = Field(3, gt=0, le=100, description="times that every example is seen")
+    epochs: float = Field(3.0, gt=0, le=100, description="times that every example is seen")
     batch_size: int = Field(4, ge=1, le=1024, description="examples in one forward pass on one device")
     accumulation: int = Field(4, ge=1, le=1024, description="passes that make one optimiser step")
     learning_rate: float = Field(2e-4, gt=0, lt=1, description="peak learning rate of AdamW")
@@ -69,36 +69,44 @@ class Recipe(BaseModel):
     reasons: dict[str, str] = Field(default_factory=dict, exclude=True, repr=False, description="why each value")
 
     def __init__(self, **values: Any) -> None:
+        mistakes: list[str] = []
+        unsound: set[str] = set()
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise RecipeError([_sentence(mistake) for mistake in error.errors()]) from None
+            found = {str(mistake["loc"][0]): mistake for mistake in error.errors()}
+            mistakes, unsound = [_sentence(name, mistake) for name, mistake in found.items()], set(found)
+            # the sound ones alone, so that those of them that do not fit together are named in the same round
+            super().__init__(**{name: value for name, value in values.items() if name not in unsound})
+        mistakes += [words for fields, words in self._clashes() if not unsound & fields]
+        if mistakes:
+            raise RecipeError(mistakes)
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        wrong = ["targets is empty: name modules, or use all-linear"] if self.targets == [] else []
+    def _clashes(self) -> list[tuple[set[str], str]]:
+        """Sound values that do not fit together: the fields that are at odds, and the mistake in words."""
+        found = [({"targets"}, "targets: it is empty; name modules, or use all-linear")] if not self.targets else []
         if self.base_bits == 8 and self.method != "qlora":
-            wrong.append(f"base_bits: only qlora has a quantised base (found 8 with {self.method})")
+            words = f"base_bits: only qlora has a quantised base (found 8 with {self.method})"
+            found.append(({"base_bits", "method"}, words))
         for name in ("use_dora", "use_rslora"):
             if getattr(self, name) and self.method == "full":
-                wrong.append(f"{name}: a full training has no adapter (found true with full)")
+                found.append(({name, "method"}, f"{name}: a full training has no adapter (found true with full)"))
         if self.packing and self.objective != "sft":
-            wrong.append(f"packing: only texts to write are packed (found true with {self.objective})")
+            words = f"packing: only texts to write are packed (found true with {self.objective})"
+            found.append(({"packing", "objective"}, words))
         if self.objective == "kto" and self.batch_size < 2:
-            wrong.append("batch_size: kto compares the answers of one batch, so it needs at least 2 (found 1)")
+            words = "batch_size: kto compares the answers of one batch, so it needs at least 2 (found 1)"
+            found.append(({"batch_size", "objective"}, words))
         if self.patience and self.patience >= self.evaluations:
-            wrong.append(
-                f"patience: {self.patience} evaluations without a better loss can't come before the end of {self.evaluations}"
-            )
-        if wrong:
-            raise RecipeError(wrong)
-        return self
+            words = f"patience: {self.patience} evaluations without a better loss can't come before the end of {self.evaluations}"
+            found.append(({"patience", "evaluations"}, words))
+        return found
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Recipe) and self.model_dump() == other.model_dump()
 
     def __hash__(self) -> int:
-        return hash(self.to_json())
+        return hash(json.dumps(self.model_dump()))
 
     @property
     def uses_adapter(self) -> bool:
@@ -121,7 +129,9 @@ class Recipe(BaseModel):
         return {key: value for key, value in self.model_dump().items() if value != defaults[key]}
 
     def to_json(self) -> str:
-        return json.dumps({"format": FORMAT, **self.model_dump()}, indent=1)
+        """All fields, and why each value where that is known."""
+        why = {"reasons": self.reasons} if self.reasons else {}
+        return json.dumps({"format": FORMAT, **self.model_dump(), **why}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
@@ -135,23 +145,28 @@ class Recipe(BaseModel):
         written = values.pop("format", FORMAT)
         if not isinstance(written, int) or isinstance(written, bool) or written < 1:
             raise RecipeError([f"format: it should be a whole number from 1 (found {str(written)[:60]!r})"])
-        if written > FORMAT:  # what an older one lacks has its default
+        if written > FORMAT:
             raise FormatError("This recipe was written by a newer studio", f"format {written}", "Update the studio")
         return cls(**values)
 
     @classmethod
-    def preset(cls, name: str) -> "Recipe":
-        """guide-lora, guide-qlora, guide-7B, guide-13B or guide-70B: the guide's own values (G6, G7, G8)."""
-        if name not in PRESETS:
-            raise RecipeError([f"there is no preset {name!r}; the presets are {', '.join(PRESETS)}"])
-        return cls(**{**GUIDE, **PRESETS[name], "reasons": {"preset": f"the guide's values, as {name}"}})
+    def preset(cls, name: str, dataset: Dataset | None = None, **given: Any) -> "Recipe":
+        """guide-lora, guide-qlora, guide-7B, guide-13B or guide-70B: the guide's own values (G6, G7, G8), with the reason
+        for each. With a dataset of preferences, of which the guide knows nothing, the objective and what hangs on it
+        follow the data. `given`: a model, a method or an objective of one's own. Raises RecipeError."""
+        from studio.training import presets
+
+        return cls(**presets.values_of(name, dataset, **given))
 
     @classmethod
-    def recommended(cls, dataset: Dataset, model: str = "starter", method: Method = "qlora") -> "Recipe":
-        """A recipe that fits the data and the model, each value with its reason in `.reasons`."""
+    def recommended(
+        cls, dataset: Dataset, model: str = "starter", method: Method = "qlora", objective: Objective | None = None
+    ) -> "Recipe":
+        """A recipe that fits the data, the model and this machine's memory, each value with its reason in `.reasons`.
+        The objective follows the data unless it is given."""
         from studio.training import recommendation
 
-        values, reasons = recommendation.recommend(dataset, model, method)
+        values, reasons = recommendation.recommend(dataset, model, method, objective)
         return cls(**values, reasons=reasons)
 
     def compared_with(self, other: "Recipe") -> "pd.DataFrame":
@@ -168,24 +183,10 @@ class Recipe(BaseModel):
         return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
-def _sentence(mistake: Any) -> str:
-    where = ".".join(str(part) for part in mistake["loc"])
+def _sentence(name: str, mistake: Any) -> str:
     if mistake["type"] == "extra_forbidden":
-        return f"{where} is no field of a recipe"
-    words = mistake["msg"].removeprefix("Value error, ")
-    return f"{where}: {words[0].lower() + words[1:]} (found {str(mistake['input'])[:60]!r})" if where else words
-
-
-GUIDE: dict[str, Any] = {
-    "model": "mistralai/Mistral-7B-v0.1", "epochs": 3, "batch_size": 4, "accumulation": 4, "learning_rate": 2e-4, "weight_decay": 0.01,
-    "warmup_share": 0.03, "schedule": "cosine", "logging_steps": 10, "evaluations": 3, "gradient_checkpointing": True,
-    "optimizer": "paged_adamw_8bit", "max_gradient_norm": 0.3, "max_length": 2048, "packing": True, "targets": TARGETS,
-    "r": 16, "alpha": 32, "dropout": 0.05, "method": "lora",
-}  # fmt: skip
-PRESETS: dict[str, dict[str, Any]] = {
-    "guide-lora": {},
-    "guide-qlora": {"method": "qlora", "r": 64, "alpha": 16, "dropout": 0.1},
-    "guide-7B": {"learning_rate": 2e-4, "batch_size": 4, "r": 16, "alpha": 32, "warmup_share": 0.03},
-    "guide-13B": {"learning_rate": 1e-4, "batch_size": 2, "r": 32, "alpha": 64, "warmup_share": 0.05},
-    "guide-70B": {"learning_rate": 5e-5, "batch_size": 1, "r": 64, "alpha": 128, "warmup_share": 0.05},
-}
+        return f"{name} is no field of a recipe"
+    words = mistake["msg"][0].lower() + mistake["msg"][1:]
+    if name == "targets":  # two forms, each with a complaint of its own
+        words = "it should be all-linear or a list of module names"
+    return f"{name}: {words} (found {str(mistake['input'])[:60]!r})"

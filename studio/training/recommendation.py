@@ -5,10 +5,12 @@ batch and more epochs.
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from studio import hardware
 from studio.chat import CHARACTERS_PER_TOKEN
 from studio.examples import Dataset
 from studio.memory import ModelShape
@@ -21,12 +23,39 @@ TINY = 0.1
 """Billions of parameters below which memory and time are no concern."""
 ADAPTER_RATES = [(TINY, 1e-3), (9, 2e-4), (30, 1e-4), (math.inf, 5e-5)]
 """Up to so many billions of parameters, the learning rate of an adapter (G8 for 7B and more)."""
+BETA = 0.1
+ASKED, CHOSEN = "as asked for", "chosen by you"
+PREFERENCES = {
+    "beta": "near enough to the model as it began that it keeps what it knows (DPO, section 6)",
+    "packing": "two answers to one question can't share a row with others",
+    "dropout": "the model and what it began as are compared without chance",
+}
+OTHERS = {
+    "model": ASKED,
+    "method": ASKED,
+    "base_bits": "a quarter of the memory of 16 bits, with nearly the same result (QLoRA, section 4)",
+    "objective": "the answers are learned as they are",
+    "beta": "for dpo and kto alone",
+    "weight_decay": "small, as usual with AdamW",
+    "schedule": "large steps first, then ever smaller ones",
+    "use_dora": "off: it takes longer, and this rank learns well without",
+    "use_rslora": "off: it helps at high ranks",
+    "patience": "never: the best evaluation is kept whenever the run ends",
+    "samples": "enough to see it learn, and they take seconds",
+    "wandb": "off: the curves are kept here, and go out only when you say so",
+    "seed": "the same seed gives the same run",
+}
+"""Why a field is at its default, where nothing about data, model or machine speaks for another value."""
+OF_AN_ADAPTER = ("r", "alpha", "dropout", "targets", "use_dora", "use_rslora")
 
 
-def recommend(dataset: Dataset, model: str, method: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values of a Recipe and the reason for each."""
+def recommend(
+    dataset: Dataset, model: str, method: str, given: objectives.Objective | None = None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values of a Recipe and the reason for each. The objective follows the data unless it is given."""
     rows = objectives.count_rows(dataset)
-    billions = ModelShape.of(model).parameters / 1e9
+    shape = ModelShape.of(model)
+    billions = shape.parameters / 1e9
     tiny = billions < TINY
     values: dict[str, Any] = {"model": model, "method": method}
     reasons: dict[str, str] = {}
@@ -34,11 +63,12 @@ def recommend(dataset: Dataset, model: str, method: str) -> tuple[dict[str, Any]
     def choose(field: str, value: Any, reason: str) -> None:
         values[field], reasons[field] = value, reason
 
-    objective, why = objectives.fitting(rows)
-    choose("objective", objective, why)
+    found, why = objectives.fitting(rows)
+    objective = given or found
+    choose("objective", objective, why if objective == found else CHOSEN)
     if objective != "sft":
-        choose("beta", 0.1, "near enough to the model as it began that it keeps what it knows (DPO, section 6)")
-    choose("learning_rate", *_learning_rate(objective, method, billions))
+        choose("beta", BETA, PREFERENCES["beta"])
+    choose("learning_rate", *learning_rate(objective, method, billions))
     batch, accumulation, epochs, steps = _steps(rows, objective, tiny)
     choose("batch_size", batch, "the model is tiny, so many rows go at once" if tiny else "fits a small card")
     choose("accumulation", accumulation, f"{batch * accumulation} examples make one step")
@@ -52,7 +82,7 @@ def recommend(dataset: Dataset, model: str, method: str) -> tuple[dict[str, Any]
             else "packing short rows would leave too few steps",
         )  # fmt: skip
     else:
-        choose("packing", False, "two answers to one question can't share a row with others")
+        choose("packing", False, PREFERENCES["packing"])
     choose("gradient_checkpointing", not tiny, "memory is no concern at this size" if tiny else "saves memory")
     choose(
         "optimizer", "paged_adamw_8bit" if billions >= 0.5 else "adamw_torch",
@@ -66,16 +96,46 @@ def recommend(dataset: Dataset, model: str, method: str) -> tuple[dict[str, Any]
         choose("r", 16, "enough for a format or a style")
         choose("alpha", 32, "twice the rank")
         if objective != "sft":
-            choose("dropout", 0.0, "the model and what it began as are compared without chance")
+            choose("dropout", 0.0, PREFERENCES["dropout"])
         else:
             choose(
                 "dropout", 0.0 if tiny else 0.05, "a tiny adapter needs none" if tiny else "against learning by heart"
             )
         choose("targets", "all-linear", "adapters on every linear layer come near a full training (QLoRA, section 4)")
-    return values, reasons
+    _into_memory(values, reasons, shape)
+    return values, explained(reasons, method)
 
 
-def _learning_rate(objective: str, method: str, billions: float) -> tuple[float, str]:
+def explained(reasons: dict[str, str], method: str) -> dict[str, str]:
+    """With a reason also for each field that nothing spoke of."""
+    found = {**OTHERS, **reasons}
+    if method != "qlora":
+        found["base_bits"] = "for qlora alone"
+    if method == "full":
+        found |= dict.fromkeys(OF_AN_ADAPTER, "not used: all weights are trained")
+    return found
+
+
+def preference_rate(rate: float, billions: float) -> float:
+    """Of the learning rate of an adapter that writes answers, what is right for preferences."""
+    return rate / 5 if billions < TINY else rate / 20
+
+
+def _into_memory(values: dict[str, Any], reasons: dict[str, str], shape: ModelShape) -> None:
+    """Takes what changes speed alone until it fits this machine when nothing else runs there."""
+    from studio.training.fit import same_result
+    from studio.training.recipe import Recipe
+
+    machine = hardware.machine()
+    changes = same_result(shape, Recipe(**values), replace(machine, memory_free=machine.memory_total))
+    where = "GPU" if machine.device == "cuda" else "computer"
+    for field, value in changes.items():
+        values[field] = value
+        reasons[field] = f"for the {machine.memory_total / hardware.GIB:.0f} GB of this {where}; the same step"
+
+
+def learning_rate(objective: str, method: str, billions: float) -> tuple[float, str]:
+    """The rate and why."""
     adapter = next(rate for size, rate in ADAPTER_RATES if billions < size)
     if objective != "sft":
         if method == "full":
@@ -84,8 +144,8 @@ def _learning_rate(objective: str, method: str, billions: float) -> tuple[float,
                 if billions < TINY
                 else (1e-6, "all weights move, and preferences need little")
             )
-        rate = adapter / 5 if billions < TINY else adapter / 20
-        return rate, "preferences move a model that can already answer: a fraction of what learning answers takes"
+        why = "preferences move a model that can already answer: a fraction of what learning answers takes"
+        return preference_rate(adapter, billions), why
     if method == "full":
         if billions < TINY:
             return 5e-4, "a very small model"

@@ -1,15 +1,22 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 import pytest
 
-from studio import Recipe, RecipeError
+from studio import FormatError, Recipe, RecipeError, hardware
 from studio.examples import Dataset, write_dataset
 
+RECIPES = Path(__file__).with_name("recipes")
 
-def dataset(folder: object, rows: int, tokens: int = 100) -> Dataset:
+
+def dataset(folder: object, rows: int, tokens: int = 100, **columns: Any) -> Dataset:
     messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     table = pd.DataFrame({
         "id": [f"r{row:06d}" for row in range(rows)], "messages": [messages] * rows, "source": "made", "tokens": tokens,
-        "quality": 1.0, "flags": [[] for _ in range(rows)],
+        "quality": 1.0, "flags": [[] for _ in range(rows)], **columns,
     })  # fmt: skip
     return write_dataset(folder, "made", table)  # type: ignore[arg-type]
 
@@ -22,21 +29,103 @@ def test_all_mistakes_are_named_at_once() -> None:
         assert any(mistake.startswith(field) for mistake in caught.value.mistakes)
 
 
+def test_what_does_not_fit_together_is_named_in_the_same_round() -> None:
+    with pytest.raises(RecipeError) as caught:
+        Recipe(epochs=-1, method="full", use_dora=True, objective="dpo", packing=True, targets=7)
+    assert [mistake.split(":")[0] for mistake in caught.value.mistakes] == ["epochs", "targets", "use_dora", "packing"]
+    with pytest.raises(RecipeError) as caught:  # what an unsound value would clash with is nobody's to say
+        Recipe(method="magic", use_dora=True)
+    assert len(caught.value.mistakes) == 1
+    with pytest.raises(RecipeError, match="targets: it is empty"):
+        Recipe(targets=[])
+
+
 def test_json_round_trip() -> None:
-    recipe = Recipe(method="lora", r=8, targets=["q_proj", "v_proj"])
-    assert Recipe.from_json(recipe.to_json()) == recipe
-    with pytest.raises(RecipeError, match="not JSON"):
-        Recipe.from_json("{")
+    recipe = Recipe(method="lora", r=8, targets=["q_proj", "v_proj"], reasons={"r": "small data"})
+    again = Recipe.from_json(recipe.to_json())
+    assert again == recipe and again.reasons == {"r": "small data"} and hash(again) == hash(recipe)
+    for text, words in (("{", "not JSON"), ("[]", "a JSON list"), ('{"format": "2"}', "whole number"), ('{"r": 0, "q": 1}', "r: .*; q is no")):  # fmt: skip
+        with pytest.raises(RecipeError, match=words):
+            Recipe.from_json(text)
 
 
-def test_the_presets_are_the_guides() -> None:
-    lora, qlora, big = Recipe.preset("guide-lora"), Recipe.preset("guide-qlora"), Recipe.preset("guide-70B")
-    assert (lora.r, lora.alpha, lora.dropout, lora.max_gradient_norm, lora.max_length) == (16, 32, 0.05, 0.3, 2048)
-    assert lora.packing and lora.optimizer == "paged_adamw_8bit" and len(lora.targets) == 7
-    assert (qlora.method, qlora.r, qlora.alpha, qlora.dropout) == ("qlora", 64, 16, 0.1)
-    assert (big.learning_rate, big.batch_size, big.r, big.alpha, big.warmup_share) == (5e-5, 1, 64, 128, 0.05)
+def test_recipes_of_older_studios_are_read_and_those_of_newer_ones_refused() -> None:
+    first, second = (Recipe.from_json((RECIPES / f"format-{number}.json").read_text()) for number in (1, 2))
+    assert first == Recipe(method="lora", r=8, alpha=16, epochs=2, targets=["q_proj", "v_proj"], seed=7)
+    assert second == Recipe(
+        objective="dpo", beta=0.2, base_bits=8, use_rslora=True, r=64, patience=2, learning_rate=1e-5
+    )
+    newer = json.loads(first.to_json())
+    with pytest.raises(FormatError, match="newer studio"):
+        Recipe.from_json(json.dumps({**newer, "format": newer["format"] + 1}))
+
+
+SEVEN = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+GUIDE: dict[str, dict[str, Any]] = {
+    "guide-lora": {
+        "model": "mistralai/Mistral-7B-v0.1", "method": "lora", "r": 16, "alpha": 32, "dropout": 0.05, "targets": SEVEN, "epochs": 3,
+        "batch_size": 4, "accumulation": 4, "learning_rate": 2e-4, "weight_decay": 0.01, "warmup_share": 0.03, "schedule": "cosine",
+        "logging_steps": 10, "evaluations": 3, "gradient_checkpointing": True, "optimizer": "paged_adamw_8bit", "max_gradient_norm": 0.3,
+        "max_length": 2048, "packing": True, "objective": "sft",
+    },
+    "guide-qlora": {"method": "qlora", "base_bits": 4, "r": 64, "alpha": 16, "dropout": 0.1, "targets": SEVEN, "gradient_checkpointing": True},
+    "guide-7B": {"learning_rate": 2e-4, "batch_size": 4, "accumulation": 4, "r": 16, "alpha": 32, "warmup_share": 0.03},
+    "guide-13B": {"learning_rate": 1e-4, "batch_size": 2, "accumulation": 8, "r": 32, "alpha": 64, "warmup_share": 0.05},
+    "guide-70B": {"learning_rate": 5e-5, "batch_size": 1, "accumulation": 16, "r": 64, "alpha": 128, "warmup_share": 0.05},
+}  # fmt: skip
+"""Every figure of a recipe that the guide names (G6, G7, G8); saving after each of three epochs is three evaluations."""
+
+
+@pytest.mark.parametrize("name", GUIDE)
+def test_the_presets_are_the_guides(name: str) -> None:
+    recipe = Recipe.preset(name)
+    values = recipe.model_dump()
+    assert {field: values[field] for field in GUIDE[name]} == GUIDE[name]
+    assert set(recipe.reasons) == set(values) and all(recipe.reasons.values())
+    assert Recipe(**recipe.differences()) == recipe
+
+
+def test_a_preset_that_is_not_there_names_those_that_are() -> None:
     with pytest.raises(RecipeError, match="guide-13B"):
         Recipe.preset("guide-8B")
+
+
+def test_a_preset_on_preferences_follows_the_data_and_says_so(tmp_path: object) -> None:
+    pairs = dataset(tmp_path, 10, kind="preference", rejected="c")
+    recipe = Recipe.preset("guide-70B", pairs, model="some/model-70B")
+    assert (recipe.objective, recipe.packing, recipe.dropout, recipe.r) == ("dpo", False, 0.0, 64)
+    assert (
+        recipe.learning_rate == pytest.approx(5e-5 / 20) and "5e-05 is for writing" in recipe.reasons["learning_rate"]
+    )
+    judged = Recipe.preset("guide-70B", pairs, objective="kto")
+    assert (judged.batch_size, judged.accumulation, judged.reasons["objective"]) == (2, 8, "chosen by you")
+    plain = Recipe.preset("guide-70B", dataset(tmp_path, 10))
+    assert plain == Recipe.preset("guide-70B") and plain.reasons["objective"] == "the answers are learned as they are"
+    full = Recipe.preset("guide-lora", method="full")
+    assert full.learning_rate == 2e-5 and full.reasons["r"].startswith("not used")
+
+
+@pytest.mark.parametrize("method", ["qlora", "lora", "full"])
+def test_recommended_has_a_reason_for_every_value(tmp_path: object, method: Any) -> None:
+    rows, pairs = dataset(tmp_path, 100), dataset(tmp_path, 100, kind="preference", rejected="c")
+    for recipe in (Recipe.recommended(rows, "starter", method), Recipe.recommended(pairs, "some/model-8B", method)):
+        assert set(recipe.reasons) == set(recipe.model_dump()) and all(recipe.reasons.values())
+        assert Recipe(**recipe.differences()) == recipe
+
+
+def test_recommended_is_made_for_the_memory_of_the_machine(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = dataset(tmp_path, 1000, tokens=2000)
+    card = replace(hardware.machine(), device="cuda", memory_free=0)
+
+    def on(gigabytes: int) -> Recipe:
+        monkeypatch.setattr(hardware, "machine", lambda: replace(card, memory_total=gigabytes * 1024**3))
+        return Recipe.recommended(long, "some/model-7B")
+
+    small, large, none = on(10), on(80), on(2)
+    assert (large.batch_size, large.accumulation) == (4, 4) and "GB" not in large.reasons["batch_size"]
+    assert small.batch_size < 4 and small.batch_size * small.accumulation == 16
+    assert small.reasons["batch_size"] == "for the 10 GB of this GPU; the same step"
+    assert none == large  # nothing that leaves the result makes it fit
 
 
 @pytest.mark.parametrize("rows", [60, 300, 1000, 5000])
