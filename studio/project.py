@@ -34,13 +34,14 @@ from studio.training import run as runs
 from studio.training.cloud import files as cloud
 from studio.training.fit_verbs import FitVerbs
 from studio.training.recipe import Recipe
+from studio.training.recipe_verbs import RecipeVerbs
 from studio.training.run import Run
 from studio.training.search_verbs import SearchVerbs
 
 FORMAT = 1
 
 
-class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVerbs, FitVerbs):
+class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVerbs, FitVerbs, RecipeVerbs):
     """One folder with everything about one task. Make one with `Project.open`."""
 
     def __init__(self, folder: Path, home: Path, demo: bool = False) -> None:

@@ -6,6 +6,8 @@ al. 2024). Reads columns of the dataset, never a model: the page calls it.
 """
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -57,8 +59,17 @@ class Rows:
 
 
 def count_rows(dataset: Dataset) -> Rows:
-    """Reads no text: the kinds, whether there is an answer to avoid, and the roles of preferences."""
+    """Reads no text: the kinds, whether there is an answer to avoid, and the roles of preferences. The rows of a dataset
+    never change, so those looked at lately are counted once."""
+    written = (dataset.folder / "description.json").stat().st_mtime_ns  # another may get the name of one that is gone
+    return _counted(dataset.folder, dataset.name, dataset.version, written)
+
+
+@lru_cache(64)
+def _counted(folder: Path, name: str, version: int, written: int) -> Rows:
     import pyarrow.compute
+
+    dataset = Dataset(folder, name, version)
 
     found = dict.fromkeys([*WORDS, "with_tools"], 0)
     for batch in dataset.record_batches("kind", "rejected", "tools", "messages.list.element.role"):

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from studio import FormatError, Recipe, RecipeError, hardware
+from studio import FormatError, Project, Recipe, RecipeError, hardware
 from studio.examples import Dataset, write_dataset
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -152,3 +152,33 @@ def test_two_recipes_are_compared_by_what_differs() -> None:
     assert found.loc["r", ["first", "second", "first_reason", "second_reason"]].tolist() == [8, 64, "small data", ""]
     assert found.loc["r", "meaning"] == "rank of the adapter's matrices"
     assert first.compared_with(Recipe(r=8)).empty
+
+
+def test_every_reason_against_a_training_is_named_at_once(tmp_path: object) -> None:
+    rows = dataset(tmp_path, 10)
+    Project.check_training(rows, Recipe())
+    with pytest.raises(RecipeError, match="without an evaluation"):
+        Project.check_training(rows, Recipe(patience=2))
+    with pytest.raises(RecipeError, match="2 mistakes.*dpo cannot learn from conversations.*no such model"):
+        Project.check_training(rows, Recipe(objective="dpo", model="nowhere"))
+
+
+def test_what_a_dataset_can_teach(tmp_path: object) -> None:
+    pairs = Project.aims(dataset(tmp_path, 8, kind="preference", rejected="c"))
+    assert (pairs["fitting"], pairs["possible"]) == ("dpo", ["sft", "dpo", "kto"])
+    assert pairs["sentence"] == "Learns from 8 pairs of a better and a worse answer."
+    plain = Project.aims(dataset(tmp_path, 8))
+    assert (plain["fitting"], plain["possible"]) == ("sft", ["sft"])
+
+
+def test_the_modules_that_may_get_an_adapter() -> None:
+    assert set(Project.linear_modules("starter")) == set(SEVEN)
+
+
+def test_a_recipe_that_is_being_written_is_kept(tmp_path: Path) -> None:
+    project = Project.open("drafts", home=tmp_path)
+    assert project.recipe_draft() == {}
+    project.keep_recipe_draft(preset="guide-7B", values={"epochs": -1})
+    assert Project.open("drafts", home=tmp_path).recipe_draft()["values"] == {"epochs": -1}
+    (project.folder / "recipe-draft.json").write_text('{"format": 99}')
+    assert project.recipe_draft() == {} and project.journal.steps() == []

@@ -1,0 +1,50 @@
+"""Whether a recipe can be trained on these datasets on this machine: every reason why not, before anything starts."""
+
+from collections.abc import Callable
+
+from studio import hardware, models
+from studio.errors import RecipeError, StudioError
+from studio.examples import Dataset
+from studio.training import launching, objectives
+from studio.training.recipe import Recipe
+
+
+def check(
+    dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None, processes: int = 1, sharded: bool = False
+) -> None:
+    """Raises the error of the one mistake, or a RecipeError that names all of them."""
+
+    def can_load() -> None:
+        models.resolve(recipe.model)
+        if hardware.machine().device == "cpu":
+            models.check_without_gpu(recipe.quantisation)
+
+    def is_watched() -> None:
+        if recipe.patience and evaluation is None:
+            raise RecipeError(["patience: without an evaluation nobody sees whether the loss gets better (found none)"])
+
+    checks: list[Callable[[], object]] = [
+        lambda: launching.check(recipe, processes, sharded),
+        lambda: objectives.check(dataset, recipe.objective, evaluation),
+        can_load,
+        is_watched,
+    ]
+    errors = [error for one in checks if (error := _error_of(one)) is not None]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise RecipeError([words for error in errors for words in _mistakes(error)])
+
+
+def _error_of(check_one: Callable[[], object]) -> StudioError | None:
+    try:
+        check_one()
+    except StudioError as error:
+        return error
+    return None
+
+
+def _mistakes(error: StudioError) -> list[str]:
+    if isinstance(error, RecipeError):
+        return error.mistakes
+    return [f"{error.what} (found {error.found}): {error.fix[:1].lower()}{error.fix[1:]}"]

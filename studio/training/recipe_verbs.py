@@ -1,0 +1,52 @@
+"""The verbs around a recipe before it is trained: what it would learn, what is wrong with it, and the one being written;
+`studio.Project` inherits them."""
+
+from pathlib import Path
+from typing import Any
+
+from studio import store
+from studio.errors import FormatError
+from studio.examples import Dataset
+from studio.model_shapes import ModelShape
+from studio.training import checks, objectives
+from studio.training.recipe import Recipe
+
+FORMAT = 1
+DRAFT = "recipe-draft.json"
+
+
+class RecipeVerbs:
+    """Needs the folder of a project."""
+
+    folder: Path
+
+    @staticmethod
+    def check_training(dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None) -> None:
+        """Raises what `train` would, with every mistake, and starts nothing. No step."""
+        checks.check(dataset, recipe, evaluation)
+
+    @staticmethod
+    def aims(dataset: Dataset, objective: objectives.Objective | None = None) -> dict[str, Any]:
+        """What the dataset can teach: `fitting` (the objective for it), `why`, `possible` objectives, and `sentence`, which
+        says what is learned with `objective`, or with the fitting one. No step."""
+        rows = objectives.count_rows(dataset)
+        fitting, why = objectives.fitting(rows)
+        return {
+            "fitting": fitting, "why": why, "possible": objectives.possible(rows), "sentence": objectives.sentence(rows, objective or fitting),
+        }  # fmt: skip
+
+    @staticmethod
+    def linear_modules(model: str) -> list[str]:
+        """The names of the model's linear layers, any of which may get an adapter. Raises NotFoundError. No step."""
+        return list(dict.fromkeys(matrix.name for matrix in ModelShape.of(model).matrices))
+
+    def recipe_draft(self) -> dict[str, Any]:
+        """What was kept of a recipe that is being written; empty when there is none that this studio can read. No step."""
+        try:
+            return store.read_description(self.folder / DRAFT, FORMAT, "The draft of the recipe")
+        except (FileNotFoundError, ValueError, FormatError):
+            return {}
+
+    def keep_recipe_draft(self, **written: Any) -> None:
+        """Keeps a recipe that is being written (plain values, finished or not), so that no reload loses it. No step."""
+        store.write_json(self.folder / DRAFT, {"format": FORMAT, **written})
