@@ -188,6 +188,33 @@ def making_folder(target: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """As making_folder, where one may stand already: it stands until the new one is whole. No call puts one folder in
+    the place of another, so readers ask `standing` which one it is."""
+    _settle(target)
+    with making_folder(_newer(target)) as beside:
+        yield beside
+    _settle(target)
+
+
+def standing(target: Path) -> Path:
+    """The whole folder that is meant by `target` now: also when a crash came before the new one had its name."""
+    newer = _newer(target)
+    return newer if newer.exists() else target
+
+
+def _newer(target: Path) -> Path:
+    return target.with_name(f".{target.name}.new")
+
+
+def _settle(target: Path) -> None:
+    if _newer(target).exists():
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(_newer(target), target)
+        sync_names(target.parent)
+
+
 def content_hash(path: Path) -> str:
     """The first 16 hex digits of the SHA-256 of a file's bytes."""
     digest = hashlib.sha256()

@@ -40,12 +40,17 @@ class Run(JobView):
     @property
     def adapter_folder(self) -> Path:
         """The adapter of the best checkpoint; for a full training the whole model."""
-        return self.folder / "adapter"
+        return store.standing(self.folder / "adapter")
 
     @property
     def is_ready(self) -> bool:
         """Whether there is something to answer with: also true of a run that was stopped after a checkpoint."""
         return (self.folder / "result.json").exists() and self.adapter_folder.exists()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has learned all that its recipe says, and there is nothing to go on with."""
+        return self.is_ready and bool(self.result.get("complete"))
 
     @property
     def result(self) -> dict[str, Any]:

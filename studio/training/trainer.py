@@ -1,17 +1,33 @@
 """TRL's trainers by objective, with a resume that continues to the last bit, and rows that are tokens already."""
 
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
 
+from studio.training import checkpoints
 from studio.training.recipe import Recipe
 
 
 class Continuing:
-    """Beside a trainer of transformers: a resume takes the adapter back as it was."""
+    """Beside a trainer of transformers: checkpoints are on disk before older ones go, and a resume takes the adapter
+    back as it was."""
 
     model: Any
+    args: Any
+    state: Any
+    accelerator: Any
+    checkpoints_kept = checkpoints.KEPT
+
+    def _save_checkpoint(self, *arguments: Any, **options: Any) -> None:
+        """The trainer's own limit is off, for it removes the older ones while the disk may have nothing of the new one."""
+        super()._save_checkpoint(*arguments, **options)  # type: ignore[misc]
+        self.accelerator.wait_for_everyone()  # each process writes its random state
+        if self.args.should_save:
+            folder, best = Path(self.args.output_dir), self.state.best_model_checkpoint
+            checkpoints.seal(folder / f"checkpoint-{self.state.global_step}")
+            checkpoints.remove_old(folder, Path(best) if best else None, self.checkpoints_kept)
 
     def _load_from_checkpoint(self, *arguments: Any, **options: Any) -> None:
         """TRL 1.16 trains the adapter of a 4-bit model in bf16, but peft 0.21 gives it back in float32: then each step

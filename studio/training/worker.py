@@ -11,12 +11,10 @@ from studio.errors import InputError, StudioError
 from studio.examples import open_dataset
 from studio.jobs import launching
 from studio.jobs.job import Job
-from studio.training import calibration
+from studio.training import calibration, checkpoints
 from studio.training.launching import share_of
 from studio.training.rows import encode_rows
 from studio.training.run import Run
-
-CHECKPOINTS_KEPT = 2  # the best and the last
 
 
 def work(job: Job) -> None:
@@ -32,6 +30,9 @@ def work(job: Job) -> None:
 
     run, project_folder = Run(job.folder), Path(job.request["project_folder"])
     data_folder = Path(job.request.get("data_folder", project_folder))  # the trials of a search learn from a sample
+    if run.is_complete:  # it was killed after its last write and before its state
+        shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
+        return
     recipe = run.recipe
     share = share_of(recipe, int(job.request.get("processes", 1)))
     job.report(0, 1, "loading the model")
@@ -68,7 +69,6 @@ def work(job: Job) -> None:
         eval_on_start=bool(evaluation_rows),
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=job.request.get("checkpoints_kept", CHECKPOINTS_KEPT),
         load_best_model_at_end=bool(evaluation_rows),
         metric_for_best_model="eval_loss" if evaluation_rows else None,
         greater_is_better=False,
@@ -109,7 +109,9 @@ def work(job: Job) -> None:
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     begun = time.monotonic()
-    checkpoint = last_whole_checkpoint(job.folder / "checkpoints")
+    trainer.checkpoints_kept = job.request.get("checkpoints_kept", checkpoints.KEPT)
+    checkpoints.remove_halves(job.folder / "checkpoints")
+    checkpoint = checkpoints.last_whole(job.folder / "checkpoints")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
     job.report(1, 1, "saving")
@@ -131,6 +133,7 @@ def work(job: Job) -> None:
             "left_out": encoded.left_out,
             "tools_hidden": encoded.tools_hidden,
             "ended_early": patience.ended,
+            "complete": patience.ended or state.global_step >= state.max_steps,
             "trainable_parameters": sum(
                 weight.numel() for weight in trainer.model.parameters() if weight.requires_grad
             ),
@@ -142,7 +145,7 @@ def work(job: Job) -> None:
         with suppress(StudioError, OSError, ValueError):  # a lesson lost is no reason to fail a run
             learned_from = open_dataset(data_folder, run.train_dataset)
             calibration.record(job.home, job.folder, recipe, learned_from, hardware.machine(), run.result)
-    if not job.stop_requested():
+    if run.is_complete:
         shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
 
 
@@ -159,30 +162,15 @@ def check_targets(model: Any, targets: list[str] | str) -> None:
         )  # fmt: skip
 
 
-def last_whole_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end; one that a crash cut short is left out."""
-    needed = ("trainer_state.json", "optimizer.*", "scheduler.pt", "rng_state*.pth")  # several processes: a state each
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]), reverse=True)
-    for path in found:
-        if all(any(path.glob(name)) for name in needed):
-            try:
-                store.read_json(path / "trainer_state.json")
-            except ValueError:
-                continue
-            return path
-    return None
-
-
 def save_model(trainer: Any, tokenizer: Any, run: Run) -> None:
-    """The adapter (or, after a full training, the model in bf16), whole or not at all."""
+    """The adapter (or, after a full training, the model in bf16), whole; an earlier one stands until it is."""
     import torch
 
     # where the weights are in shards every process gives its own
     weights = trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
     if launching.rank() > 0:
         return
-    shutil.rmtree(run.adapter_folder, ignore_errors=True)
-    with store.making_folder(run.adapter_folder) as folder:
+    with store.replacing_folder(run.folder / "adapter") as folder:
         model = trainer.accelerator.unwrap_model(trainer.model)
         if not run.recipe.uses_adapter:
             model = model.to(torch.bfloat16)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from studio import JobError, Project, Recipe, store
+from studio.training.checkpoints import last_whole
 from studio.training.run import Run
-from studio.training.worker import last_whole_checkpoint
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 A_FEW_KILOBYTES = 32 * 1024
@@ -31,7 +31,7 @@ def test_a_checkpoint_that_does_not_fit(tmp_path: Path) -> None:
     run = training(tmp_path)
     checkpoints = run.folder / "checkpoints"
     deadline = time.monotonic() + 120
-    while last_whole_checkpoint(checkpoints) is None:
+    while last_whole(checkpoints) is None:
         assert time.monotonic() < deadline and run.state in ("queued", "running")
         time.sleep(0.02)
     pid = run.job.state.pid
@@ -42,7 +42,7 @@ def test_a_checkpoint_that_does_not_fit(tmp_path: Path) -> None:
     state = store.read_json(run.folder / "state.json")
     assert state["status"] == "failed" and "disk is full" in state["error"] and state["ended"] > state["started"]
     assert not run.is_ready and not run.adapter_folder.exists()
-    kept = last_whole_checkpoint(checkpoints)
+    kept = last_whole(checkpoints)
     assert kept is not None
     reached = store.read_json(kept / "trainer_state.json")["global_step"]
     written = len(store.read_json_lines(run.folder / "metrics.jsonl"))

@@ -9,8 +9,8 @@ from safetensors.numpy import load_file
 from studio import JobError, Project, Recipe
 from studio.examples import Dataset
 from studio.jobs.job import process_started
+from studio.training.checkpoints import last_whole
 from studio.training.run import Run
-from studio.training.worker import last_whole_checkpoint
 from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -64,7 +64,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(project: Project, parts:
 
 def test_a_killed_run_is_interrupted_and_resumes(project: Project, parts: tuple[Dataset, Dataset]) -> None:
     run = project.train(parts[0], small_recipe(), evaluation=parts[1])
-    until(lambda: last_whole_checkpoint(run.folder / "checkpoints") is not None and steps_seen(run) >= 6)
+    until(lambda: last_whole(run.folder / "checkpoints") is not None and steps_seen(run) >= 6)
     pid = run.job.state.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)

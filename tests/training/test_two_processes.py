@@ -11,8 +11,8 @@ from studio import JobError, Project, Recipe, RecipeError
 from studio.examples import Dataset
 from studio.jobs import launching as starting
 from studio.training import launching
+from studio.training.checkpoints import last_whole
 from studio.training.run import Run
-from studio.training.worker import last_whole_checkpoint
 from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -80,7 +80,7 @@ def test_stopped_by_all_at_one_step_and_resumed(project: Project, parts: tuple[D
     ranks = processes_of(run)
     run.stop()
     assert run.wait(timeout=60) == "stopped"
-    assert run.is_ready and last_whole_checkpoint(run.folder / "checkpoints") is not None
+    assert run.is_ready and last_whole(run.folder / "checkpoints") is not None
     reached = run.result["steps"]
     until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in ranks), 20)
     run.resume()

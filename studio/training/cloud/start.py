@@ -102,7 +102,7 @@ def main() -> int:
     from studio import store
     from studio.jobs import queue
     from studio.jobs.job import ENDED
-    from studio.training.worker import last_whole_checkpoint
+    from studio.training.checkpoints import last_whole
 
     plan = json.loads((HERE / "package.json").read_text())
     bucket = Path(os.environ.get("STUDIO_BUCKET") or HERE / "bucket").absolute()
@@ -124,12 +124,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: None if job.state.status in ENDED else job.stop())
     told = ""
     while (state := job.state).status not in ENDED:
-        save(run, bucket, last_whole_checkpoint(run / "checkpoints"))
+        save(run, bucket, last_whole(run / "checkpoints"))
         if job.progress.note != told:
             told = job.progress.note
             print(told, flush=True)
         time.sleep(LOOK_EVERY)
-    save(run, bucket, last_whole_checkpoint(run / "checkpoints"))
+    save(run, bucket, last_whole(run / "checkpoints"))
     if state.status != "finished":
         print(job.log_tail(40), flush=True)
         print(f"{state.status}: {state.error or state.message} {state.fix}", flush=True)
