@@ -49,14 +49,19 @@ class Encoded:
         return sum(label != IGNORED for label in self.labels)
 
 
-def load_tokenizer(model_folder: str | Path, local_files_only: bool = False) -> "PreTrainedTokenizerBase":
-    """The tokenizer of a folder or Hub id: padded on the right; pad = end token and a simple template when absent.
+def load_tokenizer(
+    model_folder: str | Path, local_files_only: bool = False, trusted: bool = False
+) -> "PreTrainedTokenizerBase":
+    """The tokenizer of a folder or Hub id: padded on the right; pad = end token and a simple template when absent. Code of
+    the model's own runs only when it is `trusted`.
 
     Raises InputError when it has no end token, for no answer could ever end.
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model_folder, trust_remote_code=False, local_files_only=local_files_only)
+    tokenizer = AutoTokenizer.from_pretrained(
+        model_folder, trust_remote_code=trusted, local_files_only=local_files_only
+    )
     if tokenizer.eos_token is None:
         raise InputError(
             "The model's tokenizer has no end token", str(model_folder), "Set eos_token in its tokenizer_config.json"
@@ -333,11 +338,7 @@ def template_of(model_folder: Path, marks: tuple[str, str] = ("", "")) -> tuple[
     def refuse(message: str) -> None:
         raise TemplateError(message)
 
-    config_file, template_file = model_folder / "tokenizer_config.json", model_folder / "chat_template.jinja"
-    config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {}
-    source = template_file.read_text(encoding="utf-8") if template_file.is_file() else config.get("chat_template")
-    if isinstance(source, list):
-        source = next((entry["template"] for entry in source if entry.get("name") == "default"), None)
+    source, config = _template_source(model_folder)
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
     environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
     environment.globals["raise_exception"] = refuse
@@ -350,3 +351,26 @@ def template_of(model_folder: Path, marks: tuple[str, str] = ("", "")) -> tuple[
     template = source or SIMPLE_TEMPLATE
     marked = GENERATION_TAG.sub(lambda found: marks[1] if found[1] else marks[0], template)
     return environment.from_string(marked), special, GENERATION_TAG.search(template) is not None
+
+
+def brings_template(model_folder: Path) -> bool:
+    """Whether the model's files hold a chat template; else the studio gives it SIMPLE_TEMPLATE."""
+    return bool(_template_source(model_folder)[0])
+
+
+def template_sample(model_folder: Path) -> str:
+    """A short conversation as this model's template, its own or the one it was given, writes it."""
+    template, special, _ = template_of(model_folder)
+    said = (("system", DEFAULT_SYSTEM), ("user", "Where is my parcel?"), ("assistant", "On its way."))
+    messages = [{"role": role, "content": content} for role, content in said]
+    return str(template.render(messages=messages, add_generation_prompt=False, **special))
+
+
+def _template_source(model_folder: Path) -> tuple[str | None, dict[str, Any]]:
+    """The text of the template that the files hold, and what tokenizer_config.json says."""
+    config_file, template_file = model_folder / "tokenizer_config.json", model_folder / "chat_template.jinja"
+    config = json.loads(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {}
+    source = template_file.read_text(encoding="utf-8") if template_file.is_file() else config.get("chat_template")
+    if isinstance(source, list):
+        source = next((entry["template"] for entry in source if entry.get("name") == "default"), None)
+    return source, config

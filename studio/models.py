@@ -1,13 +1,15 @@
-"""Models: where one is, and loading it with its quantisation and its adapter. Remote code never runs."""
+"""Models: where one is, and loading it with its quantisation and its adapter.
+
+A model's own code runs only where the owner of the machine allowed exactly that code for that model (see consent).
+"""
 
 import os
 import re
-import socket
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
-from studio import chat
+from studio import chat, consent, hub, model_files
 from studio.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -60,42 +62,97 @@ def _checked_folder(folder: Path, asked: str) -> Path:
     )
 
 
+@dataclass(frozen=True)
+class Source:
+    """What the library is given: a folder or a Hub id, whether to leave the Hub alone, and whether the model's own code may
+    run."""
+
+    place: Path | str
+    offline: bool
+    trusted: bool = False
+
+
+def source_of(model: str | Path, home: Path | None = None, code_of: str | None = None) -> Source:
+    """Where a causal language model comes from and whether its own code may run, which `home` (STUDIO_HOME) knows.
+
+    A model that is whole in the Hub's cache is taken from there as it is. `code_of` names the model that the one in a
+    folder was trained from: the consent to that one's code counts. Raises NotFoundError, and InputError for what is no
+    causal language model or needs code that nobody allowed.
+    """
+    place = resolve(model)
+    folder = place if isinstance(place, Path) else model_files.cached_folder(place)
+    offline = isinstance(place, str) and (folder is not None or not hub.answers())
+    there = folder or _fetched_configuration(str(place), offline)
+    config = model_files.read_json(there / "config.json")
+    model_files.check_causal(str(model), config)
+    if not model_files.needs_own_code(config):
+        return Source(place, offline)
+    if others := model_files.elsewhere(config, model_files.read_json(there / "tokenizer_config.json")):
+        raise InputError(f"The model {model} needs code that lies elsewhere", ", ".join(others), "Choose another model")
+    if folder is None:
+        raise InputError(
+            f"The model {model} needs code of its own to run", "it is not on this machine yet", f"Download it in tab 3 first. {consent.REMEDY}"
+        )  # fmt: skip
+    consent.check(home, known_as(code_of or model), folder, made_from_it=code_of is not None)
+    return Source(folder, False, True)
+
+
+def known_as(model: str | Path) -> str:
+    """How a consent names a model: its Hub id, or the whole path of its folder, whether that is still there or not."""
+    folder = Path(model).expanduser()
+    return str(model) if HUB_ID.fullmatch(str(model)) and not folder.is_dir() else str(folder.absolute())
+
+
+def _fetched_configuration(model: str, offline: bool) -> Path:
+    """The folder in the cache with the model's config.json, which is fetched where it isn't there."""
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(model, "config.json", local_files_only=offline)).parent
+    except (OSError, ValueError) as error:
+        raise hub.why_not_fetched(model, error) from error
+
+
 def load(
     model: str | Path,
     quantisation: Quantisation = "none",
     adapter: Path | None = None,
     for_training: bool = False,
+    home: Path | None = None,
+    code_of: str | None = None,
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     """The causal language model and its tokenizer, on the GPU where torch can use one, else on the CPU.
 
     `4bit` is NF4 with double quantisation and bf16 compute; `none` is bf16 on a GPU and float32 on a CPU. `adapter` is
     loaded under the name "tuned" onto the one copy of the base. For answers the model is in eval mode with padding on
-    the left; for training the cache is off and padding on the right. Raises NotFoundError and InputError.
+    the left; for training the cache is off and padding on the right. `home` and `code_of`: see `source_of`; without a home
+    no model's own code runs. Raises NotFoundError and InputError.
     """
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging as library_logging
 
     library_logging.disable_progress_bar()
-    place = resolve(model)
+    source = source_of(model, home, code_of)
     on_gpu = torch.cuda.is_available()
-    offline = isinstance(place, str) and not _hub_answers()
     half = on_gpu or quantisation != "none"
     if not on_gpu:
         check_without_gpu(quantisation)
     try:
-        tokenizer = chat.load_tokenizer(place, local_files_only=offline)
+        tokenizer = chat.load_tokenizer(source.place, local_files_only=source.offline, trusted=source.trusted)
         loaded = AutoModelForCausalLM.from_pretrained(
-            place,
+            source.place,
             dtype=torch.bfloat16 if half else torch.float32,
             quantization_config=_quantisation_config(quantisation),
             device_map={"": int(os.environ.get("LOCAL_RANK", 0)) if on_gpu else "cpu"},
             use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=offline,
+            trust_remote_code=source.trusted,
+            local_files_only=source.offline,
         )
-    except (OSError, ValueError) as error:
-        raise _why_not(place, error) from error
+    except (OSError, ValueError, ImportError) as error:
+        raise _why_not(source.place, error) from error
+    if source.trusted and isinstance(where := resolve(model), str):
+        loaded.name_or_path = loaded.config._name_or_path = where  # an adapter names its base by this, not by the cache
     keep_weights_unpacked(loaded)
     if adapter is not None:
         from peft import PeftModel
@@ -129,7 +186,7 @@ def load_encoder(model: str | Path) -> tuple["PreTrainedModel", "PreTrainedToken
 
     library_logging.disable_progress_bar()
     place = resolve(model)
-    offline = isinstance(place, str) and not _hub_answers()
+    offline = isinstance(place, str) and not hub.answers()
     on_gpu = torch.cuda.is_available()
     common = {"trust_remote_code": False, "local_files_only": offline}
     try:
@@ -175,57 +232,15 @@ def keep_weights_unpacked(model: "torch.nn.Module") -> int:
     return len(layers)
 
 
-def _hub_answers() -> bool:
-    """Whether the Hub's name can be looked up; without it the library would retry for a minute before it gives up."""
-    if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
-        return True
-    host = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname
-    try:
-        socket.getaddrinfo(host, 443)
-    except OSError:
-        return False
-    return True
-
-
 def _why_not(place: Path | str, error: Exception) -> InputError | NotFoundError:
     """The library's error in words that say what to do."""
     words = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
     if "trust_remote_code" in str(error) or "custom code" in str(error):
-        return InputError(
-            "This model needs code of its own to run, which the studio does not do", str(place), "Choose another model"
-        )
+        return InputError("This model needs code of its own to run, which nobody allowed", str(place), consent.REMEDY)
     if isinstance(place, Path):
         if "safetensors" in str(error):
             return InputError("The model has no safetensors weights", str(place), "Convert it with save_pretrained")
         return InputError("The model could not be loaded", f"{place}: {words}", "Check that the folder is complete")
     if isinstance(error, OSError):
-        return _why_not_fetched(place, error, words)
+        return hub.why_not_fetched(place, error)
     return InputError(f"The model {place} could not be loaded", words, "Choose a causal language model")
-
-
-def _why_not_fetched(place: str, error: BaseException, words: str) -> NotFoundError:
-    """What the Hub said, which the library of models has wrapped in errors of its own."""
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    causes: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in causes:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    # a gated model counts among the missing ones, so it is asked for first
-    if any(isinstance(one, GatedRepoError) for one in causes):
-        return NotFoundError(
-            f"The model {place} is gated: its owner asks you to accept terms first", words,
-            f"Accept them at huggingface.co/{place} with your account, and set HF_TOKEN to a token of it",
-        )  # fmt: skip
-    if any(isinstance(one, RepositoryNotFoundError) for one in causes):
-        return NotFoundError(
-            f"There is no model {place} on the Hub", words, "Check the name; for a private one set HF_TOKEN to a token that may read it"
-        )  # fmt: skip
-    if any(isinstance(one, LocalEntryNotFoundError) for one in causes):
-        return NotFoundError(
-            f"The model {place} is not on this machine, and the Hub cannot be reached", words, "Check the network, or give a local folder"
-        )  # fmt: skip
-    return NotFoundError(
-        f"The model {place} could not be fetched from the Hub", words, "Check the name and the network, or give a local folder"
-    )  # fmt: skip

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio import chat, models
+from studio import chat, hub, models
 from studio.errors import InputError, NotFoundError
 
 CONVERSATION = [
@@ -31,7 +31,7 @@ def test_an_unknown_model_says_what_was_looked_for_and_what_to_do(tmp_path: Path
 
 
 def test_a_hub_id_without_a_network_is_explained(monkeypatch) -> None:
-    monkeypatch.setenv("HF_ENDPOINT", "https://hub.invalid")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "https://hub.invalid")
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
     with pytest.raises(NotFoundError, match="owner/some-model.*network.*local folder"):
         models.load("owner/some-model")
@@ -49,7 +49,7 @@ def test_what_the_hub_said_is_explained() -> None:
         wrapped = OSError("the library's own words")
         wrapped.__cause__ = said
         with pytest.raises(NotFoundError, match=words):
-            raise models._why_not("owner/some-model", wrapped)
+            raise hub.why_not_fetched("owner/some-model", wrapped)
 
 
 def test_bad_folders_are_explained(tmp_path: Path) -> None:

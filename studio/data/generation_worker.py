@@ -70,7 +70,7 @@ def _maker(generator: Generator, job: Generation, should_stop: Callable[[], bool
     if isinstance(generator, generators.OwnFunction):
         return FunctionMaker(generator, should_stop, kept)
     job.report(0, 1, "loading the model" if isinstance(generator, ChatModel) else "asking the endpoint")
-    asker = ModelAsker(generator, should_stop) if isinstance(generator, ChatModel) else EndpointAsker(generator, should_stop)  # fmt: skip
+    asker = ModelAsker(generator, should_stop, job.home) if isinstance(generator, ChatModel) else EndpointAsker(generator, should_stop)  # fmt: skip
     return ChatMaker(generator, asker, should_stop, kept)
 
 
@@ -86,12 +86,12 @@ def _earlier(job: Generation) -> Iterator[Path]:
 class ModelAsker:
     """A chat model on this machine, asked in batches."""
 
-    def __init__(self, generator: ChatModel, should_stop: Callable[[], bool]) -> None:
+    def __init__(self, generator: ChatModel, should_stop: Callable[[], bool], home: Path) -> None:
         import torch
 
         self.at_once = 32 if torch.cuda.is_available() else 4
         self._longest, self._should_stop = generator.max_new_tokens, should_stop
-        self._model, self._tokenizer = models.load(generator.model, generator.quantisation)  # type: ignore[arg-type]
+        self._model, self._tokenizer = models.load(generator.model, generator.quantisation, home=home)  # type: ignore[arg-type]
 
     def __call__(self, prompts: Sequence[str]) -> Iterator[tuple[int, str | Failure]]:
         asked: dict[int, list[dict[str, Any]]] = {}

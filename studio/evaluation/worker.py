@@ -35,7 +35,9 @@ def work(job: Job) -> None:
     full = recipe.method == "full"
     quantisation = recipe.quantisation
     job.report(0, 1, "loading the model")
-    model, tokenizer = models.load(recipe.model, quantisation, adapter=None if full else run.adapter_folder)
+    model, tokenizer = models.load(
+        recipe.model, quantisation, adapter=None if full else run.adapter_folder, home=job.home
+    )
 
     kept = [question for question in asked if _fits(model, tokenizer, question)]
     left_out = sorted({question.id for question in asked} - {question.id for question in kept}) + without_answer
@@ -53,7 +55,7 @@ def work(job: Job) -> None:
         if full and contestant.name == "tuned":  # a full training has weights of its own: the base makes room for them
             del model
             gc.collect()
-            model, tokenizer = models.load(run.adapter_folder, quantisation)
+            model, tokenizer = models.load(run.adapter_folder, quantisation, home=job.home, code_of=recipe.model)
             contestant = replace(contestant, adapter=False)
 
         def answered(done: int, name: str = contestant.name, before: float = number * each) -> None:

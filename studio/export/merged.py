@@ -20,12 +20,12 @@ def write(run: Run, folder: Path, prompts: list[list[Message]], dataset: str, jo
     """Writes the model and its card; returns the parity: maximum and mean logit gap, and share of equal answers."""
     import torch
 
-    recipe = run.recipe
+    recipe, home = run.recipe, run.job.home
     if recipe.uses_adapter:
-        base, tokenizer = models.load(recipe.model, "none", adapter=run.adapter_folder)
+        base, tokenizer = models.load(recipe.model, "none", adapter=run.adapter_folder, home=home)
         whole = base.merge_and_unload()
     else:
-        whole, tokenizer = models.load(str(run.adapter_folder), "none")
+        whole, tokenizer = models.load(str(run.adapter_folder), "none", home=home, code_of=recipe.model)
     whole.config.use_cache = True
     # where a template ends an answer with a token of its own, plain transformers must know that too
     whole.generation_config.eos_token_id = chat.end_token_ids(tokenizer)
@@ -46,12 +46,15 @@ def compare(run: Run, folder: Path, prompts: list[list[Message]]) -> dict[str, A
     import torch
     from transformers import AutoModelForCausalLM
 
-    recipe = run.recipe
+    recipe, home = run.recipe, run.job.home
     if recipe.uses_adapter:
-        trained, tokenizer = models.load(recipe.model, recipe.quantisation, adapter=run.adapter_folder)
+        trained, tokenizer = models.load(recipe.model, recipe.quantisation, adapter=run.adapter_folder, home=home)
     else:
-        trained, tokenizer = models.load(str(run.adapter_folder), "none")
-    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, device_map={"": trained.device}).eval()
+        trained, tokenizer = models.load(str(run.adapter_folder), "none", home=home, code_of=recipe.model)
+    trusted = models.source_of(folder, home, code_of=recipe.model).trusted
+    plain = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.bfloat16, device_map={"": trained.device}, trust_remote_code=trusted
+    ).eval()
     gaps, equal = [], 0
     with torch.inference_mode():
         for prompt in prompts:

@@ -72,7 +72,7 @@ class Answering:
 def work(job: Job) -> None:
     """Loads what job.request names (model, quantisation, adapter_folder, full) and serves until nobody needs it."""
     model_thread = ThreadPoolExecutor(1)
-    answering = Answering(model_thread.submit(_load, job.request, model_thread).result())
+    answering = Answering(model_thread.submit(_load, job.request, model_thread, job.home).result())
     address = job.folder / ADDRESS
     token = secrets.token_urlsafe(32)
     server = make_server(answering, token)
@@ -103,13 +103,13 @@ def why_end(job: Job, answering: Answering) -> str | None:
     return None
 
 
-def _load(request: dict[str, Any], model_thread: Executor) -> Answer:
+def _load(request: dict[str, Any], model_thread: Executor, home: Path) -> Answer:
     folder = Path(request["adapter_folder"])
     if not request["full"]:
-        model, tokenizer = models.load(request["model"], request["quantisation"], adapter=folder)
+        model, tokenizer = models.load(request["model"], request["quantisation"], adapter=folder, home=home)
         return lambda messages, length: answers.stream_pair(model, tokenizer, messages, length, model_thread)
-    base, tokenizer = models.load(request["model"], request["quantisation"])
-    tuned, tuned_tokenizer = models.load(folder, request["quantisation"])
+    base, tokenizer = models.load(request["model"], request["quantisation"], home=home)
+    tuned, tuned_tokenizer = models.load(folder, request["quantisation"], home=home, code_of=request["model"])
 
     def one_after_the_other(messages: list[Message], length: int) -> Iterator[Pair]:
         """A full training has weights of its own, so the two cannot share a batch."""
