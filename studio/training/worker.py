@@ -38,7 +38,7 @@ def work(job: Job) -> None:
     job.report(0, 1, "loading the model")
     on_gpu = torch.cuda.is_available()
     set_seed(recipe.seed)
-    model, tokenizer = models.load(recipe.model, recipe.quantisation, for_training=True)
+    model, tokenizer = models.load(recipe.model, recipe.quantisation, for_training=True, home=job.home)
     if recipe.method == "full":
         model = model.float()
 
