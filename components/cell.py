@@ -43,7 +43,8 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
              train-memory-watts train-memory-kwh train-memory-date train-memory-keep
            train-begin: train-start train-samples train-wandb train-queue
            train-live: train-run train-live-others train-live-state train-live-health train-live-loss train-live-legend train-live-axis
-             train-live-smoothing train-live-rate -gradient -speed -memory -gpu train-stop train-resume train-live-samples train-live-log
+             train-live-smoothing train-live-rate -gradient -speed -memory -gpu -cpu train-stop train-resume train-live-samples
+             train-live-log train-live-sync
            train-search: train-search-space -trials -hours -share -seed -startup -ranges -ask -run -stop -resume -estimate
              -state -table -best -history -parallel -importance
            train-past: train-past-none train-past-table train-past-chosen -name -notes -save -delete -question -sure -keep

@@ -1,7 +1,7 @@
 """The curves of one run or of several as tables to draw: smoothed, thinned, on one axis, a colour a run."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
@@ -24,6 +24,8 @@ LOSS_COLOURS = {"training": BASE + FAINT, "smoothed": BASE, "evaluation": TUNED}
 run that comes or goes only changes its values. `legend` says which run is which."""
 ACROSS = [("steps", "step"), ("tokens", "tokens"), ("hours", "hours")]
 TITLES = {"step": "optimiser step", "tokens": "tokens seen", "hours": "hours"}
+SHAPES = {"step": ",~f", "tokens": "~s", "hours": "~f"}
+"""How d3 writes the numbers of the axis: 1,200 steps, 1.2M tokens, 0.05 hours."""
 MOST_POINTS = 800
 """Of one curve: more are not to be told apart on the page."""
 
@@ -71,53 +73,51 @@ def thinned(curve: pd.DataFrame, column: str) -> pd.DataFrame:
     return curve.iloc[sorted(kept)]
 
 
-def across(metrics: pd.DataFrame, axis: str) -> pd.Series:
-    """Where each row of the metrics lies on the axis: step, tokens (in millions where many) or hours."""
-    if axis == "hours":
-        return metrics["seconds"].astype(float) / 3600
+def places(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Where each row of the metrics lies on each axis: step, tokens (those of an evaluation between its neighbours'), hours."""
     steps = metrics["step"].astype(float)
-    if axis == "step":
-        return steps
     known = metrics[metrics["tokens"].notna()]
-    if not len(known):
-        return steps * 0
     at, seen = [0.0, *known["step"].astype(float)], [0.0, *known["tokens"].astype(float)]
-    return pd.Series(np.interp(steps, at, seen), index=metrics.index)
+    tokens = np.interp(steps, at, seen) if len(known) else steps * 0
+    return pd.DataFrame({"step": steps, "tokens": tokens, "hours": metrics["seconds"].astype(float) / 3600})
 
 
-def curve_of(metrics: pd.DataFrame, column: str, axis: str, name: str, weight: float = 0.0) -> pd.DataFrame:
-    """One curve, long: at, value, curve. Only what is finite."""
-    table = pd.DataFrame({"at": across(metrics, axis), "value": metrics[column].astype(float)})
-    table = table[np.isfinite(table["value"])].sort_values("at", kind="stable")
+def curve_of(metrics: pd.DataFrame, column: str, name: str, weight: float = 0.0) -> pd.DataFrame:
+    """One curve, long: step, tokens, hours, value, curve. Only what is finite."""
+    table = places(metrics).assign(value=metrics[column].astype(float))
+    table = table[np.isfinite(table["value"])].sort_values("step", kind="stable")
     if weight:
         table["value"] = smoothed(table["value"], weight)
     return thinned(table, "value").assign(curve=name)
 
 
-def losses(runs: dict[str, pd.DataFrame], axis: str, weight: float) -> pd.DataFrame:
-    """Training and evaluation loss as one long table: at, value, curve (a name of LOSS_COLOURS).
+def losses(runs: dict[str, pd.DataFrame], weight: float) -> pd.DataFrame:
+    """Training and evaluation loss as one long table: step, tokens, hours, value, curve (a name of LOSS_COLOURS).
 
     One run: its training loss faint, smoothed over it, and its evaluation. Several: smoothed and evaluation of each.
     """
-    parts = [_named(list(LOSS_COLOURS))]
+    parts = [nothing(LOSS_COLOURS)]
     if len(runs) == 1:
         metrics = next(iter(runs.values()))
-        parts += [curve_of(metrics, "loss", axis, "training"), curve_of(metrics, "eval_loss", axis, "evaluation")]
+        parts += [curve_of(metrics, "loss", "training"), curve_of(metrics, "eval_loss", "evaluation")]
         if weight:
-            parts.append(curve_of(metrics, "loss", axis, "smoothed", weight))
+            parts.append(curve_of(metrics, "loss", "smoothed", weight))
     else:
         for run_id, name in colours_of(list(runs)).items():
-            parts.append(curve_of(runs[run_id], "loss", axis, f"{name} training", weight))
-            parts.append(curve_of(runs[run_id], "eval_loss", axis, f"{name} evaluation"))
+            parts.append(curve_of(runs[run_id], "loss", f"{name} training", weight))
+            parts.append(curve_of(runs[run_id], "eval_loss", f"{name} evaluation"))
     return pd.concat(parts, ignore_index=True)
 
 
-def measured(runs: dict[str, pd.DataFrame], column: str, axis: str, unit: float = 1.0) -> pd.DataFrame:
-    """One column of each run in units of `unit`, as one long table: at, value, curve (a name of PALETTE)."""
-    parts = [curve_of(runs[run_id], column, axis, name) for run_id, name in colours_of(list(runs)).items()]
-    table = pd.concat([_named(list(PALETTE)), *parts], ignore_index=True)
+def measured(runs: dict[str, pd.DataFrame], column: str, unit: float = 1.0) -> pd.DataFrame:
+    """One column of each run in units of `unit`, as one long table: step, tokens, hours, value, curve (a name of PALETTE)."""
+    parts = [curve_of(runs[run_id], column, name) for run_id, name in colours_of(list(runs)).items()]
+    table = pd.concat([nothing(PALETTE), *parts], ignore_index=True)
     return table.assign(value=table["value"] / unit)
 
 
-def _named(names: list[str]) -> pd.DataFrame:
-    return pd.DataFrame({"at": [0.0] * len(names), "value": [float("nan")] * len(names), "curve": names})
+def nothing(names: Iterable[str]) -> pd.DataFrame:
+    """A table in which each curve has a name and no value."""
+    return pd.DataFrame(
+        [{"step": 0.0, "tokens": 0.0, "hours": 0.0, "value": float("nan"), "curve": name} for name in names]
+    )

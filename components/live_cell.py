@@ -1,5 +1,6 @@
 """The Live cell of tab 3: follows a run that lives in a process of its own, also after a reload or a restart."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,20 +15,22 @@ NONE = "No run yet. Press “Start training” in cell 4 and watch the loss fall
 LOG_LINES = 200
 GIB = 1024**3
 SMALL = [
-    ("rate", "learning_rate", "learning rate", ".1~e", 1),
+    ("rate", "learning_rate", "learning rate", "~e", 1),
     ("gradient", "gradient_norm", "gradient norm", ",.2~f", 1),
     ("speed", "tokens_per_second", "tokens a second", ",.0f", 1),
     ("memory", "memory", "memory (GiB)", ",.2~f", GIB),
     ("gpu", "gpu_use", "GPU use (%)", ",.0f", 1),
+    ("cpu", "cpu_use", "CPU use (%)", ",.0f", 1),
 ]
-"""The small charts: id, column, axis title, the form of its numbers, unit."""
+"""The small charts: id, column, axis title, the form of its numbers, unit. One without values takes no room."""
+IN_A_ROW = 3
 
 
 @dataclass(frozen=True)
 class Live:
     function: Any
     outputs: list[Any]
-    newest: Any  # function(project) -> updates of `chosen`: follows the run that was started last
+    newest: Any  # function(project) -> updates of `chosen`: follows the run that was just started
     chosen: list[Any]
     status: Any  # changes when the followed run starts, stops, ends, or is another one
     run: Any  # the box that names the followed run
@@ -64,9 +67,9 @@ def build_live(page: Page) -> Live:
                 0, 0.99, value=0.6, step=0.01, label="Smoothing of the training loss", elem_id="train-live-smoothing", min_width=220,
             )  # fmt: skip
         plots = {}
-        for pair in (SMALL[:2], SMALL[2:4], SMALL[4:]):
+        for first in range(0, len(SMALL), IN_A_ROW):
             with gr.Row(elem_classes="row"):
-                for key, _, title, shape, _ in pair:
+                for key, _, title, shape, _ in SMALL[first : first + IN_A_ROW]:
                     plots[key] = _plot(f"train-live-{key}", title, shape, 190, curves.PALETTE)
         with gr.Row(elem_classes="row"):
             stop = gr.Button("Stop (saves first)", visible=False, elem_id="train-stop")
@@ -79,24 +82,31 @@ def build_live(page: Page) -> Live:
             log = gr.Code(
                 "", language=None, interactive=False, show_label=False, max_lines=20, buttons=["copy"], elem_id="train-live-log"
             )  # fmt: skip
+        sync = gr.Code(
+            "", language="shell", interactive=False, visible=False, label="Send its curves to Weights & Biases", wrap_lines=True, lines=1,
+            buttons=["copy"], elem_id="train-live-sync",
+        )  # fmt: skip
     timer = gr.Timer(1.5, active=False)
     seen, standing = gr.State({}), gr.State("")
+    stale, place = gr.State(0), gr.State("")  # when the list of runs may have changed, and the project it is of
     drawn = [loss, legend, *plots.values()]
-    outputs = [state, health, *drawn, choices, stop, resume, samples_box, samples, log, timer, seen, standing]
+    outputs = [state, health, *drawn, choices, stop, resume, samples_box, samples, log, sync, timer, seen, standing]
 
     def follow(
-        project: Project, run_id: str | None, besides: list[str], across: str, smooth: float, before: dict[str, str]
+        project: Project, run_id: str | None, besides: list[str], smooth: float, before: dict[str, str]
     ) -> Updates:
         """Shows what has changed since `before`, and nothing else: a part that stays is not sent."""
         if not run_id:
-            hidden = {part: gr.update(visible=False) for part in (*drawn, choices, samples_box, health, stop, resume)}
+            hidden = {
+                part: gr.update(visible=False) for part in (*drawn, choices, samples_box, health, stop, resume, sync)
+            }
             return {state: empty(NONE), timer: gr.update(active=False), seen: {}, **hidden, **cell.says("")}
         chosen = project.run(run_id)
         job, status = chosen.job, chosen.state
         runs = [chosen, *(project.run(other) for other in besides if other != run_id)]
         prints = {
             "head": f"{run_id} {status} {job.progress.done} {_size(chosen, 'metrics.jsonl')} {chosen.tracking}",
-            "curves": f"{across} {smooth} {status in ENDED} " + " ".join(f"{one.id} {_size(one, 'metrics.jsonl')}" for one in runs),
+            "curves": f"{smooth} {status in ENDED} " + " ".join(f"{one.id} {_size(one, 'metrics.jsonl')}" for one in runs),
             "samples": f"{run_id} {_size(chosen, 'samples.jsonl')}",
             "log": f"{run_id} {_size(chosen, 'log.txt')}",
         }  # fmt: skip
@@ -113,11 +123,12 @@ def build_live(page: Page) -> Live:
                 resume: gr.update(visible=status in ("stopped", "failed", "interrupted")),
                 timer: gr.update(active=status not in ENDED),
                 standing: f"{run_id} {status}",
+                sync: gr.update(value=chosen.sync_command, visible=bool(chosen.sync_command)),
                 **cell.says(f"{run_id} {words}"),
             }
         if "curves" in news:
             found = {one.id: metrics if one is chosen else one.metrics() for one in runs}
-            updates |= {**draw(found, across, smooth), choices: gr.update(visible=len(metrics) > 0)}
+            updates |= {**draw(found, smooth), choices: gr.update(visible=len(metrics) > 0)}
             remarks = live_words.findings(chosen.health())
             updates[health] = gr.update(value=remarks, visible=bool(remarks))
         if "samples" in news:
@@ -127,16 +138,19 @@ def build_live(page: Page) -> Live:
             updates[log] = job.log_tail(LOG_LINES)
         return updates
 
-    def draw(found: dict[str, pd.DataFrame], across: str, smooth: float) -> Updates:
-        title = curves.TITLES[across]
-        table = curves.losses(found, across, smooth)
-        updates: Updates = {loss: _drawn(table, title)}
+    def draw(found: dict[str, pd.DataFrame], smooth: float) -> Updates:
+        table = curves.losses(found, smooth)
+        updates: Updates = {loss: _drawn(table)}
         updates[legend] = gr.update(
             value=curves.legend(list(found), smooth), visible=bool(table["value"].notna().any())
         )
         for key, column, _, _, unit in SMALL:
-            updates[plots[key]] = _drawn(curves.measured(found, column, across, unit), title)
+            updates[plots[key]] = _drawn(curves.measured(found, column, unit))
         return updates
+
+    def turn(project: Project, across: str) -> Updates:
+        """Another axis: each point has its place on all of them. (A chart takes new values or a new axis, not both at once.)"""
+        return {plot: gr.update(x=across, **_axis(across)) for plot in (loss, *plots.values())}
 
     def press_stop(project: Project, run_id: str | None, *looks: Any) -> Updates:
         if not run_id:
@@ -154,47 +168,56 @@ def build_live(page: Page) -> Live:
         project.run(run_id).resume()
         return {**follow(project, run_id, *looks), timer: gr.update(active=True)}
 
-    looks = [run, others, axis, weight, seen]
+    looks = [run, others, weight, seen]
     quietly = {"show_progress": "hidden", "trigger_mode": "always_last"}
     page.on(timer.tick, follow, looks, outputs, cell, quiet=True, show_progress="hidden")
-    for changed in (run.change, others.change, axis.change, weight.change):
+    for changed in (run.change, others.change, weight.change):
         page.on(changed, follow, looks, outputs, cell, **quietly)
+    page.on(axis.change, turn, [axis], [loss, *plots.values()], cell, **quietly)
     page.on(stop.click, press_stop, looks, outputs, cell)
     page.on(resume.click, press_resume, looks, outputs, cell)
 
-    def newest(project: Project) -> Updates:
+    def listed(project: Project, keep: str | None = None, laid: list[str] | None = None) -> Updates:
+        """The runs there are, the newest first. `keep` stays followed, and the newest where it is gone."""
         found = list(reversed(project.runs()))
         names = [(f"{one.id} · {one.name}" if one.name else one.id, one.id) for one in found]
+        there = [one.id for one in found]
+        kept = keep if keep in there else next(iter(there), None)
         return {
-            run: gr.update(choices=names, value=found[0].id if found else None),
-            others: gr.update(choices=names, value=[], visible=len(found) > 1),
+            run: gr.update(choices=names, value=kept),
+            others: gr.update(choices=names, value=[one for one in laid or [] if one in there], visible=len(found) > 1),
             timer: gr.update(active=bool(found)),
             seen: {},
+            place: project.name,
         }
 
-    chosen = [run, others, timer, seen]
-    page.refresh_with(newest, chosen)
-    return Live(
-        lambda project: {timer: gr.update(active=bool(project.runs())), seen: {}},
-        [timer, seen],
-        newest,
-        chosen,
-        standing,
-        run,
-    )
+    def look_again(project: Project) -> Updates:
+        return {stale: time.time_ns()}
+
+    def settle(project: Project, run_id: str | None, laid: list[str], of: str) -> Updates:
+        """After any step the page goes on with the run that it follows; another project begins with its newest."""
+        return listed(project, run_id, laid) if of == project.name else listed(project)
+
+    chosen = [run, others, timer, seen, place]
+    page.refresh_with(look_again, [stale])
+    page.on(stale.change, settle, [run, others, place], chosen, quiet=True, show_progress="hidden")
+    return Live(look_again, [stale], listed, chosen, standing, run)
 
 
 def _plot(elem_id: str, title: str, shape: str, height: int, colours: dict[str, str]) -> Any:
     """LinePlot keeps its node while its values move, so that nothing flashes and hover stays."""
-    nothing = pd.DataFrame({"at": 0.0, "value": float("nan"), "curve": list(colours)})
     return gr.LinePlot(
-        nothing, x="at", y="value", color="curve", color_map=colours, colors_in_legend=[], x_title=curves.TITLES["step"], y_title=title,
+        curves.nothing(colours), x="step", y="value", color="curve", color_map=colours, colors_in_legend=[], y_title=title, **_axis("step"),
         y_axis_format=shape, height=height, show_label=False, visible=False, min_width=280, elem_id=elem_id,
     )  # fmt: skip
 
 
-def _drawn(table: pd.DataFrame, title: str) -> Any:
-    return gr.update(value=table, x_title=title, visible=bool(table["value"].notna().any()))
+def _axis(across: str) -> dict[str, str]:
+    return {"x_title": curves.TITLES[across], "x_axis_format": curves.SHAPES[across]}
+
+
+def _drawn(table: pd.DataFrame) -> Any:
+    return gr.update(value=table, visible=bool(table["value"].notna().any()))
 
 
 def _size(run: Any, name: str) -> int:

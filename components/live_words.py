@@ -16,6 +16,7 @@ SHOWN = {
     "gradient_norm": ("gradient norm", "{:.2f}"),
     "tokens_per_second": ("tokens a second", "{:,.0f}"),
     "gpu_use": ("GPU use", "{:.0f} %"),
+    "cpu_use": ("CPU use", "{:.0f} %"),
 }
 
 
@@ -24,7 +25,7 @@ def facts(run: Any, metrics: pd.DataFrame) -> dict[str, str]:
     words = {}
     for column, (name, shape) in SHOWN.items():
         rows = metrics[metrics["is_evaluation"] == (column == "eval_loss")]
-        if not len(rows) or (column == "gpu_use" and rows[column].isna().all()):
+        if not len(rows) or (column in ("gpu_use", "cpu_use") and rows[column].isna().all()):
             continue
         words[name] = shape.format(float(rows[column].iloc[-1]))
     if len(memory := metrics["memory"].dropna()):
@@ -43,9 +44,10 @@ def small_print(run: Any, metrics: pd.DataFrame) -> str:
     """What is not measured here, and where Weights & Biases has the curves."""
     lines = []
     if metrics["memory"].notna().any() and metrics["gpu_use"].isna().all():
-        lines.append("No GPU use is measured: no GPU is used here, and memory is what the training process holds.")
+        lines.append("No GPU is used here: CPU use and memory are those of the training process.")
     if words := run.tracking:
-        lines.append(f"Weights & Biases: {words}")
+        sending = ". What sends them stands at the end of this cell." if run.sync_command else ""
+        lines.append(f"Weights & Biases: {words}{sending}")
     return "".join(f'<p class="why">{escape(line)}</p>' for line in lines)
 
 

@@ -29,6 +29,8 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         self._first_step = 0
         self._seconds_before = self._tokens_before = 0.0
         self._gpu = GpuUse()
+        self._process = psutil.Process()
+        self._process.cpu_percent()  # each answer is of the time since the question before
         self.save_every = job.request.get("save_every") or math.inf
         """optimiser steps; on a machine that may be taken away (G12)"""
 
@@ -86,6 +88,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
                 "tokens_per_second": (tokens - self.tokens) / max(self.training_seconds - self.logged_at, 1e-9),
                 "memory": memory_used(),
                 "gpu_use": self._gpu.percent(),
+                "cpu_use": self._process.cpu_percent() / (psutil.cpu_count() or 1),
             }
             self.tokens, self.logged_at = tokens, self.training_seconds
         prefix = "eval_" if "eval_loss" in logs else ""

@@ -17,7 +17,7 @@ from studio.training import health, launching, objectives
 from studio.training.recipe import Recipe
 
 METRICS = ["step", "epoch", "loss", "eval_loss", "learning_rate", "gradient_norm", "tokens_per_second", "seconds",
-           "tokens", "memory", "gpu_use", "of_steps"]  # fmt: skip
+           "tokens", "memory", "gpu_use", "cpu_use", "of_steps"]  # fmt: skip
 SAMPLES = ["step", "id", "prompt", "expected", "answer"]
 LONGEST_NAME, LONGEST_NOTES = 80, 2000
 REWARDS = {
@@ -70,8 +70,9 @@ class Run(JobView):
     def metrics(self) -> pd.DataFrame:
         """One row a logged step or evaluation. Columns: step, epoch, loss and eval_loss (nats a token), learning_rate,
         gradient_norm, tokens_per_second, seconds and tokens (since the start, stops left out), memory (bytes), gpu_use
-        (0 to 100; NaN without a GPU), of_steps (of the whole run), is_evaluation, and those of REWARDS where there are
-        any. A loss may be NaN or infinite. What a resumed run wrote again replaces what it wrote before."""
+        (0 to 100; NaN without a GPU), cpu_use (0 to 100, of all cores), of_steps (of the whole run), is_evaluation, and
+        those of REWARDS where there are any. A loss may be NaN or infinite. What a resumed run wrote again replaces what
+        it wrote before."""
         rows = read_metrics(self.folder / "metrics.jsonl")
         rewards = [prefix + name for prefix in ("", "eval_") for name in REWARDS.values()]
         there = {name for row in rows for name in row}
@@ -97,8 +98,16 @@ class Run(JobView):
     @property
     def tracking(self) -> str:
         """Where Weights & Biases has it, or why not; empty when it was not asked for."""
+        return str(self._tracked().get("words", ""))
+
+    @property
+    def sync_command(self) -> str:
+        """What sends its curves to Weights & Biases, for a shell, when they were written offline; else empty."""
+        return str(self._tracked().get("command", ""))
+
+    def _tracked(self) -> dict[str, Any]:
         path = self.folder / "tracking.json"
-        return str(store.read_json(path)["words"]) if path.exists() else ""
+        return dict(store.read_json(path)) if path.exists() else {}
 
     @property
     def name(self) -> str:

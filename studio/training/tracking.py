@@ -4,6 +4,7 @@ Nothing that goes wrong here ends a run."""
 
 import math
 import os
+import shlex
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -54,8 +55,14 @@ class WandbCallback(TrainerCallback):  # type: ignore[misc]
         self.there = self.there or self._open(wandb, "offline")
         self.there.define_metric("step")
         self.there.define_metric("*", step_metric="step")
-        sync = f"written offline; send it with: wandb sync {folder}/offline-run-*"
-        self._say(sync if self.there.offline else f"followed at {self.there.url}")
+        if self.there.offline:
+            # a run that was resumed has a folder for each of its starts
+            self._say(
+                "the curves are written offline, into the run's folder",
+                f"wandb sync {shlex.quote(str(folder))}/offline-run-*",
+            )
+        else:
+            self._say(f"followed at {self.there.url}")
 
     def _open(self, wandb: Any, mode: str) -> Any:
         settings = wandb.Settings(
@@ -78,9 +85,9 @@ class WandbCallback(TrainerCallback):  # type: ignore[misc]
                 f"stopped ({type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}); the training goes on"
             )
 
-    def _say(self, words: str) -> None:
-        print(f"Weights & Biases: {words}", flush=True)
-        store.write_json(self.run.folder / "tracking.json", {"words": words})
+    def _say(self, words: str, command: str = "") -> None:
+        print(f"Weights & Biases: {words}" + (f"; send it with: {command}" if command else ""), flush=True)
+        store.write_json(self.run.folder / "tracking.json", {"words": words, "command": command})
 
 
 def has_account() -> bool:

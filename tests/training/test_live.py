@@ -1,7 +1,9 @@
 """What a run writes while it learns: figures that survive a resume, sample answers that change nothing, curves for wandb."""
 
 import json
+import shlex
 import sys
+from glob import glob
 from pathlib import Path
 from subprocess import run as process
 from types import SimpleNamespace
@@ -10,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components import curves
+from components import curves, live_words
 from studio import JobError, Project, Recipe, store
 from studio.jobs.job import Job
 from studio.training.run import Run, to_json_number
@@ -52,11 +54,15 @@ def test_answers_and_wandb_change_no_loss_and_no_key_is_kept(tmp_path: Path, mon
     assert answers.groupby("step").size().tolist() == [3] * 5 and set(answers["step"]) == {0, 2, 4, 6, 8}
     assert answers["expected"].str.startswith("Hello, guest").all() and answers["answer"].str.len().gt(0).any()
     assert len(plain.samples()) == 0 and plain.tracking == ""
-    assert "offline" in watched.tracking and any((watched.folder / "wandb").glob("offline-run-*/*.wandb"))
+    assert "offline" in watched.tracking and plain.sync_command == ""
+    said, folders = shlex.split(watched.sync_command)[:2], shlex.split(watched.sync_command)[2]
+    assert said == ["wandb", "sync"] and any(file for place in glob(folders) for file in Path(place).glob("*.wandb"))
     assert not [file for file in project.folder.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
     training = watched.metrics().query("not is_evaluation")
     assert (
         training["memory"].gt(1e8).all()
+        and training["cpu_use"].between(0, 100, inclusive="right").all()
+        and training["gpu_use"].isna().all()
         and training["tokens"].is_monotonic_increasing
         and (training["of_steps"] == 8).all()
     )
@@ -80,6 +86,48 @@ def test_a_failure_of_wandb_ends_no_run(tmp_path: Path, monkeypatch: pytest.Monk
     callback.on_train_begin(None, SimpleNamespace(is_world_process_zero=True), None)
     callback.on_log(None, SimpleNamespace(global_step=1), None, {"loss": 1.0})
     assert "OSError: no space" in run.tracking and "goes on" in run.tracking
+
+
+def test_gpu_use_and_memory_are_what_the_driver_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver's tool and a card made by hand, up to the question that is put to them."""
+    import torch
+
+    from studio.training import progress
+
+    tool, asked, says = tmp_path / "nvidia-smi", tmp_path / "asked", tmp_path / "says"
+    tool.write_text(f'#!/bin/sh\necho "$@" >> {asked}\ncat {says}\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid=f"abc-{device}"))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 3 * 1024**3)
+    run = made_run(tmp_path)
+    listener = progress.ProgressCallback(run.job, run.folder / "metrics.jsonl")
+    state = SimpleNamespace(global_step=0, max_steps=4, is_world_process_zero=True)
+    for said, later in (("37\n", 0.0), ("99\n", 0.0), ("58\n", 9.0), ("[N/A]\n", 9.0)):
+        says.write_text(said)
+        listener._gpu.asked -= later
+        state.global_step += 1
+        listener.on_log(None, state, None, {"loss": 1.0, "num_tokens": 10.0 * state.global_step})
+    metrics = run.metrics()
+    np.testing.assert_array_equal(
+        metrics["gpu_use"].to_numpy(float), [37, 37, 58, np.nan]
+    )  # a tool that is not asked each step
+    assert metrics["memory"].tolist() == [3 * 1024**3] * 4
+    question = "--id=GPU-abc-1 --query-gpu=utilization.gpu --format=csv,noheader,nounits"
+    assert asked.read_text().splitlines() == [question] * 3
+    drawn = curves.measured({run.id: metrics}, "gpu_use").dropna()
+    assert drawn["value"].tolist() == [37, 37, 58] and drawn["step"].tolist() == [1, 2, 3]
+    assert "GPU" not in live_words.small_print(run, metrics)
+
+
+def test_without_a_gpu_the_page_says_what_is_measured_instead(tmp_path: Path) -> None:
+    run = made_run(tmp_path, [{"step": 1, "of_steps": 1, "seconds": 1, "loss": 1.0, "memory": 2e9, "cpu_use": 48.6}])
+    metrics = run.metrics()
+    assert live_words.facts(run, metrics)["CPU use"] == "49 %" and "GPU use" not in live_words.facts(run, metrics)
+    assert "No GPU is used here: CPU use and memory" in live_words.small_print(run, metrics)
+    assert curves.measured({run.id: metrics}, "gpu_use").dropna().empty
 
 
 def made_run(folder: Path, lines: list[dict[str, object]] | None = None) -> Run:
@@ -167,5 +215,5 @@ def test_thinning_loses_no_spike(tmp_path: Path) -> None:
     ]
     metrics = made_run(tmp_path, []).metrics().iloc[:0]
     metrics = pd.concat([metrics, pd.DataFrame(lines).assign(is_evaluation=False)], ignore_index=True)
-    drawn = curves.losses({"run-001": metrics}, "hours", 0).dropna()
-    assert len(drawn) < 1000 and drawn["value"].max() == 9 and drawn["at"].iloc[-1] == pytest.approx(5000 / 3600)
+    drawn = curves.losses({"run-001": metrics}, 0).dropna()
+    assert len(drawn) < 1000 and drawn["value"].max() == 9 and drawn["hours"].iloc[-1] == pytest.approx(5000 / 3600)
