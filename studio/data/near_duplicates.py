@@ -2,10 +2,8 @@
 
 import math
 import os
-from array import array
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from studio.data import words as word_hashes
+from studio.data.text_column import TextColumn
 from studio.data.texts import ListTexts, Texts
 from studio.data.texts import text as text
 from studio.data.words import Array, Grams
@@ -30,7 +29,7 @@ NEIGHBOURS = 50  # compared with each row of a bucket: more than these are chain
 PAIRS_AT_ONCE = 20_000
 PAIRS_READ = 200_000  # of which the texts are in memory at once
 STRETCH = 50
-SIGNED = 3  # one up where a signature changes
+SIGNED = 4  # one up where a signature changes
 _PAIR_BITS = np.uint64(44)
 
 
@@ -110,22 +109,17 @@ def common_runs(sample: Sequence[str], run: int, rows: int | None = None) -> Arr
 
 def runs(texts: Sequence[str], run: int, common: Array) -> Grams:
     """The runs of one chunk of texts without the `common` ones; a text shorter than a run gives its words, and one of
-    common runs alone gives them all."""
-    found = word_hashes.words(texts)
-    grams = word_hashes.grams(found, run)
-    short = np.diff(found.starts) < run
-    if short.any():
-        single = word_hashes.grams(found, 1)
-        of_short = short[single.rows]
-        order = np.argsort(rows := np.concatenate([grams.rows, single.rows[of_short]]), kind="stable")
-        parts = ((grams.hashes, single.hashes), (grams.first, single.first))
-        hashes, first = (np.concatenate([many, few[of_short]])[order] for many, few in parts)
-        grams = Grams(hashes, rows[order], first)
-    if not len(common) or not len(grams.hashes):
-        return grams
-    own = ~contains(common, grams.hashes)
-    own |= np.bincount(grams.rows[own], minlength=len(texts))[grams.rows] == 0
-    return Grams(grams.hashes[own], grams.rows[own], grams.first[own])
+    common runs alone gives them all. The first words are left out."""
+    from studio.data import word_runs
+
+    column = _lowered(TextColumn.of(texts))
+    hashes, bounds = word_runs.runs(column.data, column.starts, column.ends, run, common)
+    return Grams(hashes, np.repeat(np.arange(len(texts)), np.diff(bounds)), np.zeros(0, np.int64))
+
+
+def _lowered(column: TextColumn) -> TextColumn:
+    """The texts in lower case but for the letters of ASCII, which are folded where the words are read."""
+    return column if column.is_all_ascii else TextColumn.of([text.lower() for text in column.texts()])
 
 
 def contains(among: Array, hashes: Array) -> Array:
@@ -172,28 +166,20 @@ def sign(texts: Texts, common: Array, threshold: float = THRESHOLD, run: int = W
     keys = np.zeros((len(texts), bands(threshold)[0]), np.uint32)
     present = np.zeros(len(texts), bool)
     for begin, part in texts.chunks():
-        keys[begin : begin + len(part)], present[begin : begin + len(part)] = sign_some(part, common, threshold, run)
+        keys[begin : begin + len(part)], present[begin : begin + len(part)] = sign_some(
+            TextColumn.of(part), common, threshold, run
+        )
     return Signatures(keys, present, common)
 
 
 def sign_some(
-    texts: Sequence[str], common: Array, threshold: float = THRESHOLD, run: int = WORDS_IN_A_RUN
+    texts: TextColumn, common: Array, threshold: float = THRESHOLD, run: int = WORDS_IN_A_RUN
 ) -> tuple[Array, Array]:  # fmt: skip
     """(keys, present) of one chunk of texts."""
-    from rensa import RMinHash
+    from studio.data import word_runs
 
-    count, values = bands(threshold)
-    found = runs(texts, run, common)
-    sizes = np.bincount(found.rows, minlength=len(texts))
-    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.uint64)
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(found.hashes, offsets, count * values, SEED)
-    flat = array("I", chain.from_iterable(matrix.to_rows()))  # the quickest way out of the matrix that there is
-    digests = np.frombuffer(flat, np.uint32).reshape(len(texts), count, values).astype(np.uint64)
-    mixed = np.zeros((len(texts), count), np.uint64)
-    for value in range(values):
-        mixed = (mixed ^ digests[:, :, value]) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(32)
-    return mixed.astype(np.uint32), sizes > 0
+    column = _lowered(texts)
+    return word_runs.signatures(column.data, column.starts, column.ends, run, common, *bands(threshold))
 
 
 def _sharing(keys: Array, present: Array) -> Array:
@@ -232,6 +218,8 @@ def sets(texts: Sequence[str], run: int, common: Array) -> Grams:
 
 
 def _confirmed(texts: Texts, candidates: Array, threshold: float, run: int, common: Array) -> Pairs:
+    from studio.data import word_runs
+
     kept: list[tuple[Array, ...]] = []
     for begin in range(0, len(candidates), PAIRS_READ):
         block = candidates[begin : begin + PAIRS_READ]
@@ -241,7 +229,9 @@ def _confirmed(texts: Texts, candidates: Array, threshold: float, run: int, comm
 
         def near(at: int, block: Array = block, local: Array = local, read: list[str] = read) -> tuple[Array, ...]:
             here, places = np.unique(local[at : at + PAIRS_AT_ONCE], return_inverse=True)
-            similarity = _jaccard(sets([read[place] for place in here], run, common), places.reshape(-1, 2), len(here))
+            found = sets([read[place] for place in here], run, common)
+            bounds = np.searchsorted(found.rows, np.arange(len(here) + 1))
+            similarity = word_runs.jaccard(found.hashes, bounds, *places.reshape(-1, 2).T.copy())
             chosen = np.flatnonzero(similarity >= threshold)
             return block[at + chosen, 0], block[at + chosen, 1], similarity[chosen]
 
@@ -250,22 +240,6 @@ def _confirmed(texts: Texts, candidates: Array, threshold: float, run: int, comm
     if not kept:
         return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     return Pairs(*(np.concatenate(column) for column in zip(*kept, strict=True)))
-
-
-def _jaccard(sets: Grams, both: Array, rows: int) -> Array:
-    """What two sets share over what they have together, for each pair; counted by sorting (pair, hash)."""
-    sizes = np.bincount(sets.rows, minlength=rows)
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    sides = []
-    for side in (both[:, 0], both[:, 1]):
-        lengths = sizes[side]
-        pair = np.repeat(np.arange(len(side)), lengths)
-        inside = np.arange(len(pair)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        hashes = sets.hashes[starts[side][pair] + inside]
-        sides.append((pair.astype(np.uint64) << _PAIR_BITS) | (hashes >> np.uint64(64 - 44)))
-    keys = np.sort(np.concatenate(sides))
-    shared = np.bincount((keys[1:][keys[1:] == keys[:-1]] >> _PAIR_BITS).astype(np.int64), minlength=len(both))
-    return shared / (sizes[both[:, 0]] + sizes[both[:, 1]] - shared)
 
 
 def components(count: int, found: Pairs) -> Array:

@@ -19,6 +19,7 @@ def main() -> None:
     from studio.data import near_duplicates, readers, shapes, slices
     from studio.data.columns import Choices
     from studio.data.rows import clean
+    from studio.data.text_column import TextColumn
     from studio.data.token_counts import TokenCounts
 
     task = slices.Task(**json.load(sys.stdin))
@@ -40,7 +41,7 @@ def main() -> None:
                 found.has_ids = found.has_ids or any("id" in row for _, row in rows)
                 if len(gathered):
                     yield gathered.scored(counts.of(gathered))
-                    signed = near_duplicates.sign_some(gathered.texts(), common)
+                    signed = near_duplicates.sign_some(TextColumn.of(gathered.texts()), common)
                     keys.append(signed[0])
                     present.append(signed[1])
                 print(f"read {piece.done}", flush=True)

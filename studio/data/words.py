@@ -11,9 +11,9 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 CHUNK_BYTES = 1_000_000  # of text hashed at once; the arrays of work are eight times that
-_BASE = 0x9E3779B97F4A7C15 | 1
-_WIDE_LEADS = (0xE3, 0xED)  # first bytes of UTF-8 from U+3000 to U+DFFF: kana, ideographs, Hangul
-_GENERAL_PUNCTUATION = 0xE2
+BASE = 0x9E3779B97F4A7C15 | 1
+WIDE_LEADS = (0xE3, 0xED)  # first bytes of UTF-8 from U+3000 to U+DFFF: kana, ideographs, Hangul
+PUNCTUATION = 0xE2  # the first byte of general punctuation
 
 
 class Words(NamedTuple):
@@ -69,7 +69,7 @@ def words(texts: Sequence[str]) -> Words:
         data, starts = buffer([text.lower() for text in texts])
         letters = np.frombuffer(bytearray(data.tobytes().translate(_LETTERS)), np.uint8)
         _leave_out_punctuation(data, letters)
-        is_wide = (letters >= _WIDE_LEADS[0]) & (letters <= _WIDE_LEADS[1])
+        is_wide = (letters >= WIDE_LEADS[0]) & (letters <= WIDE_LEADS[1])
     is_word = letters != 0
     change = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
     if is_word[0]:
@@ -91,7 +91,7 @@ def _hashed(letters: Array, begins: Array, lengths: Array) -> Array:
     longer, at = np.flatnonzero(lengths > 8), 8
     while len(longer):
         part = eights[begins[longer] + at] & _FIRST_BYTES[np.minimum(lengths[longer] - at, 8)]
-        hashes[longer] = _mixed(hashes[longer] * np.uint64(_BASE) + part)
+        hashes[longer] = _mixed(hashes[longer] * np.uint64(BASE) + part)
         at += 8
         longer = longer[lengths[longer] > at]
     return hashes
@@ -105,7 +105,7 @@ def grams(found: Words, n: int) -> Grams:
     first = np.arange(len(rows)) - np.repeat(np.cumsum(runs) - runs, runs) + found.starts[rows]
     mixed = np.zeros(len(rows), np.uint64)
     for step in range(n):
-        mixed = mixed * np.uint64(_BASE) + found.hashes[first + step]
+        mixed = mixed * np.uint64(BASE) + found.hashes[first + step]
     return Grams(_mixed(mixed), rows, first)
 
 
@@ -118,8 +118,8 @@ def _mixed(hashes: Array) -> Array:
 
 def _leave_out_punctuation(data: Array, letters: Array) -> None:
     """Curly quotes, dashes and the like (U+2000 to U+2FFF) and the stops of Chinese and Japanese (U+3000 to U+303F)."""
-    leads = np.flatnonzero(data == _GENERAL_PUNCTUATION)
-    wide = np.flatnonzero((data[:-1] == _WIDE_LEADS[0]) & (data[1:] == 0x80))
+    leads = np.flatnonzero(data == PUNCTUATION)
+    wide = np.flatnonzero((data[:-1] == WIDE_LEADS[0]) & (data[1:] == 0x80))
     for offset in range(3):
         letters[leads + offset] = 0
         letters[wide + offset] = 0

@@ -1,0 +1,19 @@
+"""How loops over bytes are compiled: with Numba, once on a machine (some seconds), kept beside the source from then on.
+
+Import this only inside a function: it brings a compiler.
+"""
+
+import os
+from functools import partial
+from pathlib import Path
+
+from numba import config, njit, types
+
+from studio import store
+
+if not config.CACHE_DIR and not os.access(Path(__file__).parent, os.W_OK):  # installed where only others may write
+    config.CACHE_DIR = str(store.studio_home() / "compiled")
+
+BYTES, PLACES, HASHES = (types.Array(kind, 1, "C", readonly=True) for kind in (types.uint8, types.int64, types.uint64))
+loop = partial(njit, cache=True, nogil=True)
+"""Decorates a function with the types of its arguments; other threads run while it does."""
