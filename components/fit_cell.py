@@ -144,7 +144,7 @@ def measured_table(rows: list[dict[str, Any]]) -> str:
     lines = [
         [
             row["run"], f"{gigabytes(row['low'])} to {gigabytes(row['high'])}", gigabytes(row["measured"]),
-            f"{row['expected'] / row['measured'] - 1:+.0%}", duration(row["seconds"]), f"${row['dollars']:,.2f}",
+            f"{row['expected'] / row['measured'] - 1:+.0%}", duration(row["seconds"]), "no price known" if row["dollars"] is None else f"${row['dollars']:,.2f}",
         ]
         for row in rows
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from studio import InputError, Project
 NONE = "No run yet: start one above."
 COLUMNS = {
     "run": "100px", "name": "150px", "learnt from": "120px", "method": "160px", "best loss": "100px", "steps": "80px", "time": "90px",
-    "state": "110px",
+    "cost": "100px", "state": "110px",
 }  # fmt: skip
 
 
@@ -102,8 +102,16 @@ def row(run: Any) -> list[str]:
     steps, loss = result.get("steps"), "" if best is None else f"{best:.4f}"
     return [
         run.id, run.name, run.train_dataset, f"{recipe.method}, {short_model(recipe.model)}", loss, "" if steps is None else f"{steps:,}",
-        duration(result.get("seconds")), run.state,
+        duration(result.get("seconds")), spent(run), run.state,
     ]  # fmt: skip
+
+
+def spent(run: Any) -> str:
+    """What it cost at the price of its time."""
+    if not run.result:
+        return ""
+    dollars = run.cost.dollars
+    return "no price known" if dollars is None else f"${dollars:,.2f}"
 
 
 def short_model(model: str) -> str:

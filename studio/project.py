@@ -31,7 +31,7 @@ from studio.jobs.job import ENDED, Job
 from studio.journal import Journal
 from studio.models import STARTER, resolve
 from studio.training import run as runs
-from studio.training.cloud import files as cloud
+from studio.training.cloud_verbs import CloudVerbs
 from studio.training.fit_verbs import FitVerbs
 from studio.training.recipe import Recipe
 from studio.training.recipe_verbs import RecipeVerbs
@@ -41,7 +41,7 @@ from studio.training.search_verbs import SearchVerbs
 FORMAT = 1
 
 
-class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVerbs, FitVerbs, RecipeVerbs):
+class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVerbs, FitVerbs, CloudVerbs, RecipeVerbs):
     """One folder with everything about one task. Make one with `Project.open`."""
 
     def __init__(self, folder: Path, home: Path, demo: bool = False) -> None:
@@ -200,21 +200,6 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVer
         )
         several = {"processes": processes, "sharded": sharded} if processes != 1 or sharded else {}
         return self.journal.step("train", inputs, {"recipe": recipe, **several}, ["run"], make, lambda made: [made.id])
-
-    def cloud_files(
-        self, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None, provider: str = "skypilot", **options: Any
-    ) -> cloud.CloudFiles:  # fmt: skip
-        """The files that train the recipe on a rented machine (skypilot, sagemaker, runpod or kubernetes), a folder and a
-        zip in the exports, with `.command` to submit them. Options: machine, spot, gpus, bucket, name. Raises InputError."""
-
-        def make() -> cloud.CloudFiles:
-            if self.demo:
-                raise ForbiddenError("Cloud files are off in this demo", "a shared Space", "Run the studio yourself")
-            return cloud.write(self.folder, *cloud.plan_of(dataset, recipe, evaluation, provider, **options))
-
-        inputs = {"dataset": dataset.reference} | ({"evaluation": evaluation.reference} if evaluation else {})
-        said = {"recipe": recipe, "provider": provider, **options}
-        return self.journal.step("cloud_files", inputs, said, ["files"], make, lambda made: [made.id])
 
     # ---- compare
 

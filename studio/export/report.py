@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from studio import prices, store
+from studio import store
 from studio.examples import Dataset
 from studio.training.run import Run
 
@@ -33,7 +33,7 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:13px/1.4 ui-monosp
 <h2>How it was trained</h2>
 <p>{{ "{:,}".format(rows_trained) }} examples of {{ run.train_dataset }}, {{ "{:,}".format(result.steps) }} steps,
 {{ "%.1f"|format(result.seconds / 60) }} minutes, method {{ recipe.method }} on {{ recipe.model }}.
-These minutes cost ${{ "%.2f"|format(cost) }} at the hourly price of a rented g5.xlarge ({{ price_date }}).</p>
+Cost: {{ cost }}.</p>
 {{ curve|safe }}
 <h2>Data</h2><p>{{ "{:,}".format(summary.count) }} examples, {{ "%.0f"|format(summary.mean_tokens) }} tokens each on average
 ({{ summary.min_tokens }} to {{ "{:,}".format(summary.max_tokens) }}).
@@ -72,8 +72,7 @@ def write_report(
     text = environment.from_string(PAGE).render(
         run=run, recipe=run.recipe, fields=run.recipe.model_dump(), result=result, table=table, names=NAMES, figure=_figure,
         rows=evaluation.description["rows"] if evaluation else 0, answers=answers, headline=_headline(table), summary=dataset.summary(),
-        rows_trained=len(dataset), curve=loss_curve(run), left_out=left_out, price_date=prices.DATE,
-        cost=result["seconds"] / 3600 * prices.MACHINES["aws", "g5.xlarge"],
+        rows_trained=len(dataset), curve=loss_curve(run), left_out=left_out, cost=run.cost.words,
     )  # fmt: skip
     path = project_folder / "exports" / f"report-{run.id}.html"
     store.write_text(path, text)

@@ -23,6 +23,7 @@ KINDS = {
     "generate": "studio.data.generation_worker",
     "semantic": "studio.data.semantic",
     "search": "studio.training.search_worker",
+    "rent": "studio.training.cloud.worker",
     "serve": "studio.inference.server",
 }
 HEARTBEAT = 2.0

@@ -10,6 +10,7 @@ from studio.memory import ModelShape
 from studio.training import calibration
 from studio.training.fit import nearest_changes
 from studio.training.recipe import Recipe
+from studio.training.run import Run
 
 
 class FitVerbs:
@@ -38,9 +39,9 @@ class FitVerbs:
         price = prices.own_price(self.home)
         found = calibration.speed(self.home, hardware.machine(), recipe)
         if found is None:
-            guide = prices.training_cost(len(dataset), recipe.epochs)
+            guide = prices.training_cost(len(dataset), recipe.epochs, known=prices.machine_prices(self.home))
             return {
-                "seconds": guide.hours * 3600, "dollars": guide.dollars, "dollars_an_hour": guide.dollars_an_hour, "date": prices.DATE,
+                "seconds": guide.hours * 3600, "dollars": guide.dollars, "dollars_an_hour": guide.dollars_an_hour, "date": guide.date,
                 "measured": False, "text": "the guide's figure for QLoRA of a 7B model on an aws g5.xlarge; nothing was measured here yet",
             }  # fmt: skip
         pace, words = found
@@ -53,10 +54,13 @@ class FitVerbs:
 
     def measured(self) -> list[dict[str, Any]]:
         """This project's finished runs on this machine, the newest first: run, low, expected, high and measured (bytes),
-        seconds and dollars (at today's price). No step."""
-        price = prices.own_price(self.home)
+        seconds, and dollars (at the price that held when it ran; None where none was known). No step."""
         return [
-            {**row, "run": row["run"].rsplit("/", 1)[-1], "dollars": row["seconds"] / 3600 * price.dollars_an_hour}
+            {
+                **row,
+                "run": row["run"].rsplit("/", 1)[-1],
+                "dollars": Run(self.home / "projects" / row["run"]).cost.dollars,
+            }
             for row in reversed(calibration.records(self.home, hardware.machine()))
             if row["run"].startswith(f"{self.folder.name}/")
         ]

@@ -33,28 +33,38 @@ def share_of(recipe: Recipe, processes: int) -> Share:
     return Share(batch, each // batch, words)
 
 
+def mistakes(recipe: Recipe, processes: int, sharded: bool) -> list[str]:
+    """Every reason why no machine can train the recipe so."""
+    found = []
+    if processes < 1:
+        found.append(f"processes is {processes}; it is at least 1")
+    if sharded and processes == 1:
+        found.append("sharded (FSDP) needs more than one process")
+    if sharded and recipe.quantisation == "8bit":
+        found.append(
+            "an 8-bit base cannot be sharded: FSDP joins weights of one dtype, and 8-bit ones are int8 beside 16-bit ones; use qlora with 4 bits, or lora"
+        )  # fmt: skip
+    try:
+        share_of(recipe, max(1, processes))
+    except RecipeError as error:
+        found += error.mistakes
+    return found
+
+
 def check(recipe: Recipe, processes: int, sharded: bool) -> Share:
     """Raises RecipeError with every reason why the recipe cannot be trained so on this machine."""
-    mistakes = []
-    if processes < 1:
-        mistakes.append(f"processes is {processes}; it is at least 1")
-    if sharded and processes == 1:
-        mistakes.append("sharded (FSDP) needs more than one process")
+    found = mistakes(recipe, processes, sharded)
     if sharded and os.environ.get("FSDP_VERSION") == "2" and recipe.method == "qlora":
-        mistakes.append(
+        found.append(
             "FSDP2 cannot hold 4-bit weights (accelerate 1.15, its issue 3874): unset FSDP_VERSION, which takes FSDP1"
         )
     if processes > 1 and hardware.machine().device == "cuda" and hardware.gpus() < processes:
-        mistakes.append(f"processes is {processes}, but this machine has {hardware.gpus()} GPU")
+        found.append(f"processes is {processes}, but this machine has {hardware.gpus()} GPU")
     if sharded and hardware.machine().device != "cuda":
-        mistakes.append("sharded (FSDP) needs GPUs, and none can be used here")
-    try:
-        share = share_of(recipe, max(1, processes))
-    except RecipeError as error:
-        mistakes += error.mistakes
-    if mistakes:
-        raise RecipeError(mistakes)
-    return share
+        found.append("sharded (FSDP) needs GPUs, and none can be used here")
+    if found:
+        raise RecipeError(found)
+    return share_of(recipe, processes)
 
 
 def choices(processes: int, sharded: bool) -> dict[str, bool | int]:

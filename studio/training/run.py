@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from studio import hardware, models, store
+from studio import hardware, models, prices, store
 from studio.errors import InputError, JobError, NotFoundError, RecipeError
 from studio.examples import Dataset, open_dataset
 from studio.jobs import queue
@@ -54,9 +54,15 @@ class Run(JobView):
 
     @property
     def result(self) -> dict[str, Any]:
-        """best_step, best_eval_loss, steps, seconds, tokens, tokens_per_second, truncated, peak_memory (bytes)."""
+        """best_step, best_eval_loss, steps, seconds, tokens, tokens_per_second, truncated, peak_memory (bytes), cost."""
         path = self.folder / "result.json"
         return dict(store.read_json(path)) if path.exists() else {}
+
+    @property
+    def cost(self) -> prices.Spent:
+        """At the price that held when it ran: no later one changes it. Nothing is known of a run without a result."""
+        kept = self.result.get("cost")
+        return prices.Spent.of(kept) if kept else prices.Spent(None, prices.OwnPrice(machine="this machine"))
 
     @property
     def train_dataset(self) -> str:

@@ -3,10 +3,11 @@
 import shutil
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from studio import hardware, store
+from studio import hardware, prices, store
 from studio.errors import InputError, StudioError
 from studio.examples import open_dataset
 from studio.jobs import launching
@@ -36,6 +37,7 @@ def work(job: Job) -> None:
     recipe = run.recipe
     share = share_of(recipe, int(job.request.get("processes", 1)))
     job.report(0, 1, "loading the model")
+    price = prices.own_price(job.home)  # as it is now: what the run costs does not change with a later price
     on_gpu = torch.cuda.is_available()
     set_seed(recipe.seed)
     model, tokenizer = models.load(recipe.model, recipe.quantisation, for_training=True, home=job.home)
@@ -118,16 +120,16 @@ def work(job: Job) -> None:
     save_model(trainer, tokenizer, run)
     if launching.rank() > 0:
         return
-    state = trainer.state
-    seconds = run.result.get("seconds", 0.0) + time.monotonic() - begun
+    state, earlier, seconds = trainer.state, run.result, time.monotonic() - begun
     store.write_json(
         job.folder / "result.json",
         {
             "steps": state.global_step,
             "best_step": state.best_global_step or state.global_step,
             "best_eval_loss": state.best_metric,
-            "seconds": seconds,
-            "tokens": run.result.get("tokens", 0.0) + progress.tokens_seen,
+            "seconds": earlier.get("seconds", 0.0) + seconds,
+            "cost": asdict(prices.spent(price, hardware.machine().name, seconds, run.cost if earlier else None)),
+            "tokens": earlier.get("tokens", 0.0) + progress.tokens_seen,
             "tokens_per_second": progress.tokens_seen / max(progress.training_seconds, 1e-9),
             "truncated": encoded.truncated,
             "left_out": encoded.left_out,

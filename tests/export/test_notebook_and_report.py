@@ -101,7 +101,10 @@ def hostile_page(tmp_path: Path) -> str:
     store.write_text(folder / "recipe.json", recipe.to_json())
     request = {"dataset": "train@v1", "evaluation": None}
     store.write_json(folder / "job.json", {"format": 1, "kind": "train", "home": str(tmp_path), "request": request})
-    store.write_json(folder / "result.json", {"steps": 2, "seconds": 60.0})
+    price = {"rent": 0.0, "watts": 350.0, "dollars_a_kwh": 0.3, "date": "2026-11-24", "machine": f"RTX 4090 {IMAGE}"}
+    store.write_json(
+        folder / "result.json", {"steps": 2, "seconds": 60.0, "cost": {"dollars": 1.175, "price": price}}
+    )
     for number in (1, 2, 3):
         store.append_json_line(folder / "metrics.jsonl", {"step": number, "loss": 1 / number})
     figures = {column: [0.5] for name in CONTESTANTS for column in (name, f"{name}_low", f"{name}_high")}
@@ -119,6 +122,7 @@ def test_what_data_and_answers_hold_is_shown_and_never_obeyed(hostile_page: str)
     assert not [attribute for _, attributes in seen.tags for attribute in attributes if attribute.startswith("on")]
     for words in (SCRIPT, IMAGE, LINK):
         assert words in seen.text
+    assert f"Cost: $1.18 on RTX 4090 {IMAGE} (350 W at $0.300 a kWh, price of 2026-11-24)." in seen.text
     assert seen.text.count(SCRIPT) >= 4  # as a metric, a question, an answer and a target
 
 

@@ -21,8 +21,9 @@ def test_the_estimate_learns_from_two_runs(tmp_path: Path, one_thread: None) -> 
     recipe = Recipe(epochs=1, batch_size=4, accumulation=1, max_length=64, samples=0)
     before = project.memory(recipe, raw)
     assert before["corrected_by"] == 0 and not project.cost(recipe, raw)["measured"]
-    for _ in range(2):
-        project.train(raw, recipe).wait()
+    project.train(raw, recipe).wait()
+    project.keep_price(0.36, 0, 0, "2026-11-24")
+    project.train(raw, recipe).wait()
     newest, oldest = project.measured()
     assert (newest["run"], oldest["run"]) == ("run-002", "run-001")
     assert newest["measured"] == project.run("run-002").result["peak_memory"]
@@ -32,10 +33,12 @@ def test_the_estimate_learns_from_two_runs(tmp_path: Path, one_thread: None) -> 
     after = project.memory(recipe, raw)
     assert after["corrected_by"] == 2
     assert after["expected"] == pytest.approx(newest["measured"], rel=0.05)
-    project.keep_price(0.36, 0, 0, "2026-11-24")
     cost = project.cost(recipe, raw)
     assert cost["measured"] and cost["dollars"] == pytest.approx(cost["seconds"] * 0.0001)
-    assert project.measured()[0]["dollars"] == pytest.approx(newest["seconds"] * 0.0001)
+    project.keep_price(90, 0, 0, "2026-11-25")  # after the runs: it changes nothing of what they cost
+    assert [row["dollars"] for row in project.measured()] == [pytest.approx(newest["seconds"] * 0.0001), None]
+    assert project.run("run-002").cost.words.endswith("($0.360 an hour of rent, price of 2026-11-24)")
+    assert project.run("run-001").cost.words == f"no price of {machine().name} was known when it ran"
     assert Project.open("another", home=tmp_path).memory(recipe, raw)["corrected_by"] == 2
 
 

@@ -15,11 +15,11 @@ import jsonschema
 import pytest
 import yaml
 
-from studio import InputError, Project, Recipe, store
+from studio import InputError, Project, Recipe, prices, store
 from studio.examples import Dataset
 from studio.jobs.job import Job
 from studio.training.cloud import kubernetes, package, runpod, sagemaker, skypilot
-from studio.training.cloud.files import PROVIDERS, CloudFiles
+from studio.training.cloud.files import PROVIDERS, CloudFiles, name_of
 
 SCHEMA = json.loads(Path(__file__).with_name("skypilot_schema.json").read_text())
 MODEL_TRAINER = {"sagemaker_session", "role", "base_job_name", "source_code", "compute", "stopping_condition", "training_image",
@@ -107,7 +107,8 @@ def test_scripts_call_the_sdks_by_their_names(made: dict[str, CloudFiles]) -> No
 
 
 def test_the_guides_machines() -> None:
-    table = {one.name: (one.gpus * (one.memory or 0), one.dollars_an_hour) for one in sagemaker.MACHINES}
+    price = {row.machine: row.dollars_an_hour for row in prices.GUIDE if row.provider == "sagemaker"}
+    table = {one.name: (one.gpus * (one.memory or 0), price[one.name]) for one in sagemaker.MACHINES}
     assert table == {
         "ml.g5.xlarge": (24, 1.41),
         "ml.g5.2xlarge": (24, 1.69),
@@ -132,10 +133,34 @@ def test_no_secret_is_in_any_file(made: dict[str, CloudFiles]) -> None:
 def test_all_mistakes_at_once_and_no_name_reaches_a_command(project: Project, rows: Dataset) -> None:
     with pytest.raises(InputError) as error:
         project.cloud_files(
-            rows, RECIPE, provider="runpod", name="a; rm -rf /", bucket="$(id)", machine="H9", spot=True
-        )
-    for words in ("name 'a; rm", "bucket '$(id)'", "machine 'H9'", "on demand only"):
+            rows, RECIPE, provider="runpod", name="a; rm -rf /", bucket="$(id)", machine="H9", spot=True, gpu=2, gpus="two", region=1
+        )  # fmt: skip
+    for words in (
+        "name 'a; rm", "bucket '$(id)'", "machine 'H9'", "on demand only", "no option 'gpu'", "no option 'region'", "gpus 'two': it is a int",
+    ):  # fmt: skip
         assert words in str(error.value)
+    with pytest.raises(InputError, match="provider 'azure'.*no option 'zone'"):
+        project.cloud_files(rows, RECIPE, provider="azure", zone="a")
+    with pytest.raises(InputError, match="8-bit base cannot be sharded.*4 examples a step cannot be divided among 8"):
+        eight_bits = Recipe(**{**RECIPE.model_dump(), "base_bits": 8})
+        project.cloud_files(rows, eight_bits, machine="p4d.24xlarge", gpus=8, sharded=True)
+
+
+def test_the_guides_spot_settings_are_in_the_files(made: dict[str, CloudFiles]) -> None:
+    for files in made.values():
+        asked = store.read_json(files.folder / "package" / "package.json")
+        assert (asked["request"]["save_every"], asked["request"]["checkpoints_kept"]) == (100, 3)
+    assert made["skypilot"].spot and "job_recovery" in made["skypilot"].texts[skypilot.TASK]
+    assert store.read_json(made["skypilot"].folder / "package" / "package.json")["price"]["rent"] == 0.35
+    assert "enable_managed_spot_training=SPOT" in made["sagemaker"].texts[sagemaker.SCRIPT]
+    assert made["skypilot"].estimate.words == "about 0.4 h and $0.16 (prices of 2025-01)"
+    assert "no price" in made["runpod"].estimate.words
+
+
+def test_another_training_has_another_name(rows: Dataset, made: dict[str, CloudFiles]) -> None:
+    other = Recipe(**{**RECIPE.model_dump(), "seed": 5})
+    assert {files.name for files in made.values()} == {name_of(RECIPE, rows, None)}
+    assert name_of(other, rows, None) != name_of(RECIPE, rows, None) != name_of(RECIPE, rows, rows)
 
 
 def test_after_the_machine_is_gone_the_next_one_goes_on(made: dict[str, CloudFiles], tmp_path: Path) -> None:
@@ -164,7 +189,9 @@ def test_after_the_machine_is_gone_the_next_one_goes_on(made: dict[str, CloudFil
     assert second.returncode == 0, said
     assert "going on from checkpoint-" in said
     reached = int(said.split("going on from checkpoint-")[1].split()[0])
-    assert store.read_json(bucket / "result.json")["steps"] == RECIPE.steps_for(48) > reached > 0
+    result = store.read_json(bucket / "result.json")
+    assert result["steps"] == RECIPE.steps_for(48) > reached > 0
+    assert result["cost"]["price"] == {"rent": 0.35, "watts": 0.0, "dollars_a_kwh": 0.0, "date": "2025-01", "machine": "g5.xlarge"}  # fmt: skip
     steps = [row["step"] for row in store.read_json_lines(bucket / "metrics.jsonl") if "loss" in row]
     assert steps[-1] == RECIPE.steps_for(48) and steps.count(reached + 1) >= 1 and steps.index(reached + 1) > 0
     assert (bucket / "adapter" / "adapter_model.safetensors").exists()

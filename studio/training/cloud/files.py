@@ -1,35 +1,45 @@
 """The files of one training on a rented machine, in the project's exports, and the command that submits them."""
 
+import hashlib
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from studio import store
-from studio.errors import InputError, NotFoundError, RecipeError
+from studio import prices, store
+from studio.errors import InputError, NotFoundError
 from studio.examples import Dataset
+from studio.prices import Rate
 from studio.training import launching
 from studio.training.cloud import kubernetes, package, runpod, sagemaker, skypilot
 from studio.training.cloud.package import Plan
 from studio.training.cloud.provider import Estimate, Provider, estimate
 from studio.training.recipe import Recipe
 
-FORMAT = 1
+FORMAT = 2
 PROVIDERS = {one.PROVIDER.name: one.PROVIDER for one in (skypilot, sagemaker, runpod, kubernetes)}
 DESCRIPTION = "cloud.json"
+OPTIONS: dict[str, tuple[type, ...]] = {
+    "machine": (str, type(None)), "spot": (bool, type(None)), "gpus": (int,), "sharded": (bool,), "bucket": (str,), "name": (str, type(None)),
+}  # fmt: skip
+BUCKET = "fine-tuning-studio"
 
 
 @dataclass(frozen=True)
 class CloudFiles:
-    """`texts` are the provider's files by name; the package lies beside them, and `zip` holds it all."""
+    """`texts` are the provider's files by name; the package lies beside them, and `zip` holds it all. `rate` is what an
+    hour of the machine cost when they were made, `results` the command that fetches the adapter."""
 
     id: str
     folder: Path
     zip: Path
     provider: str
     name: str
+    machine: str
+    spot: bool
     texts: dict[str, str]
     estimate: Estimate
+    results: str
 
     @property
     def command(self) -> str:
@@ -40,29 +50,59 @@ class CloudFiles:
 
 
 def plan_of(
-    dataset: Dataset, recipe: Recipe, evaluation: Dataset | None, provider: str, machine: str | None = None, spot: bool | None = None,
-    gpus: int = 1, bucket: str = "fine-tuning-studio", name: str = "fine-tuning",
-) -> tuple[Provider, Plan]:  # fmt: skip
-    """Raises InputError with all that cannot be: unknown provider or machine, names, spot, GPUs, a batch not divisible."""
+    home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None, provider: str, options: dict[str, Any]
+) -> tuple[Provider, Plan]:
+    """Raises InputError with all that cannot be: unknown provider, machine or option, names, spot, GPUs, a batch that is
+    not divisible, what cannot be sharded."""
+    mistakes = []
     if provider not in PROVIDERS:
-        raise InputError("There is no such provider", repr(provider)[:60], f"Choose {', '.join(PROVIDERS)}")
-    place = PROVIDERS[provider]
-    chosen = place.machine(machine) if machine else place.machines[0]
-    mistakes = package.check_names(name, bucket)
-    if chosen is None:
-        mistakes.append(f"machine {machine!r}: {place.title} has {', '.join(one.name for one in place.machines)} here")
-    elif not 1 <= gpus <= chosen.gpus:
-        mistakes.append(f"gpus {gpus}: {chosen.name} has {chosen.gpus}")
-    if spot and not place.has_spot:
-        mistakes.append(f"spot: {place.title}'s SDK rents on demand only")
-    try:
-        launching.share_of(recipe, max(1, gpus))
-    except RecipeError as error:
-        mistakes += error.mistakes
-    if mistakes or chosen is None:
+        mistakes.append(f"provider {str(provider)[:60]!r}: there are {', '.join(PROVIDERS)}")
+    mistakes += [_wrong_option(name, value) for name, value in options.items() if not _is_option(name, value)]
+    given = {name: value for name, value in options.items() if _is_option(name, value)}
+    gpus, sharded = int(given.get("gpus", 1)), bool(given.get("sharded", False))
+    bucket = str(given.get("bucket", BUCKET))
+    name = str(given.get("name") or name_of(recipe, dataset, evaluation))
+    mistakes += package.check_names(name, bucket)
+    place = PROVIDERS.get(provider)
+    machine, spot = given.get("machine"), given.get("spot")
+    chosen = None if place is None else place.machine(str(machine)) if machine else place.machines[0]
+    if place is not None:
+        if chosen is None:
+            mistakes.append(
+                f"machine {machine!r}: {place.title} has {', '.join(one.name for one in place.machines)} here"
+            )
+        elif not 1 <= gpus <= chosen.gpus:
+            mistakes.append(f"gpus {gpus}: {chosen.name} has {chosen.gpus}")
+        if spot and not place.has_spot:
+            mistakes.append(f"spot: {place.title}'s SDK rents on demand only")
+    mistakes += launching.mistakes(recipe, max(1, gpus), sharded)
+    if mistakes or place is None or chosen is None:
         raise InputError("These cloud files cannot be made", "; ".join(mistakes), "Correct them and try again")
-    on_spot = place.has_spot if spot is None else spot
-    return place, Plan(name, chosen.name, on_spot, gpus, bucket, recipe, dataset, evaluation)
+    on_spot = place.has_spot if spot is None else bool(spot)
+    rate = prices.rate(home, chosen.seller, chosen.name, on_spot)
+    return place, Plan(name, chosen.name, on_spot, gpus, bucket, recipe, dataset, evaluation, sharded, rate)
+
+
+def _is_option(name: str, value: Any) -> bool:
+    wanted = OPTIONS.get(name)
+    return wanted is not None and isinstance(value, wanted) and not (isinstance(value, bool) and bool not in wanted)
+
+
+def _wrong_option(name: str, value: Any) -> str:
+    if name not in OPTIONS:
+        return f"there is no option {str(name)[:60]!r}: there are {', '.join(OPTIONS)}"
+    return f"{name} {str(value)[:60]!r}: it is a {OPTIONS[name][0].__name__}"
+
+
+def name_of(recipe: Recipe, dataset: Dataset, evaluation: Dataset | None) -> str:
+    """The same for the same training, so that one that was taken away goes on, and another for every other one: they
+    would find each other's checkpoints in the bucket, and nothing would be trained."""
+    digest = hashlib.sha256(recipe.to_json().encode())
+    for part in filter(None, (dataset, evaluation)):
+        digest.update(part.reference.encode())
+        for path in sorted(part.folder.glob("*.parquet")):
+            digest.update(store.content_hash(path).encode())
+    return f"fine-tuning-{digest.hexdigest()[:8]}"
 
 
 def write(project_folder: Path, provider: Provider, plan: Plan) -> CloudFiles:
@@ -78,7 +118,7 @@ def write(project_folder: Path, provider: Provider, plan: Plan) -> CloudFiles:
             package.zip_folder(folder / "package", folder / "package.zip", "package")
         about: dict[str, Any] = {
             "format": FORMAT, "provider": provider.name, "name": plan.name, "machine": plan.machine, "spot": plan.spot, "files": sorted(texts),
-            "examples": plan.examples, "epochs": plan.recipe.epochs,
+            "examples": plan.examples, "epochs": plan.recipe.epochs, "rate": plan.rate and asdict(plan.rate), "results": provider.results(plan),
         }  # fmt: skip
         store.write_json(folder / DESCRIPTION, about)
         package.zip_folder(folder, number.with_name(f"{number.name}.zip"), number.name)
@@ -92,11 +132,13 @@ def open_files(project_folder: Path, files_id: str) -> CloudFiles:
         raise NotFoundError("There are no such cloud files", files_id, "Make them again")
     about = store.read_description(folder / DESCRIPTION, FORMAT, files_id)
     machine = PROVIDERS[about["provider"]].machine(about["machine"])
-    if machine is None:
+    if machine is None or about["format"] < FORMAT:  # the first format knew no price and gave every training one name
         raise NotFoundError(
-            "The machine of these files is no longer known", str(about["machine"]), "Make the files again"
+            "These files are of an earlier studio", f"{files_id}, {about['machine']}", "Make them again"
         )
     texts = {name: (folder / name).read_text(encoding="utf-8") for name in about["files"]}
-    cost = estimate(machine, about["spot"], about["examples"], about["epochs"])
-    archive = folder.with_name(f"{folder.name}.zip")
-    return CloudFiles(folder.name, folder, archive, about["provider"], about["name"], texts, cost)
+    rate = about["rate"] and Rate(**about["rate"])
+    return CloudFiles(
+        folder.name, folder, folder.with_name(f"{folder.name}.zip"), about["provider"], about["name"], about["machine"], about["spot"], texts,
+        estimate(machine, rate, about["examples"], about["epochs"]), about["results"],
+    )  # fmt: skip

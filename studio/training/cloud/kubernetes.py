@@ -1,17 +1,20 @@
 """A Kubernetes Job: the package and the checkpoints on one volume, and a pod that is made again when its machine goes."""
 
+import json
+import os
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from studio.training.cloud.package import SECRETS, Plan
-from studio.training.cloud.provider import Machine, Provider
+from studio.training.cloud.provider import Machine, Missing, Provider, Stage, tool_is_there
 
 VOLUME, JOB = "volume.yaml", "job.yaml"
 IMAGE = "pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime"
 RESTARTS = 20
 START = "python3 -m zipfile -e /bucket/package.zip /work && cd /work/package && exec python3 start.py"
-MACHINES = [Machine("1 x NVIDIA GPU", 1), Machine("4 x NVIDIA GPU", 4), Machine("8 x NVIDIA GPU", 8)]
+MACHINES = [Machine("kubernetes", f"{count} x NVIDIA GPU", count) for count in (1, 4, 8)]
 
 
 def upload_pod(name: str) -> str:
@@ -79,12 +82,66 @@ def submit(name: str) -> list[list[str]]:
         ["kubectl", "wait", "--for=condition=Ready", f"pod/{pod}", "--timeout=600s"],
         ["kubectl", "cp", "package.zip", f"{pod}:/bucket/package.zip"],
         ["kubectl", "delete", "pod", pod],
+        ["kubectl", "delete", "job", name, "--ignore-not-found"],  # one that has ended would not begin again
         ["kubectl", "apply", "-f", JOB],
     ]
 
 
+def check(machine: str) -> list[str]:
+    return ["kubectl", "auth", "can-i", "create", "jobs.batch"]
+
+
+def allows(output: str, machine: str) -> bool:
+    return output.strip().lower().startswith("yes")
+
+
+def status(name: str) -> list[str]:
+    return ["kubectl", "get", "job", name, "-o", "json"]
+
+
+def reads(output: str, name: str) -> Stage:
+    said = json.loads(output).get("status", {})
+    conditions = {one["type"] for one in said.get("conditions", []) if one["status"] == "True"}
+    if "Complete" in conditions:
+        return "finished"
+    if "Failed" in conditions:
+        return "failed"
+    return "running" if said.get("active") else "waiting"
+
+
+def log(name: str) -> list[str]:
+    return ["kubectl", "logs", f"job/{name}", "--tail=200"]
+
+
+def cancel(name: str) -> list[str]:
+    return ["kubectl", "delete", "job", name]
+
+
+def missing(machine: str) -> list[Missing]:
+    found = []
+    if not tool_is_there("kubectl"):
+        found.append(Missing("the tool kubectl", "see kubernetes.io/docs/tasks/tools"))
+    if not (os.environ.get("KUBECONFIG") or (Path.home() / ".kube" / "config").exists()):
+        found.append(Missing("a cluster", "put its kubeconfig at ~/.kube/config, or set KUBECONFIG"))
+    return found
+
+
+def results(plan: Plan) -> str:
+    """The volume is read through the pod that filled it, made again."""
+    pod = upload_pod(plan.name)
+    return "\n".join(
+        [
+            f"kubectl apply -f {VOLUME}",
+            f"kubectl wait --for=condition=Ready pod/{pod} --timeout=600s",
+            f"kubectl cp {pod}:/bucket/{plan.name}/adapter adapter",
+            f"kubectl delete pod {pod}",
+        ]
+    )
+
+
 PROVIDER = Provider(
-    "kubernetes", "Kubernetes", MACHINES, files, submit, packs="zip",
+    "kubernetes", "Kubernetes", MACHINES, files, submit, check, allows, status, reads, log, cancel, missing,
+    login="ask whoever runs the cluster for a kubeconfig that may create jobs", results=results, packs="zip",
     notes=["For gated models or Weights & Biases: kubectl create secret generic NAME-keys --from-literal=HF_TOKEN=... before submitting.",
            "Whether its machines are spot is your cluster's choice; the Job goes on in both cases."],
 )  # fmt: skip

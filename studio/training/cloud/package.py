@@ -3,13 +3,14 @@
 import re
 import shutil
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from studio import models, store
 from studio.errors import InputError
 from studio.examples import Dataset
+from studio.prices import OwnPrice, Rate
 from studio.training.recipe import Recipe
 
 SAVE_EVERY, CHECKPOINTS_KEPT = 100, 3
@@ -25,7 +26,8 @@ BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61}[a-z0-9])")
 
 @dataclass(frozen=True)
 class Plan:
-    """One training on a rented machine; `gpus` processes on `gpus` devices of it."""
+    """One training on a rented machine; `gpus` processes on `gpus` devices of it, the weights divided among them where
+    `sharded`. `rate` is what an hour costs now, where that is known."""
 
     name: str
     machine: str
@@ -35,6 +37,8 @@ class Plan:
     recipe: Recipe
     dataset: Dataset
     evaluation: Dataset | None = None
+    sharded: bool = False
+    rate: Rate | None = None
 
     @property
     def examples(self) -> int:
@@ -57,7 +61,8 @@ def write(folder: Path, plan: Plan) -> None:
     folder.mkdir(parents=True)
     recipe = _bring_model(folder, plan.recipe)
     store.write_text(folder / "recipe.json", recipe.to_json())
-    store.write_json(folder / "package.json", {"format": 1, "name": plan.name, "request": request(plan)})
+    about = {"format": 1, "name": plan.name, "request": request(plan), "price": price(plan)}
+    store.write_json(folder / "package.json", about)
     shutil.copyfile(Path(__file__).with_name("start.py"), folder / "start.py")
     pinned = (SOURCE.parent / "requirements.txt").read_text(encoding="utf-8").splitlines()
     store.write_text(
@@ -71,11 +76,18 @@ def write(folder: Path, plan: Plan) -> None:
 
 def request(plan: Plan) -> dict[str, Any]:
     """What the worker is asked on the rented machine, beside its project's folder."""
-    several = {"processes": plan.gpus, "sharded": False, "cpu": False} if plan.gpus > 1 else {}
+    several = {"processes": plan.gpus, "sharded": plan.sharded, "cpu": False} if plan.gpus > 1 else {}
     return {
         "dataset": plan.dataset.reference, "evaluation": plan.evaluation.reference if plan.evaluation else None,
         "save_every": SAVE_EVERY, "checkpoints_kept": CHECKPOINTS_KEPT, **several,
     }  # fmt: skip
+
+
+def price(plan: Plan) -> dict[str, Any] | None:
+    """What an hour of it costs, so that the run is kept there with its own price; of a range, the most."""
+    if plan.rate is None:
+        return None
+    return asdict(OwnPrice(rent=plan.rate.high, date=plan.rate.date, machine=plan.machine))
 
 
 def _bring_model(folder: Path, recipe: Recipe) -> Recipe:

@@ -1,44 +1,74 @@
-"""What each provider's file gives: its machines, files and the commands that submit them."""
+"""What each provider's file gives: its machines and files, and the commands that submit, follow and cancel a job there."""
 
+import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 from studio import prices
+from studio.prices import Rate
 from studio.training.cloud.package import Plan
 
-SPOT_CUT = (0.6, 0.8)
-"""Spot machines cost 60 to 80 % less (G5)."""
+Stage = Literal["waiting", "running", "finished", "failed", "cancelled"]
 
 
 @dataclass(frozen=True)
 class Machine:
-    """`memory` is that of one of its `gpus` in GB; `dollars_an_hour` is None where the guide names no price."""
+    """`memory` is that of one of its `gpus` in GB; `seller` is who sells it, as the prices name it."""
 
+    seller: str
     name: str
     gpus: int
     memory: int | None = None
-    dollars_an_hour: float | None = None
+
+    @property
+    def priced(self) -> tuple[str, str]:
+        return self.seller, self.name
 
     @property
     def words(self) -> str:
-        parts = [f"{self.gpus} GPUs" if self.gpus > 1 else "", f"{self.memory} GB" if self.memory else ""]
-        price = f"{self.dollars_an_hour:g} $/h" if self.dollars_an_hour else ""
-        said = ", ".join(part for part in (*parts, price) if part)
-        return f"{self.name} ({said})" if said else self.name
+        parts = [f"{self.gpus} GPUs" if self.gpus > 1 else "", f"{self.memory} GB each" if self.memory else ""]
+        said = ", ".join(part for part in parts if part)
+        where = f"{self.seller} " if self.seller in ("aws", "gcp") else ""
+        return f"{where}{self.name} ({said})" if said else f"{where}{self.name}"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What this machine lacks to submit from here, and how to get it."""
+
+    what: str
+    how: str
 
 
 @dataclass(frozen=True)
 class Provider:
-    """`files(plan)` gives the texts to write beside the package; `submit(name)` the commands, to be run in the folder of
-    the files. `packs` says whether the package is uploaded as a folder or as package.zip."""
+    """`files(plan)` gives the texts to write beside the package. Commands are lists of arguments, run in the folder of the
+    files, by the name of the job: `submit` (several), `status`, `cancel`, `log` (None where there is none); `check` asks by
+    the name of the machine whether the login is good, and `allows` reads its answer; `reads` makes a stage of what `status`
+    said. `missing` (by the machine) looks on this computer only. `login` is how to log in; `results` the command that
+    fetches the adapter, by name and bucket. `packs` says whether the package is uploaded as a folder or as package.zip,
+    `needs_link` whether the user puts it somewhere and gives the link."""
 
     name: str
     title: str
     machines: Sequence[Machine]
     files: Callable[[Plan], dict[str, str]]
     submit: Callable[[str], list[list[str]]]
+    check: Callable[[str], list[str]]
+    allows: Callable[[str, str], bool]
+    status: Callable[[str], list[str]]
+    reads: Callable[[str, str], Stage]
+    log: Callable[[str], list[str] | None]
+    cancel: Callable[[str], list[str]]
+    missing: Callable[[str], list[Missing]]
+    login: str
+    results: Callable[[Plan], str]
     packs: str = "folder"
     has_spot: bool = True
+    needs_link: bool = False
     notes: list[str] = field(default_factory=list)
 
     def machine(self, name: str) -> Machine | None:
@@ -47,28 +77,52 @@ class Provider:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Hours and US dollars of the whole training, by the guide (G12); dollars are None where no price is known."""
+    """Hours and US dollars of the whole training, by the guide (G12) and the price that held when the files were made;
+    dollars are None where no price was known."""
 
     hours: float
-    dollars_low: float | None
-    dollars_high: float | None
-    date: str
+    rate: Rate | None
+
+    @property
+    def dollars_low(self) -> float | None:
+        return None if self.rate is None else self.hours * self.rate.low * prices.OVERHEAD
+
+    @property
+    def dollars_high(self) -> float | None:
+        return None if self.rate is None else self.hours * self.rate.high * prices.OVERHEAD
 
     @property
     def words(self) -> str:
-        if self.dollars_low is None or self.dollars_high is None:
+        if self.rate is None or self.dollars_low is None or self.dollars_high is None:
             return f"about {self.hours:.1f} h; no price of this machine is known here"
-        low, high = f"{self.dollars_low:,.2f}", f"{self.dollars_high:,.2f}"
-        money = f"${low}" if low == high else f"${low} to {high}"
-        return f"about {self.hours:.1f} h and {money} (prices of {self.date})"
+        return (
+            f"about {self.hours:.1f} h and {between(self.dollars_low, self.dollars_high)} (prices of {self.rate.date})"
+        )
 
 
-def estimate(machine: Machine, spot: bool, examples: int, epochs: float) -> Estimate:
+def between(low: float, high: float) -> str:
+    """Dollars, or from how many to how many."""
+    least, most = f"${low:,.2f}", f"${high:,.2f}"
+    return least if least == most else f"{least} to {most}"
+
+
+def estimate(machine: Machine, rate: Rate | None, examples: int, epochs: float) -> Estimate:
     """By the guide's examples an hour for QLoRA of a 7B model; a smaller model takes less."""
-    hours = examples * epochs / prices.EXAMPLES_AN_HOUR.get(machine.name.removeprefix("ml."), prices.OTHERWISE)
-    if machine.dollars_an_hour is None:
-        return Estimate(hours, None, None, prices.DATE)
-    dollars = hours * machine.dollars_an_hour * prices.OVERHEAD
-    if not spot:
-        return Estimate(hours, dollars, dollars, prices.DATE)
-    return Estimate(hours, dollars * (1 - SPOT_CUT[1]), dollars * (1 - SPOT_CUT[0]), prices.DATE)
+    pace = prices.EXAMPLES_AN_HOUR.get(machine.name.removeprefix("ml."), prices.OTHERWISE)
+    return Estimate(examples * epochs / pace, rate)
+
+
+def tool_is_there(tool: str) -> bool:
+    return shutil.which(tool) is not None
+
+
+def is_logged_in_to_aws() -> bool:
+    """Whether there is a login of the AWS tools on this computer; whether it is good only AWS can tell."""
+    named = any(os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"))
+    return named or any((Path.home() / ".aws" / name).exists() for name in ("credentials", "config"))
+
+
+def is_logged_in_to_google() -> bool:
+    """The same for Google Cloud."""
+    named = bool(os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"))
+    return named or (Path.home() / ".config" / "gcloud" / "application_default_credentials.json").exists()

@@ -1,21 +1,24 @@
 """A training job of SageMaker, by ModelTrainer of its SDK 3: managed spot, checkpoints that SageMaker keeps in S3."""
 
+import importlib.util
+import json
 import sys
 
 from studio.training.cloud.package import SECRETS, Plan
-from studio.training.cloud.provider import Machine, Provider
+from studio.training.cloud.provider import Machine, Missing, Provider, Stage, is_logged_in_to_aws
 
 SCRIPT = "sagemaker_job.py"
 MACHINES = [
-    Machine("ml.g5.2xlarge", 1, 24, 1.69), Machine("ml.g5.xlarge", 1, 24, 1.41), Machine("ml.g5.4xlarge", 1, 24, 2.27),
-    Machine("ml.p4d.24xlarge", 8, 40, 37.69),
+    Machine("sagemaker", "ml.g5.2xlarge", 1, 24), Machine("sagemaker", "ml.g5.xlarge", 1, 24), Machine("sagemaker", "ml.g5.4xlarge", 1, 24),
+    Machine("sagemaker", "ml.p4d.24xlarge", 8, 40),
 ]  # fmt: skip
 """The guide's table (G5), its default first; 320 GB are on the eight GPUs together."""
 IMAGE = ("huggingface-pytorch-training", "2.1.0-transformers4.36.0-gpu-py310-cu121-ubuntu20.04")
 ACCOUNT = "763104351884"  # of AWS's Deep Learning Containers in most regions
 LONGEST_RUN, LONGEST_WAIT = 24 * 3600, 48 * 3600
 
-TEMPLATE = '''"""Submits, asks for and ends this training on SageMaker (SDK 3.27): python {script} submit | status | cancel.
+TEMPLATE = '''"""Submits, asks for and ends this training on SageMaker (SDK 3.27):
+python {script} check | submit | status | log | cancel.
 
 Needs `pip install sagemaker`, a login of AWS, and SAGEMAKER_ROLE where the default role is not wanted.
 """
@@ -65,11 +68,23 @@ def job():
     return TrainingJob.get(training_job_name=json.loads(SUBMITTED.read_text())["name"])
 
 
+def log():
+    logs, group = Session().boto_session.client("logs"), "/aws/sagemaker/TrainingJobs"
+    name = json.loads(SUBMITTED.read_text())["name"]
+    for stream in logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)["logStreams"]:
+        events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], limit=200)["events"]
+        print("\\n".join(event["message"] for event in events))
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] == ["submit"]:
+    if sys.argv[1:] == ["check"]:
+        print(json.dumps({{"account": Session().boto_session.client("sts").get_caller_identity()["Account"]}}))
+    elif sys.argv[1:] == ["submit"]:
         submit()
     elif sys.argv[1:] == ["status"]:
         print(json.dumps({{"status": job().training_job_status}}))
+    elif sys.argv[1:] == ["log"]:
+        log()
     elif sys.argv[1:] == ["cancel"]:
         job().stop()
     else:
@@ -90,4 +105,48 @@ def submit(name: str) -> list[list[str]]:
     return [[sys.executable, SCRIPT, "submit"]]
 
 
-PROVIDER = Provider("sagemaker", "AWS SageMaker", MACHINES, files, submit)
+def check(machine: str) -> list[str]:
+    return [sys.executable, SCRIPT, "check"]
+
+
+def allows(output: str, machine: str) -> bool:
+    return bool(json.loads(output.strip().splitlines()[-1])["account"])
+
+
+def status(name: str) -> list[str]:
+    return [sys.executable, SCRIPT, "status"]
+
+
+def reads(output: str, name: str) -> Stage:
+    said = json.loads(output.strip().splitlines()[-1])["status"]
+    stages: dict[str, Stage] = {
+        "Completed": "finished", "Failed": "failed", "Stopped": "cancelled", "Stopping": "cancelled", "InProgress": "running",
+    }  # fmt: skip
+    return stages.get(said, "waiting")
+
+
+def log(name: str) -> list[str]:
+    return [sys.executable, SCRIPT, "log"]
+
+
+def cancel(name: str) -> list[str]:
+    return [sys.executable, SCRIPT, "cancel"]
+
+
+def missing(machine: str) -> list[Missing]:
+    found = []
+    if importlib.util.find_spec("sagemaker") is None:
+        found.append(Missing("the SDK of SageMaker", "pip install sagemaker, into the studio's own environment"))
+    if not is_logged_in_to_aws():
+        found.append(Missing("a login of AWS", "aws configure"))
+    return found
+
+
+def results(plan: Plan) -> str:
+    return f"aws s3 cp --recursive s3://{plan.bucket}/{plan.name}/adapter adapter"
+
+
+PROVIDER = Provider(
+    "sagemaker", "AWS SageMaker", MACHINES, files, submit, check, allows, status, reads, log, cancel, missing,
+    login="aws configure; and set SAGEMAKER_ROLE to a role that may train", results=results,
+)  # fmt: skip

@@ -99,7 +99,7 @@ def save(run: Path, bucket: Path, newest: "Path | None") -> None:
 def main() -> int:
     prepare()
     sys.path.insert(0, str(HERE / "source"))
-    from studio import store
+    from studio import prices, store
     from studio.jobs import queue
     from studio.jobs.job import ENDED
     from studio.training.checkpoints import last_whole
@@ -119,6 +119,8 @@ def main() -> int:
     begun_from = bring_back(bucket, run)
     print("going on from " + begun_from if begun_from else "beginning", flush=True)
 
+    if plan["price"]:
+        prices.keep_own_price(home, prices.OwnPrice(**plan["price"]))
     os.chdir(HERE)  # a model that came along is named by its folder here
     job = queue.submit(home, run, "train", {"project_folder": str(project), **plan["request"]})
     signal.signal(signal.SIGTERM, lambda *_: None if job.state.status in ENDED else job.stop())
