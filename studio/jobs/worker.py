@@ -20,6 +20,7 @@ KINDS = {
     "evaluate": "studio.evaluation.worker",
     "export": "studio.export.worker",
     "load": "studio.data.load_worker",
+    "download": "studio.catalogue.download",
     "generate": "studio.data.generation_worker",
     "semantic": "studio.data.semantic",
     "search": "studio.training.search_worker",
