@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from studio import sources, store
+from studio.catalogue.verbs import ModelVerbs
 from studio.chat import TokenCounter
 from studio.data import loading, mixing, writers
 from studio.data.cleaning_verbs import CleaningVerbs
