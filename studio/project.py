@@ -42,7 +42,7 @@ from studio.training.search_verbs import SearchVerbs
 FORMAT = 1
 
 
-class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVerbs, FitVerbs, CloudVerbs, RecipeVerbs):
+class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVerbs, FitVerbs, ModelVerbs, CloudVerbs, RecipeVerbs):
     """One folder with everything about one task. Make one with `Project.open`."""
 
     def __init__(self, folder: Path, home: Path, demo: bool = False) -> None:
