@@ -15,5 +15,6 @@ if not config.CACHE_DIR and not os.access(Path(__file__).parent, os.W_OK):  # in
     config.CACHE_DIR = str(store.studio_home() / "compiled")
 
 BYTES, PLACES, HASHES = (types.Array(kind, 1, "C", readonly=True) for kind in (types.uint8, types.int64, types.uint64))
+EIGHTS = types.Array(types.uint64, 1, "A", aligned=False)  # see folded_words.room
 loop = partial(njit, cache=True, nogil=True)
 """Decorates a function with the types of its arguments; other threads run while it does."""

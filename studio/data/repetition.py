@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from studio.data import word_look
 from studio.data import words as word_hashes
 from studio.data.words import Array
 
 LEAST_WORDS = 50  # the least a document has in Gopher; the shares say nothing about a shorter text
+LEAST_TOP_SHARE = (
+    0.08  # the least share of the characters in a pair of words, where a 2-, 3- or 4-gram is over its threshold
+)
+LEAST_AGAIN_SHARE = 0.10
+LEAST_RUNS_SHARE = 0.25  # where over half of the 10-grams occur again
 LEAST_TIMES = 3  # a phrase that stands twice in a short text is no habit; the n-grams that stood before count it
 _WORD = re.compile(r"\w+")
 
@@ -94,6 +98,8 @@ def suspects(texts: Sequence[str]) -> Array:
     """Whether each text is worth measuring but for its lines: the others are under every threshold of PRESETS.
 
     The words are given to `word_look` with one byte for each letter, so that its shares are shares of letters."""
+    from studio.data import word_look
+
     worth = np.zeros(len(texts), bool)
     for begin, part in word_hashes.chunks(texts):
         plain = [" ".join(_WORD.findall(text.lower())) + " " for text in part]

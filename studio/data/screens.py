@@ -4,13 +4,16 @@ The checks read texts; these read columns of bytes. What they cover needlessly c
 """
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from studio.data import language, privacy, repetition, word_look
+from studio.data import language, privacy, repetition
 from studio.data.text_column import SIGNS, TextColumn
 from studio.data.words import Array
+
+if TYPE_CHECKING:
+    from studio.data.word_look import Look
 
 # over bytes; letters outside ASCII that are the same as k, s or i in lower case or without regard to case
 KELVIN, FOLDED = r"\xe2\x84\xaa", r"\xe2\x84\xaa|\xc5\xbf|\xc4[\xb0\xb1]"
@@ -41,7 +44,9 @@ class Answers(TextColumn):
         return self.matching(ANY)
 
     @cached_property
-    def look(self) -> word_look.Look:
+    def look(self) -> "Look":
+        from studio.data import word_look
+
         bounds = np.append(self.starts, self.ends[-1:])
         return word_look.look(self.data, bounds, self.first, repetition.LEAST_WORDS, SMALL_WORDS, language.LOOKED_AT)
 

@@ -5,15 +5,12 @@ Import it inside a function: it brings a compiler. Words and their hashes are th
 
 import numpy as np
 from numba import njit, types
-from numba.cpython.unsafe.numbers import trailing_zeros
 
-from studio.data.compiled import BYTES, HASHES, PLACES, loop
-from studio.data.words import BASE, PUNCTUATION, WIDE_LEADS, Array
+from studio.data.compiled import BYTES, EIGHTS, HASHES, PLACES, loop
+from studio.data.folded_words import BASE, fold, hash_words, mixed, room, word_room
+from studio.data.words import Array
 
-TEXTS = (BYTES, PLACES, PLACES, types.uint8[::1], types.Array(types.uint64, 1, "A", aligned=False), types.int64, HASHES)
-_BASE = np.uint64(BASE)
-_ZERO = np.uint64(0)
-_ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+TEXTS = (BYTES, PLACES, PLACES, types.uint8[::1], EIGHTS, types.int64, HASHES)
 
 
 def runs(data: Array, starts: Array, ends: Array, run: int, common: Array) -> tuple[Array, Array]:
@@ -22,7 +19,7 @@ def runs(data: Array, starts: Array, ends: Array, run: int, common: Array) -> tu
     a run gives its words, and one of common runs alone gives them all."""
     hashes: Array = np.empty(int((ends - starts).sum() + len(starts)) // 2 + 1, np.uint64)
     bounds: Array = np.zeros(len(starts) + 1, np.int64)
-    _runs(data, starts, ends, *_room(starts, ends), run, common, hashes, bounds)
+    _runs(data, starts, ends, *room(starts, ends), run, common, hashes, bounds)
     return hashes[: bounds[-1]], bounds
 
 
@@ -33,7 +30,7 @@ def signatures(
     words), of the same texts and runs."""
     keys, present = np.empty((len(starts), bands), np.uint32), np.empty(len(starts), np.bool_)
     factors, terms = _permutations(bands * values)
-    _sign(data, starts, ends, *_room(starts, ends), run, common, factors, terms, keys, present)
+    _sign(data, starts, ends, *room(starts, ends), run, common, factors, terms, keys, present)
     return keys, present
 
 
@@ -45,13 +42,6 @@ def jaccard(members: Array, bounds: Array, first: Array, second: Array) -> Array
     return similarity
 
 
-def _room(starts: Array, ends: Array) -> tuple[Array, Array]:
-    """Bytes for the longest text when it is folded, and the eight bytes from each of them on as one number."""
-    longest = 2 * int((ends - starts).max(initial=0)) + 16
-    folded = np.zeros(longest + 8, np.uint8)
-    return folded, np.ndarray((longest,), np.uint64, folded.data, 0, (1,))
-
-
 def _permutations(count: int) -> tuple[Array, Array]:
     """Factors (odd) and terms of `count` permutations of 32 bits, x to factor times x plus term; the same for ever."""
     numbers = np.arange(1, 2 * count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -59,86 +49,6 @@ def _permutations(count: int) -> tuple[Array, Array]:
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     high = (numbers >> np.uint64(32)).astype(np.uint32)
     return high[:count] | np.uint32(1), high[count:]
-
-
-@njit(inline="always")
-def _mixed(hash_):  # type: ignore[no-untyped-def, misc]
-    """As `words._mixed`."""
-    hash_ = (hash_ ^ (hash_ >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    hash_ = (hash_ ^ (hash_ >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hash_ ^ (hash_ >> np.uint64(31))
-
-
-@njit
-def _fold(data, start, end, folded):  # type: ignore[no-untyped-def, misc]
-    """Writes one text as its words in lower case with zeros between them, and eight at the end; how long it is."""
-    text = data[start:end]
-    length, highest = len(text), np.uint8(0)
-    for at in range(length):  # without a branch: many bytes at once
-        byte = text[at]
-        low = byte | np.uint8(0x20)
-        is_letter = np.uint8(low - np.uint8(0x61)) < np.uint8(26)
-        is_other = (
-            (np.uint8(byte - np.uint8(0x30)) < np.uint8(10)) | (byte == np.uint8(0x5F)) | (byte >= np.uint8(0x80))
-        )
-        folded[at] = low if is_letter else (byte if is_other else np.uint8(0))
-        highest = max(highest, byte)
-    if highest >= PUNCTUATION:
-        length, at = 0, start
-        while at < end:
-            byte = data[at]
-            is_wide = byte >= PUNCTUATION and byte <= WIDE_LEADS[1] and at + 2 < end
-            if is_wide:  # a sign of Chinese, Japanese or Korean is a word, its stops are not
-                is_stop = byte == PUNCTUATION or (byte == WIDE_LEADS[0] and data[at + 1] == 0x80)
-                folded[length] = 0
-                for step in range(3):
-                    folded[length + 1 + step] = np.uint8(0) if is_stop else data[at + step]
-                folded[length + 4] = 0
-                length += 5
-                at += 3
-            else:
-                folded[length] = byte if byte >= 0x80 else _letter(byte)
-                length += 1
-                at += 1
-    folded[length : length + 8] = 0
-    return length
-
-
-@njit
-def _letter(byte):  # type: ignore[no-untyped-def, misc]
-    low = byte | np.uint8(0x20)
-    if low >= 0x61 and low <= 0x7A:
-        return low
-    return byte if (byte >= 0x30 and byte <= 0x39) or byte == 0x5F else np.uint8(0)
-
-
-@njit
-def _words(folded, eights, length, words):  # type: ignore[no-untyped-def, misc]
-    """Writes the hash of each word of a folded text into `words`; how many there are. `eights[i]` are the eight bytes
-    of it from `i` on: words and the gaps between them are measured with them, since a loop over their bytes ends too
-    soon or too late for the processor's guess."""
-    count = at = 0
-    while at < length:
-        part = eights[at]
-        if part == 0:
-            at += 8
-            continue
-        at += trailing_zeros(part) >> 3
-        part, hash_ = eights[at], _ZERO
-        while True:
-            zeros = (part - _ONES) & ~part & _HIGHS  # the lowest bit is that of the first byte that is zero
-            if zeros:
-                bits = trailing_zeros(zeros) - 7
-                at += bits >> 3
-                if bits:
-                    hash_ = _mixed(hash_ * _BASE + (part & ((np.uint64(1) << np.uint64(bits)) - np.uint64(1))))
-                break
-            hash_ = _mixed(hash_ * _BASE + part)
-            at += 8
-            part = eights[at]
-        words[count] = hash_
-        count += 1
-    return count
 
 
 @njit
@@ -162,10 +72,10 @@ def _runs_of(words, count, run, common, perhaps, found, begin):  # type: ignore[
     end = begin
     for leave_out in (len(common) > 0, False):
         for at in range(count - length + 1):
-            hash_ = _ZERO
+            hash_ = np.uint64(0)
             for step in range(length):
-                hash_ = hash_ * _BASE + words[at + step]
-            hash_ = _mixed(hash_)
+                hash_ = hash_ * BASE + words[at + step]
+            hash_ = mixed(hash_)
             if not (leave_out and _is_common(common, perhaps, hash_)):
                 found[end] = hash_
                 end += 1
@@ -186,20 +96,21 @@ def _perhaps(common):  # type: ignore[no-untyped-def, misc]
 @loop(types.void(*TEXTS, types.uint64[::1], types.int64[::1]))
 def _runs(data, starts, ends, folded, eights, run, common, hashes, bounds):  # type: ignore[no-untyped-def, misc]
     perhaps = _perhaps(common)
-    words = np.empty(len(folded) // 2, np.uint64)
+    words, places = word_room(folded)
     for row in range(len(starts)):
-        count = _words(folded, eights, _fold(data, starts[row], ends[row], folded), words)
+        count = hash_words(folded, eights, fold(data[starts[row] : ends[row]], folded), words, places)
         bounds[row + 1] = _runs_of(words, count, run, common, perhaps, hashes, bounds[row])
 
 
 @loop(types.void(*TEXTS, types.uint32[::1], types.uint32[::1], types.uint32[:, ::1], types.bool_[::1]))
 def _sign(data, starts, ends, folded, eights, run, common, factors, terms, keys, present):  # type: ignore[no-untyped-def, misc]
     perhaps = _perhaps(common)
-    words, found = np.empty(len(folded) // 2, np.uint64), np.empty(len(folded) // 2, np.uint64)
+    words, places = word_room(folded)
+    found = np.empty(len(words), np.uint64)
     least = np.empty(len(factors), np.uint32)
     values = len(factors) // keys.shape[1]
     for row in range(len(starts)):
-        count = _words(folded, eights, _fold(data, starts[row], ends[row], folded), words)
+        count = hash_words(folded, eights, fold(data[starts[row] : ends[row]], folded), words, places)
         count = _runs_of(words, count, run, common, perhaps, found, 0)
         present[row] = count > 0
         least[:] = 0xFFFFFFFF
@@ -209,10 +120,10 @@ def _sign(data, starts, ends, folded, eights, run, common, factors, terms, keys,
                 permuted = np.uint32(factors[place] * hash_ + terms[place])
                 least[place] = min(least[place], permuted)
         for band in range(keys.shape[1]):
-            mixed = np.uint64(band)
+            key = np.uint64(band)
             for value in range(values):
-                mixed = _mixed(mixed ^ np.uint64(least[band * values + value]))
-            keys[row, band] = np.uint32(mixed >> np.uint64(32))
+                key = mixed(key ^ np.uint64(least[band * values + value]))
+            keys[row, band] = np.uint32(key >> np.uint64(32))
 
 
 @loop(types.void(HASHES, PLACES, PLACES, PLACES, types.float64[::1]))

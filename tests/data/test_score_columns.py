@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.data import privacy, quality, repetition, screens, studio_quality, word_look
+from studio.data import privacy, quality, repetition, screens, studio_quality
 from studio.data.screens import Answers, Rows
 from studio.data.text_column import TextColumn
 from tests.benchmarks.data import WORDS, write_rows
@@ -160,7 +160,7 @@ def test_of_clean_rows_hardly_any_is_checked_one_by_one(tmp_path: Path) -> None:
 def test_the_thresholds_that_a_quick_look_knows() -> None:
     for limits in repetition.PRESETS.values():
         assert all(
-            n in (2, 3, 4) and share / (n // 2 + n % 2) >= word_look.LEAST_TOP_SHARE for n, share in limits.top.items()
+            n in (2, 3, 4) and share / (n // 2 + n % 2) >= repetition.LEAST_TOP_SHARE for n, share in limits.top.items()
         )
-        assert all(n >= 5 and share >= word_look.LEAST_AGAIN_SHARE for n, share in limits.again.items())
-        assert limits.ten_grams >= 2 * word_look.LEAST_RUNS_SHARE
+        assert all(n >= 5 and share >= repetition.LEAST_AGAIN_SHARE for n, share in limits.again.items())
+        assert limits.ten_grams >= 2 * repetition.LEAST_RUNS_SHARE
