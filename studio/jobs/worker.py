@@ -87,27 +87,30 @@ def _disk_is_full(error: BaseException) -> bool:
 
 def main(folder: Path) -> None:
     job = Job(folder)
-    home = job.home
     if not queue.claim(job, os.getppid() if launching.is_launched() else os.getpid()):
         print("this process was not written down as the one of this job; ending", flush=True)
         if launching.rank() == 0:
-            queue.start_next(home)
+            queue.start_next(job.home)
         os._exit(0)
     if launching.rank() > 0:
         accompany(Quiet(folder))
     threading.Thread(target=watch, args=[job], daemon=True).start()
     try:
-        with queue.card_lock(home) if job.needs_card else nullcontext():
+        with queue.card_lock(job.home) if job.needs_card else nullcontext():
             end = _work(job)
-        job.set_state(**end, ended=time.time())
-        if job.needs_card:
-            # the card is this process's until it ends, so the successor is started as its last act
-            (home / "card.json").unlink(missing_ok=True)
-            queue.start_next(home)
+        end_with(job, end)
     except BaseException:  # a disk too full even for the state: the next look finds the job interrupted
         traceback.print_exc()
     sys.stdout.flush()
     os._exit(0)  # native threads of the libraries may not hold up the end
+
+
+def end_with(job: Job, end: dict[str, str]) -> None:
+    """Writes how it ended and gives the card to the next: it is this process's until it ends, so that is its last act."""
+    job.set_state(**end, ended=time.time())
+    if job.needs_card:
+        (job.home / "card.json").unlink(missing_ok=True)
+        queue.start_next(job.home)
 
 
 class Quiet(Job):
