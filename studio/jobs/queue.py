@@ -104,13 +104,21 @@ def _number(entry: Path) -> int:
 
 
 def waiting(home: Path) -> list[Job]:
+    """The jobs that wait for the card, the next one first."""
     jobs = []
     for entry in _entries(home):
         try:
-            jobs.append(Job(Path(store.read_json(entry)["folder"])))
+            job = Job(Path(store.read_json(entry)["folder"]))
         except FileNotFoundError:
             continue  # started or removed meanwhile
+        if _waits(job):
+            jobs.append(job)
     return jobs
+
+
+def _waits(job: Job) -> bool:
+    """Not so where its project was deleted, or where a power cut came between the entry and the state."""
+    return (job.folder / "job.json").exists() and job.written_state.status == "queued"
 
 
 def holder(home: Path) -> Job | None:
@@ -184,8 +192,7 @@ def start_next(home: Path) -> Job | None:
             return None
         for entry in _entries(home):
             job = Job(Path(store.read_json(entry)["folder"]))
-            # its project was deleted, or a power cut came between the entry and the state
-            if (job.folder / "job.json").exists() and job.state.status == "queued":
+            if _waits(job):
                 _start(job)
                 entry.unlink()
                 return job
