@@ -11,14 +11,16 @@ KERNEL_LOG = Path("/dev/kmsg")
 GROUPS_OF_PROCESS = Path("/proc/self/cgroup")
 GROUPS = Path("/sys/fs/cgroup")
 WITHOUT_A_WORD = "the process ended without a word"
+NOT_ENOUGH = ("outofmemory", "out of memory", "allocate memory", "bad_alloc", "alloc_failed")
+"""What torch, CUDA, cuBLAS and the system say in lower case when memory runs out."""
 MEMORY = "memory"
 """The cause of an end: there was not enough of it."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Also torch's own errors, of a card and of its allocator on a CPU, and one that the studio raised because of such."""
-    words = f"{type(error).__name__} {error}"
-    if isinstance(error, MemoryError) or any(said in words for said in ("OutOfMemory", "allocate memory", "bad_alloc")):
+    words = f"{type(error).__name__} {error}".lower()
+    if isinstance(error, MemoryError) or any(said in words for said in NOT_ENOUGH):
         return True
     return error.__cause__ is not None and is_out_of_memory(error.__cause__)
 

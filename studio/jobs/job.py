@@ -127,7 +127,8 @@ class Job:
             return before
         message, cause = endings.why_gone(pid, returned, before.memory_kills)
         ended = before.ended or time.time()
-        changes = {"status": "interrupted", "message": message, "cause": cause, "ended": ended}
+        fix = "Free some memory and resume, or start again with settings that need less" if cause else ""
+        changes = {"status": "interrupted", "message": message, "cause": cause, "fix": fix, "ended": ended}
         try:
             return self.set_state_if(is_open, **changes)
         except (OSError, StudioError):  # a full disk: it is interrupted all the same

@@ -11,9 +11,10 @@ import pandas as pd
 from studio import hardware, models, prices, store
 from studio.errors import InputError, JobError, NotFoundError, RecipeError
 from studio.examples import Dataset, open_dataset
-from studio.jobs import queue
+from studio.jobs import endings, queue
 from studio.jobs.job import ENDED, JobView
-from studio.training import health, launching, objectives
+from studio.training import health, launching, objectives, out_of_memory
+from studio.training.fit import Change
 from studio.training.recipe import Recipe
 
 METRICS = ["step", "epoch", "loss", "eval_loss", "learning_rate", "gradient_norm", "tokens_per_second", "seconds",
@@ -100,6 +101,20 @@ class Run(JobView):
             with suppress(NotFoundError):  # it was taken out of the project since
                 watched = len(open_dataset(Path(self.job.request["project_folder"]), self.evaluation_dataset))
         return health.judge(self.metrics(), self.state in ENDED, watched)
+
+    def what_fits(self) -> list[Change]:
+        """Changes of its recipe that fit, the most harmless first, when there was not enough memory for it; empty after
+        any other end."""
+        if self.job.state.cause != endings.MEMORY:
+            return []
+        return self.changes_that_fit(hardware.machine().memory_free)
+
+    def changes_that_fit(self, available: int) -> list[Change]:
+        """The same for a run that did not fit into so many bytes."""
+        request, dataset = self.job.request, None
+        with suppress(NotFoundError):  # it was taken out of the project since
+            dataset = open_dataset(Path(request.get("data_folder", request["project_folder"])), self.train_dataset)
+        return out_of_memory.what_fits(self.recipe, dataset, self.job.home, available)
 
     @property
     def tracking(self) -> str:

@@ -10,15 +10,29 @@ from typing import Any
 from studio import hardware, prices, store
 from studio.errors import InputError, StudioError
 from studio.examples import open_dataset
-from studio.jobs import launching
+from studio.jobs import endings, launching
 from studio.jobs.job import Job
-from studio.training import calibration, checkpoints
+from studio.training import calibration, checkpoints, out_of_memory
 from studio.training.launching import share_of
 from studio.training.rows import encode_rows
 from studio.training.run import Run
 
 
 def work(job: Job) -> None:
+    """Trains; when the memory runs out, the error says which settings fit."""
+    from studio.training.progress import memory_used
+
+    try:
+        train(job)
+    except Exception as error:
+        if not endings.is_out_of_memory(error):
+            raise
+        # what this process holds is free when it has ended
+        fitting = Run(job.folder).changes_that_fit(hardware.machine().memory_free + memory_used())
+        raise out_of_memory.explained(error, fitting) from error
+
+
+def train(job: Job) -> None:
     import torch
     from peft import LoraConfig
     from transformers import set_seed
