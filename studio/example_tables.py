@@ -81,6 +81,24 @@ def to_table(examples: pd.DataFrame) -> Any:
     return pyarrow.Table.from_arrays(arrays, schema=schema())
 
 
+def of_columns(columns: dict[str, Any], rows: int) -> Any:
+    """The stored columns as a table, from lists, arrays or Arrow columns by their names; those that are not given are
+    null."""
+    import pyarrow
+
+    wanted = schema()
+    arrays = []
+    for field in wanted:
+        values = columns.get(field.name)
+        if values is None:
+            arrays.append(pyarrow.nulls(rows, field.type))
+        elif isinstance(values, pyarrow.Array | pyarrow.ChunkedArray):
+            arrays.append(values if values.type.equals(field.type) else values.cast(field.type))
+        else:
+            arrays.append(pyarrow.array(values, field.type))
+    return pyarrow.Table.from_arrays(arrays, schema=wanted)
+
+
 def write(path: Path, batches: Iterable[Any], measured: bool = True) -> int:
     """Writes batches (tables or frames of examples) to one Parquet file, with or without what was MEASURED; the number
     of rows."""

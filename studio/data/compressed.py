@@ -120,8 +120,12 @@ class Text:
         self._stream, self._name = cast(io.BufferedReader, stream), name
         self._guess: str | None = None
 
-    def lines(self) -> Iterator[bytes | None]:
-        """Each line with its end; None for one that is longer than LONGEST_LINE. Raises InputError for a binary file."""
+    def lines(self, from_start: bool = True) -> Iterator[bytes | None]:
+        """Each line with its end; None for one that is longer than LONGEST_LINE. Raises InputError for a binary file: what
+        a file is, only its start can tell."""
+        if not from_start:
+            yield from self._bounded()
+            return
         head = self._stream.peek(GUESSED_FROM)[:GUESSED_FROM]
         if head.startswith((b"\xff\xfe", b"\xfe\xff")):
             yield from self._recoded("utf-16", "")

@@ -25,11 +25,21 @@ def fingerprint_of(messages: Sequence[Message], rejected: str | None = None) -> 
 
 def fingerprint_of_turn(asked: str, answer: str) -> bytes:
     """The same of one question and its answer."""
-    return _digest(f"user\x1f{asked}\x1eassistant\x1f{answer}\x1e")
+    return _digest("".join(parts_of_turn(asked, answer)))
+
+
+def parts_of_turn(asked: Any, answer: Any) -> tuple[Any, ...]:
+    """What the fingerprint of a question and its answer is over, one after the other; both may be columns of them."""
+    return "user\x1f", asked, "\x1eassistant\x1f", answer, "\x1e"
+
+
+def digest(text: bytes | memoryview) -> bytes:
+    """16 bytes that stand for these."""
+    return xxh3_128_digest(text)
 
 
 def _digest(text: str) -> bytes:
-    return xxh3_128_digest(text.encode("utf-8", "replace"))
+    return digest(text.encode("utf-8", "replace"))
 
 
 def fingerprints(examples: pd.DataFrame) -> Any:

@@ -11,6 +11,7 @@ from studio.chat import DEFAULT_SYSTEM
 from studio.data import quality
 from studio.data.duplicates import fingerprint_of, fingerprint_of_turn
 from studio.data.studio_quality import question_and_answer
+from studio.data.text_column import TextColumn
 from studio.data.texts import text
 from studio.data.words import Array
 from studio.examples import Message
@@ -107,12 +108,12 @@ class Gathered:
             for at in rows
         ]
 
-    def texts(self) -> list[str]:
+    def texts(self) -> TextColumn:
         """All that is asked and answered in each row, the system prompt left out; see `texts.text`."""
         plain = [f"{asked}\n{last}" for asked, last in zip(self.asked, self.last, strict=True)]
         for at, messages in zip(self.prints, self.conversations(self.prints), strict=True):
             plain[at] = text(messages)
-        return plain
+        return TextColumn.of(plain)
 
     def characters(self) -> Array:
         """How many characters (int64) the messages of each row have together."""
@@ -149,7 +150,7 @@ class Gathered:
             ],
             "tokens": tokens,
         }  # fmt: skip
-        return _table(known, len(self))
+        return example_tables.of_columns(known, len(self))
 
     def scored(self, tokens: Array) -> Any:
         """All stored columns; a score that a row brought stays."""
@@ -172,7 +173,7 @@ class Gathered:
             "quality": scores, "reasons": reasons, "flags": found["flags"], "studio_quality": found["studio_quality"],
             "studio_reasons": found["studio_reasons"],
         }  # fmt: skip
-        return _table({name: table[name] for name in table.column_names} | made, len(self))
+        return example_tables.of_columns({name: table[name] for name in table.column_names} | made, len(self))
 
 
 def measured(examples: pd.DataFrame) -> Any:
@@ -184,20 +185,3 @@ def measured(examples: pd.DataFrame) -> Any:
         brought = row["quality"] if row["reasons"] == [quality.BROUGHT] else None
         found.add(row["id"], row["source"], row["kind"], row["messages"], row["rejected"], row["tools"], brought)
     return found.scored(examples["tokens"].to_numpy(np.int64))
-
-
-def _table(columns: dict[str, Any], rows: int) -> Any:
-    """The stored columns; those that are not given are null."""
-    import pyarrow
-
-    wanted = example_tables.schema()
-    arrays = []
-    for field in wanted:
-        values = columns.get(field.name)
-        if values is None:
-            arrays.append(pyarrow.nulls(rows, field.type))
-        elif isinstance(values, pyarrow.Array | pyarrow.ChunkedArray):
-            arrays.append(values if values.type.equals(field.type) else values.cast(field.type))
-        else:
-            arrays.append(pyarrow.array(values, field.type))
-    return pyarrow.Table.from_arrays(arrays, schema=wanted)

@@ -46,7 +46,7 @@ def batches(path: Path) -> Iterator[tuple[list[Row], list[Problem]]]:
 def batches_of_lines(
     raw: io.RawIOBase | io.BytesIO, name: str, first_line: int = 1
 ) -> Iterator[tuple[list[Row], list[Problem]]]:  # fmt: skip
-    """The same of JSON lines, the first of which has the number `first_line`."""
+    """The same of JSON lines, the first of which has the number `first_line` in its file."""
     yield from _in_batches(
         _json_lines(Text(cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, raw), BLOCK)), name), first_line)
     )
@@ -133,7 +133,7 @@ def _items(path: Path) -> Iterator[Row | Problem]:
 
 
 def _json_lines(text: Text, first_line: int = 1) -> Iterator[Row | Problem]:
-    for number, line in enumerate(text.lines(), start=first_line):
+    for number, line in enumerate(text.lines(first_line == 1), start=first_line):
         if line is None:
             yield number, f"the line is over {LONGEST_LINE / 1024**2:,.0f} MB", ""
         elif line and not line.isspace():

@@ -33,7 +33,7 @@ def gather(
     for number, row in rows:
         named = row.get("source")
         source_of_row = clean(str(named)) if named else source
-        if quick and (turn := _turn_of(_there(row), choices.shape)):
+        if quick and (turn := turn_of(_there(row), choices.shape)):
             said = turn.said(row)
             if said is not None:
                 found.add_turn(_id(row, number, taken), source_of_row, choices.system, *said, _quality(row))
@@ -57,7 +57,7 @@ def _there(row: dict[str, Any]) -> tuple[str, ...]:
     return tuple(row)
 
 
-class _Turn(NamedTuple):
+class Turn(NamedTuple):
     """The columns of rows that are one question and one answer of plain text: most files are made of them alone."""
 
     asked: str
@@ -80,7 +80,7 @@ class _Turn(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _turn_of(there: tuple[str, ...], shape: str | None) -> _Turn | None:
+def turn_of(there: tuple[str, ...], shape: str | None) -> Turn | None:
     """How rows with these columns (and no others that say anything) are read as a turn; None when they are more."""
     how = plan(there, shape)
     if how is None or how.shape not in _TURNS or not set(how.columns) <= {*_TURNS[how.shape]}:
@@ -95,7 +95,7 @@ def _turn_of(there: tuple[str, ...], shape: str | None) -> _Turn | None:
         )
     ):
         return None
-    return _Turn(asked, given, answer)
+    return Turn(asked, given, answer)
 
 
 _TURNS = {

@@ -3,23 +3,46 @@
 It says `read BYTES` now and then, and last what it found, as one line of JSON.
 """
 
+import io
 import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
+
+from studio.data.compressed import LONGEST_LINE
+
+if TYPE_CHECKING:
+    from studio.data.gathering import Gathered
+    from studio.data.slices import Slice
+    from studio.data.turns import Turns
+
+BLOCK = 1 << 20  # bytes read together: their columns fit the cache of a core
+
+
+def blocks(piece: "Slice", first_line: int) -> Iterator[tuple[bytes, int]]:
+    """The bytes of a slice in whole lines, about BLOCK together, and the number of the first line of each."""
+    stream = io.BufferedReader(piece, BLOCK)
+    while block := stream.read(BLOCK):
+        if not block.endswith(b"\n"):
+            block += (rest := stream.readline(LONGEST_LINE))
+            while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):  # that line is no row: its end is passed over
+                rest = stream.readline(LONGEST_LINE)
+        yield block, first_line
+        first_line += block.count(b"\n")
 
 
 def main() -> None:
     from studio import example_tables
     from studio.chat import TokenCounter
     from studio.data import near_duplicates, readers, shapes, slices
+    from studio.data import turns as turns_of
     from studio.data.columns import Choices
     from studio.data.rows import clean
-    from studio.data.text_column import TextColumn
     from studio.data.token_counts import TokenCounts
 
     task = slices.Task(**json.load(sys.stdin))
@@ -32,19 +55,31 @@ def main() -> None:
 
     def tables() -> Iterator[Any]:
         with slices.Slice(task.path, task.start, task.end) as piece:
-            for rows, unread in readers.batches_of_lines(piece, task.name, task.first_line):
-                if found.first_row is None and rows:
-                    found.first_row = rows[0][1]
-                gathered, unshaped = shapes.gather(rows, task.name, choices, None)
-                problems = sorted([*unread, *unshaped], key=lambda problem: problem[0])
-                found.problems += [(line, clean(reason), clean(raw)) for line, reason, raw in problems]
-                found.has_ids = found.has_ids or any("id" in row for _, row in rows)
-                if len(gathered):
-                    yield gathered.scored(counts.of(gathered))
-                    signed = near_duplicates.sign_some(TextColumn.of(gathered.texts()), common)
-                    keys.append(signed[0])
-                    present.append(signed[1])
+            for block, first_line in blocks(piece, task.first_line):
+                turns = turns_of.read(block, first_line, task.name, choices)
+                if turns is not None:
+                    note(orjson.loads(block[: block.find(b"\n")]))
+                    yield made(turns)
+                else:
+                    for rows, unread in readers.batches_of_lines(io.BytesIO(block), task.name, first_line):
+                        for _, row in rows:
+                            note(row)
+                        gathered, unshaped = shapes.gather(rows, task.name, choices, None)
+                        problems = sorted([*unread, *unshaped], key=lambda problem: problem[0])
+                        found.problems += [(line, clean(reason), clean(raw)) for line, reason, raw in problems]
+                        if len(gathered):
+                            yield made(gathered)
                 print(f"read {piece.done}", flush=True)
+
+    def note(row: dict[str, Any]) -> None:
+        found.first_row = row if found.first_row is None else found.first_row
+        found.has_ids = found.has_ids or "id" in row
+
+    def made(rows: "Gathered | Turns") -> Any:
+        signed = near_duplicates.sign_some(rows.texts(), common)
+        keys.append(signed[0])
+        present.append(signed[1])
+        return rows.scored(counts.of(rows))
 
     folder = Path(task.folder)
     found.rows = example_tables.write(folder / f"examples-{task.number:03d}.parquet", tables())

@@ -200,7 +200,7 @@ def _template(path: Path, name: str, choices: Choices) -> Array:
             stretch = b"".join(file.readline(LONGEST_LINE) for _ in range(near_duplicates.STRETCH))
             lines += len(stretch)
             for rows, _ in readers.batches_of_lines(io.BytesIO(stretch), name):
-                texts += shapes.gather(rows, name, choices, set())[0].texts()
+                texts += shapes.gather(rows, name, choices, set())[0].texts().texts()
     of_all = round(len(texts) * path.stat().st_size / max(1, lines))
     return near_duplicates.common_runs(texts, near_duplicates.WORDS_IN_A_RUN, of_all)
 

@@ -4,18 +4,19 @@ import numpy as np
 
 from studio.chat import TokenCounter
 from studio.data.gathering import Gathered
+from studio.data.turns import Turns
 from studio.data.words import Array
 
 COUNTED_ROWS = 20_000  # counted first of all; it takes about 3 s on two cores
 COUNTED_THEN = 1000  # of those that follow every so many'th is counted, so that the estimate follows the data
 
 
-def exact(gathered: Gathered, counter: TokenCounter) -> Array:
+def exact(gathered: "Gathered | Turns", counter: TokenCounter) -> Array:
     """The tokens (int64) of each row with the template's own; a passage is plain text."""
     return _counted(gathered, counter, range(len(gathered)))
 
 
-def _counted(gathered: Gathered, counter: TokenCounter, rows: "range | list[int]") -> Array:
+def _counted(gathered: "Gathered | Turns", counter: TokenCounter, rows: "range | list[int]") -> Array:
     conversations = gathered.conversations(rows)
     is_passage = [gathered.kinds.get(at) == "passage" for at in rows]
     counts = iter(
@@ -38,7 +39,7 @@ class TokenCounts:
         """Empty where all were counted, else `rows` estimated and their `mean_error` (a share, where it was checked)."""
         self._errors = np.zeros(2)
 
-    def of(self, gathered: Gathered) -> Array:
+    def of(self, gathered: "Gathered | Turns") -> Array:
         """The tokens (int64) of each row of the next batch."""
         rows = len(gathered)
         if self.counter.name == "estimate" or rows <= self._left:

@@ -33,7 +33,7 @@ rows = st.lists(st.dictionaries(st.sampled_from(FIELDS), scalars, max_size=6), m
 @contextmanager
 def carefully() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shapes, "_turn_of", lambda there, shape: None)
+        patch.setattr(shapes, "turn_of", lambda there, shape: None)
         yield
 
 
