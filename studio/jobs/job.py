@@ -3,8 +3,10 @@
 Everything here is read from the folder, so that any process can follow a job and none has to own it.
 """
 
+import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -232,3 +234,26 @@ class JobView:
     def stop(self) -> None:
         """Asks it to save what can go on later, and to end."""
         self.job.stop()
+
+    @property
+    def bytes_on_disk(self) -> int:
+        """Of all its files; one that vanishes meanwhile counts nothing."""
+        found = 0
+        for path in self.folder.rglob("*"):
+            with suppress(FileNotFoundError):
+                found += path.lstat().st_size if path.is_file() else 0
+        return found
+
+    def delete(self) -> int:
+        """Removes its files for good and returns how many bytes they had. Its empty folder stays, so that no later one
+        gets this id: the journal speaks of both. Raises JobError while it waits or works."""
+        if self.state not in ENDED:
+            raise JobError(f"{self.id} cannot be deleted", f"it is {self.state}", "Stop it first")
+        freed = self.bytes_on_disk
+        (self.folder / "job.json").unlink(missing_ok=True)  # first: without it there is none, whatever else is left
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        return freed

@@ -1,7 +1,6 @@
 """A run: the job that trains one recipe, its metrics and its adapter, read from its folder."""
 
 import math
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -151,18 +150,6 @@ class Run(JobView):
     def _remembered(self) -> dict[str, Any]:
         path = self.folder / "notes.json"
         return dict(store.read_json(path)) if path.exists() else {}
-
-    def delete(self) -> None:
-        """Removes its files for good; bundles made from it stay. Raises JobError while it waits or runs."""
-        if self.state not in ENDED:
-            raise JobError(f"{self.id} cannot be deleted", f"it is {self.state}", "Stop it first")
-        (self.folder / "job.json").unlink(missing_ok=True)  # first: without it there is no run, whatever else is left
-        for path in self.folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        # the empty folder stays, so that no later run gets this id: the journal speaks of both
 
     def resume(self) -> "Run":
         """Goes on from the last whole checkpoint: optimiser, schedule, data order and random state continue."""

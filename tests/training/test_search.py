@@ -9,16 +9,18 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from studio import InputError, JobError, Project, Recipe, store
 from studio.examples import Dataset
 from studio.jobs import queue
-from studio.jobs.job import FORMAT, Job, process_started
+from studio.jobs.job import ENDED, FORMAT, Job, process_started
 from studio.training import search_worker
 from studio.training.run import Run
-from studio.training.search import FEWEST_STEPS, Search, sample_rows
+from studio.training.search import Search, sample_rows
 from studio.training.search_space import PATIENCE, Space, evaluations_for
 from studio.training.study import NAME, open_study
+from tests.jobs_here import work_here
 from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -90,12 +92,15 @@ def test_every_length_of_a_trial_is_evaluated_five_times() -> None:
         assert steps // every >= min(steps, 5), steps
 
 
-def test_a_trial_learns_from_a_share_or_from_what_gives_steps_enough() -> None:
+def test_a_trial_learns_from_a_tenth_to_a_fifth_and_can_be_evaluated_five_times() -> None:
     assert sample_rows(10_000, 0.15, 16)[0] == 1500
     rows, why = sample_rows(1500, 0.15, 16)
-    assert rows == FEWEST_STEPS * 16 and "15% of the data would be 15 steps" in why
+    assert rows == 300 and "(20%): 19 optimiser steps a trial, for 15% would be 15. That is few" in why
+    rows, why = sample_rows(200, 0.1, 16)
+    assert math.ceil(rows / 16) == 5 and "(40%)" in why
     rows, why = sample_rows(40, 0.15, 16)
-    assert rows == 40 and "3 steps, which is few" in why
+    assert rows == 40 and "3 optimiser steps" in why and "larger share" not in why
+    assert sample_rows(1500, 0.5, 16) == (750, "750 of 1,500 examples (50%): 47 optimiser steps a trial")
 
 
 def test_the_studios_space_suits_the_size_of_the_model(project: Project) -> None:
@@ -207,7 +212,7 @@ def test_a_line_cut_short_costs_that_line_alone(project: Project) -> None:
 
 def test_a_search_prunes_is_stopped_killed_and_goes_on(project: Project) -> None:
     train, test = greetings(project)
-    search = project.search(train, RECIPE, evaluation=test, space=SPACE, trials=4, seed=3, startup=2)
+    search = project.search(train, RECIPE, evaluation=test, space=SPACE, trials=4, seed=3, startup=2, share=1)
     until(lambda: len(search.trials) == 4 and bool(search.trials["run"].iloc[3]))
     first = search.trials.iloc[:3]
     assert first["state"].tolist() == ["finished", "finished", "pruned"]
@@ -254,5 +259,43 @@ def test_a_search_prunes_is_stopped_killed_and_goes_on(project: Project) -> None
     assert cells[-1].source.startswith("search = project.search(train, Recipe(") and cells[-1].source.endswith(
         "search.wait()"
     )
-    again.delete()
-    assert project.searches() == [] and project.runs() == []
+    own = project.train(train, RECIPE)  # no trial: it stays
+    own.stop()
+    until(lambda: own.state in ENDED)
+    on_disk = sum(path.stat().st_size for run in again.runs() for path in run.folder.rglob("*") if path.is_file())
+    assert again.delete() > on_disk > 1e6
+    assert project.searches() == [] and [run.id for run in project.runs()] == [own.id]
+    assert store.new_numbered_folder(project.folder / "jobs", "search").name == "search-002"
+
+
+def test_a_search_at_work_is_not_deleted(project: Project) -> None:
+    search = by_hand(project)
+    run = run_by_hand(project, "finished", (2, 0.4))
+    job = store.read_json(run.folder / "job.json")
+    store.write_json(run.folder / "job.json", {**job, "request": {"search": search.id}})
+    search.job.set_state(status="queued")
+    with pytest.raises(JobError, match="search-001 is queued"):
+        search.delete()
+    search.job.set_state(status="interrupted")
+    run.job.set_state(status="queued")
+    with pytest.raises(JobError, match="run-001 is queued"):
+        search.delete()
+    assert [one.id for one in search.runs()] == ["run-001"]
+
+
+def test_a_notebook_repeats_a_search(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two trials here, and again in a fresh kernel with its own processes: the same values and losses."""
+    work_here(monkeypatch)
+    monkeypatch.setattr(queue, "begin", queue.submit)
+    train, test = greetings(project, 24)
+    recipe = Recipe(**{**RECIPE.model_dump(), "dropout": 0.1})
+    space = {"learning_rate": {"low": 5e-4, "high": 5e-3, "log": True}, "r": [4, 8], "logging_steps": 1}
+    search = project.search(train, recipe, evaluation=test, space=space, trials=2, seed=1)
+    notebook = nbformat.read(project.export_notebook("search"), as_version=4)  # type: ignore[no-untyped-call]
+    environment = {**os.environ, "STUDIO_HOME": str(project.home), "PYTHONPATH": ""}
+    NotebookClient(notebook, timeout=200, kernel_name="python3").execute(env=environment)
+    (again,) = Project.open(f"{project.name}-again", home=project.home).searches()
+    columns = ["trial", "state", "learning_rate", "r", "loss", "step"]
+    assert again.trials["state"].tolist() == ["finished"] * 2 and again.trials["loss"].nunique() == 2
+    assert again.trials[columns].equals(search.trials[columns])
+    assert again.best == search.best and again.best.learning_rate != recipe.learning_rate
