@@ -48,6 +48,9 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
            train-search: train-search-space -trials -hours -share -seed -startup -ranges -ask -run -stop -resume -estimate
              -state -table -best -history -parallel -importance
            train-past: train-past-none train-past-table train-past-chosen -name -notes -save -delete -question -sure -keep
+           train-cloud: train-cloud-provider -machine -bucket -spot -gpus -sharded -price -run -none -about -command -download -files
+             -file-1 -file-2 -missing -link -submit -job -state -cancel -again -log
+             -prices (a fold) train-cloud-prices-table -keep -reset -compared
   4 compare compare-run compare-notice;  compare-both: compare-prompt compare-row compare-ask compare-ask-stop compare-base compare-tuned
            compare-measure: compare-dataset compare-measure-run compare-measure-stop compare-measure-state
              compare-measure-table compare-measure-answers

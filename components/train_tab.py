@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import Cell, Page, Refresher, Updates, empty, job_line, table
+from components.cloud_cell import build_cloud
 from components.dataset_box import opened
 from components.fit_cell import build_fit, fit_updates
 from components.live_cell import build_extras, build_live
@@ -30,6 +31,7 @@ def build(page: Page) -> Refresher:
     live = build_live(page)
     past = build_past_runs(page, live)
     build_search(page, 7, chosen.dataset, chosen.evaluation, recipe_cell.whole, live)
+    build_cloud(page, 8, chosen.dataset, chosen.evaluation, recipe_cell.whole)
     recipe_cell.wire()
 
     def look(project: Project, *values: Any) -> Updates:

@@ -82,8 +82,9 @@ def _mistakes(row: MachinePrice) -> list[str]:
         return [f"{at}: there is no such machine here"]
     found = []
     for name, value in (("dollars an hour", row.dollars_an_hour), ("spot", row.spot)):
-        if value is not None and not (math.isfinite(value) and value >= 0):
-            found.append(f"{at}: {name} {value:g}")
+        is_number = isinstance(value, int | float) and math.isfinite(value) and value >= 0
+        if value is not None and not is_number:
+            found.append(f"{at}: {name} {value!r}")
     guide = _GUIDE[row.provider, row.machine]
     if row.dollars_an_hour is None and guide.dollars_an_hour is not None:
         found.append(f"{at}: dollars an hour is missing")

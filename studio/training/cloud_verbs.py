@@ -9,7 +9,7 @@ from studio import prices
 from studio.errors import ForbiddenError
 from studio.examples import Dataset
 from studio.journal import Journal
-from studio.prices import Compared, MachinePrice
+from studio.prices import Compared, MachinePrice, Rate
 from studio.training.cloud import files as cloud
 from studio.training.cloud import renting
 from studio.training.cloud.files import PROVIDERS, CloudFiles
@@ -72,6 +72,11 @@ class CloudVerbs:
     def prices(self) -> list[MachinePrice]:
         """What each rented machine costs an hour, with its date: the guide's, or the owner's. No step."""
         return prices.machine_prices(self.home)
+
+    def rate(self, provider: str, machine: str, spot: bool = False) -> Rate | None:
+        """What an hour of a provider's machine costs now: low, high (dollars), date; None where nobody has said it. No step."""
+        found = PROVIDERS[provider].machine(machine) if provider in PROVIDERS else None
+        return None if found is None else prices.rate(self.home, found.seller, found.name, spot)
 
     def keep_prices(self, rows: Sequence[MachinePrice]) -> list[MachinePrice]:
         """Keeps the owner's prices for all projects. No step. Raises ForbiddenError in the demo, InputError with every

@@ -90,7 +90,7 @@ def test_a_job_outlives_the_studio_is_followed_again_and_finishes(
     clouds.says("good", "PENDING", "RUNNING")
     job = project.submit(files)
     until(lambda: job.rented.stage == "running" and job.job.progress.of == 12)
-    assert job.words == "runs" and job.cost.startswith("$0.00 for 0.0 h at $0.350 an hour (price of 2025-01)")
+    assert job.words == "runs" and job.cost.startswith("$0.00 for 0 min at $0.350 an hour (price of 2025-01)")
     assert "step 3 of 12" in job.log
     with pytest.raises(JobError, match="under way there already"):
         project.submit(files)

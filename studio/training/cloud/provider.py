@@ -29,8 +29,8 @@ class Machine:
 
     @property
     def words(self) -> str:
-        parts = [f"{self.gpus} GPUs" if self.gpus > 1 else "", f"{self.memory} GB each" if self.memory else ""]
-        said = ", ".join(part for part in parts if part)
+        each = f"{self.memory} GB" if self.memory else ""
+        said = f"{self.gpus} GPUs of {each}" if self.gpus > 1 and each else each
         where = f"{self.seller} " if self.seller in ("aws", "gcp") else ""
         return f"{where}{self.name} ({said})" if said else f"{where}{self.name}"
 

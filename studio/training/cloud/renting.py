@@ -75,7 +75,8 @@ class CloudJob(JobView):
         if rate is None:
             return f"no price of {self.files.machine} was known"
         hours = ((rented.until or time.time()) - rented.since) / 3600
-        return f"{between(hours * rate.low, hours * rate.high)} for {hours:.1f} h at {rate.words}"
+        took = f"{hours * 60:.0f} min" if hours < 1.5 else f"{hours:.1f} h"
+        return f"{between(hours * rate.low, hours * rate.high)} for {took} at {rate.words}"
 
     @property
     def log(self) -> str:
