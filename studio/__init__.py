@@ -3,19 +3,23 @@
 >>> from studio import Project, Recipe
 """
 
-from studio.errors import (
-    BusyError,
-    ForbiddenError,
-    FormatError,
-    InputError,
-    JobError,
-    NotFoundError,
-    RecipeError,
-    StudioError,
-)
-from studio.hardware import Machine, machine
-from studio.project import Project
-from studio.training.recipe import Recipe
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from studio.errors import (
+        BusyError,
+        ForbiddenError,
+        FormatError,
+        InputError,
+        JobError,
+        NotFoundError,
+        RecipeError,
+        StudioError,
+    )
+    from studio.hardware import Machine, machine
+    from studio.project import Project
+    from studio.training.recipe import Recipe
 
 __all__ = [
     "BusyError",
@@ -31,3 +35,12 @@ __all__ = [
     "StudioError",
     "machine",
 ]
+_ROOMS = {"Machine": "hardware", "machine": "hardware", "Project": "project", "Recipe": "training.recipe"}
+
+
+def __getattr__(name: str) -> Any:
+    """A worker imports a room or two of the studio, and shall not wait for all of them."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = getattr(import_module(f"studio.{_ROOMS.get(name, 'errors')}"), name)
+    return globals()[name]

@@ -6,15 +6,18 @@ filter, to divide, to mix) moves tables and never frames.
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Message = dict[str, str]
 """`role` and `content`, and where it is so the MESSAGE_EXTRAS; `tool_calls` is the JSON text of OpenAI's list."""
 MESSAGE_EXTRAS = ("tool_calls", "tool_call_id", "name")
 MESSAGE_FIELDS = ("role", "content", *MESSAGE_EXTRAS)
+KINDS = ("conversation", "preference", "passage")
 COLUMNS = ["id", "messages", "source", "tokens", "quality", "flags", "reasons", "kind", "rejected", "tools"]
 LISTS = ("flags", "reasons")
 MEASURED = ("fingerprint", "studio_quality", "studio_reasons")
@@ -40,8 +43,10 @@ def schema() -> Any:
     return pyarrow.schema([(name, special.get(name, text)) for name in (*COLUMNS, *MEASURED)])
 
 
-def to_frame(table: Any, names: Sequence[str] = COLUMNS) -> pd.DataFrame:
+def to_frame(table: Any, names: Sequence[str] = COLUMNS) -> "pd.DataFrame":
     """An Arrow table as a frame of examples; columns that an older format lacks get what they stand for."""
+    import pandas as pd
+
     columns: dict[str, Any] = {}
     for name in table.column_names:
         if name == "messages":
@@ -53,11 +58,13 @@ def to_frame(table: Any, names: Sequence[str] = COLUMNS) -> pd.DataFrame:
     return complete(pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows)), names)
 
 
-def complete(examples: pd.DataFrame, names: Sequence[str] = COLUMNS) -> pd.DataFrame:
+def complete(examples: "pd.DataFrame", names: Sequence[str] = COLUMNS) -> "pd.DataFrame":
     """The columns `names` in their order: no reasons, conversations, nothing rejected and no tools where one is absent."""
+    import pandas as pd
+
     rows, index = len(examples), examples.index
     if set(names) - set(examples):
-        absent: dict[str, pd.Series] = {
+        absent: dict[str, pd.Series[Any]] = {
             **{name: pd.Series([[] for _ in range(rows)], index, object) for name in LISTS},
             "kind": pd.Series(["conversation"] * rows, index, "str"),
             "rejected": pd.Series([None] * rows, index, object),
@@ -67,7 +74,7 @@ def complete(examples: pd.DataFrame, names: Sequence[str] = COLUMNS) -> pd.DataF
     return examples.reindex(columns=list(names))
 
 
-def to_table(examples: pd.DataFrame) -> Any:
+def to_table(examples: "pd.DataFrame") -> Any:
     """A frame of examples as an Arrow table of the stored schema; what was not measured is null."""
     import pyarrow
 
@@ -108,7 +115,7 @@ def write(path: Path, batches: Iterable[Any], measured: bool = True) -> int:
     wanted, rows = schema() if measured else pyarrow.schema([schema().field(name) for name in COLUMNS]), 0
     with pyarrow.parquet.ParquetWriter(path, wanted, compression="snappy", use_dictionary=REPEATING) as writer:
         for batch in batches:
-            table = to_table(batch) if isinstance(batch, pd.DataFrame) else conformed(batch)
+            table = conformed(batch) if isinstance(batch, pyarrow.Table) else to_table(batch)
             writer.write_table(table if measured else table.select(COLUMNS))
             rows += table.num_rows
     return rows

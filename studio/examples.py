@@ -16,10 +16,9 @@ from filelock import FileLock
 
 from studio import example_tables, store
 from studio.errors import NotFoundError
-from studio.example_tables import COLUMNS, MESSAGE_EXTRAS, Message
+from studio.example_tables import COLUMNS, KINDS, MESSAGE_EXTRAS, Message
 
 FORMAT = 4
-KINDS = ("conversation", "preference", "passage")
 BATCH_ROWS = 2000
 LARGE_BATCH = 10_000
 Batches = Iterable[Any]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from studio.data.rows import clean
-from studio.examples import MESSAGE_EXTRAS, Message
+from studio.example_tables import MESSAGE_EXTRAS, Message
 
 ROLES = {
     "system": "system", "developer": "system",

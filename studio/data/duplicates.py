@@ -1,14 +1,16 @@
 """Exact duplicates: examples whose question and answer are the same to the letter."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from xxhash import xxh3_128_digest
 
 from studio.data.words import Array
-from studio.examples import Message
+from studio.example_tables import Message
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def fingerprint_of(messages: Sequence[Message], rejected: str | None = None) -> bytes:
@@ -42,7 +44,7 @@ def _digest(text: str) -> bytes:
     return digest(text.encode("utf-8", "replace"))
 
 
-def fingerprints(examples: pd.DataFrame) -> Any:
+def fingerprints(examples: "pd.DataFrame") -> Any:
     """An Arrow array with the fingerprint of each row of a frame."""
     import pyarrow
 

@@ -1,10 +1,9 @@
 """Examples gathered column by column while rows are read, and made into Arrow tables of a thousand rows at once."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from studio import example_tables
 from studio.chat import DEFAULT_SYSTEM
@@ -14,7 +13,10 @@ from studio.data.studio_quality import question_and_answer
 from studio.data.text_column import TextColumn
 from studio.data.texts import text
 from studio.data.words import Array
-from studio.examples import Message
+from studio.example_tables import Message
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXTRAS = example_tables.MESSAGE_EXTRAS
 ANSWERED = ("system", "user", "assistant")
@@ -176,7 +178,7 @@ class Gathered:
         return example_tables.of_columns({name: table[name] for name in table.column_names} | made, len(self))
 
 
-def measured(examples: pd.DataFrame) -> Any:
+def measured(examples: "pd.DataFrame") -> Any:
     """Examples whose text was changed as the table that is stored: scored and fingerprinted anew, with the tokens that
     they had; a score that a row brought stays."""
     found = Gathered()

@@ -5,10 +5,9 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from studio.data import words as word_hashes
 from studio.data.text_column import TextColumn
@@ -16,6 +15,9 @@ from studio.data.texts import ListTexts, Texts
 from studio.data.texts import text as text
 from studio.data.words import Array, Grams
 from studio.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 THRESHOLD = 0.8
 WORDS_IN_A_RUN = 3
@@ -58,6 +60,8 @@ def pairs(
     if not len(texts):
         return Pairs(*(np.zeros(0, np.int64),) * 2, np.zeros(0))
     if isinstance(texts, list | tuple):
+        import pandas as pd
+
         codes, _ = pd.factorize(np.array(texts, object))
         first = pd.Series(np.arange(len(texts))).groupby(codes).transform("first").to_numpy()
     read = _read(texts)
@@ -284,9 +288,11 @@ def keepers(quality: Array, found: Pairs, stays: Array | None = None) -> tuple[A
     return instead, similarity
 
 
-def groups(quality: Array, found: Pairs) -> pd.DataFrame:
+def groups(quality: Array, found: Pairs) -> "pd.DataFrame":
     """One row for each row that is in a pair: group (from 1), position, keep (bool), instead (the position kept in its
     place, its own when it is kept) and similarity to that one; groups in the order of their first row."""
+    import pandas as pd
+
     instead, similarity = keepers(quality, found)
     labels = components(len(quality), found)
     member = np.flatnonzero(np.bincount(labels, minlength=1)[labels] > 1) if len(quality) else np.zeros(0, np.int64)

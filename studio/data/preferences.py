@@ -8,7 +8,7 @@ from typing import Any
 
 from studio.data.conversations import BadRowError, check_order, from_json, parse, with_system
 from studio.data.rows import clean
-from studio.examples import Message
+from studio.example_tables import Message
 
 HUMAN_AND_ASSISTANT = re.compile(r"\n\n(Human|Assistant): ?")
 

@@ -6,15 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from studio.data import presidio
 from studio.data.text_column import TextColumn
 from studio.data.words import Array
 from studio.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KINDS = ("e-mail address", "phone number", "card number", "IBAN", "IP address", "key or token")
 ORDER = (
@@ -256,7 +258,7 @@ _FINDERS = {
 }
 
 
-def count(examples: pd.DataFrame, kinds: Sequence[str] = KINDS) -> dict[str, int]:
+def count(examples: "pd.DataFrame", kinds: Sequence[str] = KINDS) -> dict[str, int]:
     """How many details of each kind stand in the messages; every kind is named."""
     flat = [message.get("content") or "" for messages in examples["messages"] for message in messages]
     found = Counter(detail.kind for details in find_batch(flat, kinds) for detail in details)
@@ -264,13 +266,15 @@ def count(examples: pd.DataFrame, kinds: Sequence[str] = KINDS) -> dict[str, int
 
 
 def redact(
-    examples: pd.DataFrame, kinds: Sequence[str] = KINDS, how: str = "mask", seed: int = 0
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    examples: "pd.DataFrame", kinds: Sequence[str] = KINDS, how: str = "mask", seed: int = 0
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """(the examples without these details, id and reason of the rows left out).
 
     "mask" writes [EMAIL] and the like; "replace" a made-up value of the same kind, the same for the same value in all
     rows; "drop" leaves out the rows that have any. Raises InputError for a kind or a way that is not known.
     """
+    import pandas as pd
+
     check_kinds(kinds, how)
     sizes = [len(messages) for messages in examples["messages"]]
     flat = [message.get("content") or "" for messages in examples["messages"] for message in messages]

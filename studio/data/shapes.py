@@ -11,7 +11,7 @@ from studio.data.conversations import BadRowError, check_order, from_json, parse
 from studio.data.gathering import Gathered
 from studio.data.rows import Problem, Row, clean, shown
 from studio.errors import InputError
-from studio.examples import KINDS, Message
+from studio.example_tables import KINDS, Message
 
 
 class Parts(NamedTuple):

@@ -37,6 +37,7 @@ def blocks(piece: "Slice", first_line: int) -> Iterator[tuple[bytes, int]]:
 
 
 def main() -> None:
+    sys.modules["scipy"] = None  # type: ignore[assignment]  # Numba would look for its linear algebra, for half a second
     from studio import example_tables
     from studio.chat import TokenCounter
     from studio.data import near_duplicates, readers, shapes, slices

@@ -24,7 +24,6 @@ from studio.data.compressed import BLOCK, LONGEST_LINE, is_packed, kind
 from studio.data.rows import Problem
 from studio.data.words import Array
 from studio.errors import StudioError
-from studio.jobs.job import Stopped
 
 LEAST_BYTES = 64 * 1024**2  # under it the start of the processes costs more than they save
 MOST_PROCESSES = 8
@@ -228,6 +227,8 @@ def _followed(
             follower.join(POLLED)
             progress(sum(done), sum(sizes), "")
             if should_stop():
+                from studio.jobs.job import Stopped
+
                 raise Stopped
     if dead := [process.wait() for process in processes if process.wait()]:
         raise StudioError(

@@ -4,13 +4,16 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from studio.data.words import Array
 from studio.data.words import chunks as chunks_of_list
-from studio.examples import Dataset, Message
+from studio.example_tables import Message
+
+if TYPE_CHECKING:
+    from studio.examples import Dataset
 
 FEW = 0.01  # share of the rows up to which only their row groups are read
 
@@ -46,7 +49,7 @@ class ListTexts:
 class DatasetTexts:
     """All that is asked and answered in each row of a dataset, the system prompt left out."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: "Dataset") -> None:
         self._dataset = dataset
 
     def __len__(self) -> int:
