@@ -41,7 +41,7 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
              train-r train-alpha train-max-length train-recipe-json
            train-memory: train-memory-text train-memory-change-1 to -4 train-memory-cost train-memory-measured train-memory-rent
              train-memory-watts train-memory-kwh train-memory-date train-memory-keep
-           train-begin: train-start train-samples train-wandb train-queue
+           train-begin: train-start train-devices train-processes train-sharded train-samples train-wandb train-queue
            train-live: train-run train-live-others train-live-state train-live-health train-live-loss train-live-legend train-live-axis
              train-live-smoothing train-live-rate -gradient -speed -memory -gpu -cpu train-stop train-resume train-live-samples
              train-live-log train-live-sync

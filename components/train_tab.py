@@ -8,6 +8,7 @@ import gradio as gr
 from components.cell import Cell, Page, Refresher, Updates, empty, job_line, table
 from components.cloud_cell import build_cloud
 from components.dataset_box import opened
+from components.devices_box import build_devices
 from components.fit_cell import build_fit, fit_updates
 from components.live_cell import build_extras, build_live
 from components.model_cell import build_model
@@ -26,6 +27,7 @@ def build(page: Page) -> Refresher:
     fit = build_fit(page)
     with Cell(page, "train-begin", 4, "Start and queue", DEMO if page.demo else WHY, "train", opened=True) as cell:
         start = gr.Button("Start training", variant="primary", elem_id="train-start", interactive=not page.demo)
+        devices = build_devices()
         samples, wandb = build_extras()
         queue = gr.HTML(elem_id="train-queue")
     live = build_live(page)
@@ -41,13 +43,21 @@ def build(page: Page) -> Refresher:
         recipe = recipe_cell.recipe(project, *values)
         return {recipe_cell.whole: recipe.to_json(), **fit_updates(fit, project, recipe, project.dataset(values[1]))}
 
-    def begin(project: Project, watch: str | None, answers: int, track: bool, *values: Any) -> Updates:
+    def begin(
+        project: Project, processes: int, sharded: bool, watch: str | None, answers: int, track: bool, *values: Any
+    ) -> Updates:
         recipe = recipe_cell.recipe(project, *values)
         recipe = Recipe(**{**recipe.model_dump(), "samples": int(answers), "wandb": track})
         learn = opened(project, values[1])
         if watch == values[1]:
             raise RecipeError(["the evaluation is the dataset that it learns from; choose the test part"])
-        project.train(learn, recipe, evaluation=project.dataset(watch) if watch else None)
+        project.train(
+            learn,
+            recipe,
+            evaluation=project.dataset(watch) if watch else None,
+            processes=int(processes),
+            sharded=sharded,
+        )
         return {**cell.done(project), **live.newest(project), **show_queue(project)}
 
     for part in (chosen.dataset, chosen.model, chosen.method, recipe_cell.beyond, *recipe_cell.fields):
@@ -75,7 +85,13 @@ def build(page: Page) -> Refresher:
         return {queue: table(["in the queue", "kind", "state"], waiting) if waiting else ""}
 
     page.refresh_with(show_queue, [queue])
-    page.on(start.click, begin, [chosen.evaluation, samples, wandb, *recipe_cell.inputs], [*live.chosen, queue], cell)
+    page.on(
+        start.click,
+        begin,
+        [*devices, chosen.evaluation, samples, wandb, *recipe_cell.inputs],
+        [*live.chosen, queue],
+        cell,
+    )
     page.on(live.status.change, show_queue, [], [queue], show_progress="hidden")
     return Refresher(
         lambda project: {**live.function(project), **show_queue(project), **past.function(project)},

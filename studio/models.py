@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from studio import chat, consent, hub, model_files
 from studio.errors import InputError, NotFoundError
+from studio.jobs import launching
 
 if TYPE_CHECKING:
     import torch
@@ -212,6 +213,8 @@ def _quantisation_config(quantisation: Quantisation) -> object | None:
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
+            # FSDP joins the weights of a layer, and can only where all are of one dtype
+            bnb_4bit_quant_storage=torch.bfloat16 if launching.is_sharded() else torch.uint8,
         )
     if quantisation == "8bit":
         return BitsAndBytesConfig(load_in_8bit=True)

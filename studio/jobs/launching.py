@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+SHARDED = "ACCELERATE_USE_FSDP"
+LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", SHARDED)
 """What a launcher tells its processes; nobody else's may reach ours."""
 FSDP = [
     "--use_fsdp", "--fsdp_version", "1", "--fsdp_sharding_strategy", "FULL_SHARD", "--fsdp_auto_wrap_policy", "TRANSFORMER_BASED_WRAP",
@@ -22,6 +23,11 @@ def rank() -> int:
 def is_launched() -> bool:
     """Whether this is one of several processes."""
     return "RANK" in os.environ
+
+
+def is_sharded() -> bool:
+    """Whether the weights of a model are divided among the processes (FSDP): the launcher says so to each."""
+    return os.environ.get(SHARDED) == "true"
 
 
 def command(folder: Path, request: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from studio import hardware, prices
 from studio.examples import Dataset
 from studio.memory import ModelShape
-from studio.training import calibration
+from studio.training import calibration, launching
 from studio.training.fit import nearest_changes
 from studio.training.recipe import Recipe
 from studio.training.run import Run
@@ -64,6 +64,11 @@ class FitVerbs:
             for row in reversed(calibration.records(self.home, hardware.machine()))
             if row["run"].startswith(f"{self.folder.name}/")
         ]
+
+    @staticmethod
+    def devices() -> tuple[int, str]:
+        """How many devices of this machine one training may take (`processes` of `train`), and that in words. No step."""
+        return launching.devices()
 
     @staticmethod
     def guide_costs() -> list[dict[str, Any]]:

@@ -51,6 +51,21 @@ def mistakes(recipe: Recipe, processes: int, sharded: bool) -> list[str]:
     return found
 
 
+def devices() -> tuple[int, str]:
+    """How many devices of this machine one training may take, and that in words."""
+    if hardware.machine().device != "cuda":
+        return (
+            1,
+            "It trains on the processor: there is no GPU that can be used, and nothing to divide a training among.",
+        )
+    if (count := hardware.gpus()) < 2:
+        return 1, "It trains on the one GPU of this machine: with several, their number is chosen here."
+    return (
+        count,
+        f"This machine has {count} GPUs. Each step takes the same examples, divided among those that you choose.",
+    )
+
+
 def check(recipe: Recipe, processes: int, sharded: bool) -> Share:
     """Raises RecipeError with every reason why the recipe cannot be trained so on this machine."""
     found = mistakes(recipe, processes, sharded)

@@ -11,6 +11,7 @@ from transformers import TrainerCallback
 from studio import chat, models, store
 from studio.examples import Dataset, Message, open_dataset
 from studio.inference import answers
+from studio.jobs import launching
 from studio.training.run import Run
 
 MAX_NEW_TOKENS = 64
@@ -52,7 +53,7 @@ class SampleCallback(TrainerCallback):  # type: ignore[misc]
     def ask(self, arguments: Any, state: Any, model: Any, tokenizer: Any) -> None:
         if not self.count or not state.is_world_process_zero:
             return
-        if arguments.fsdp:  # every process would have to generate in step
+        if launching.is_sharded():  # every process would have to generate in step
             print("no sample answers under FSDP", flush=True)
             self.count = 0
             return
