@@ -24,7 +24,7 @@ MINUTES = 60_000
 @contextmanager
 def studio(home: Path, project: str, **environment: str) -> Iterator[str]:
     """The address of a studio that serves `home` for as long as the block runs; it writes to home/page.log."""
-    port = launch.free_port("127.0.0.1", 7980)
+    port = launch.free_port("127.0.0.1", 8000 + os.getpid() % 20_000)  # two suites at once begin at unlike ports
     command = [
         sys.executable,
         "launch.py",
