@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from studio import store
@@ -87,6 +88,30 @@ def bringing(project_folder: Path, source: Path, files: Sequence[Path] | None = 
             with suppress(OSError):  # another name of the same content lies there
                 kept.parent.rmdir()
         raise
+
+
+@contextmanager
+def bringing_meanwhile(project_folder: Path, source: Path) -> Iterator[Callable[[], Path]]:
+    """As `bringing`, of one file that is read where it is until then: yields what waits for the copy and gives its place.
+    That raises InputError when the file is no more what it was, since then the copy may not be what was read."""
+    before = _state(source)
+    with ExitStack() as stack, ThreadPoolExecutor(1) as thread:
+        copy = thread.submit(stack.enter_context, bringing(project_folder, source))
+
+        def wait() -> Path:
+            kept = copy.result()
+            if _state(source) != before:
+                raise InputError(
+                    "The file was changed while it was read", str(source), "Load it again when nothing writes to it"
+                )
+            return kept
+
+        yield wait
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    there = path.stat()
+    return there.st_size, there.st_mtime_ns, there.st_ino
 
 
 def _hash_of(folder: Path, files: Sequence[Path]) -> str:

@@ -41,6 +41,8 @@ class Loading:
     problems: list[Problem] = field(default_factory=list)
     watch: Watch = Watch()
     processes: list[Any] = field(default_factory=list)
+    """Those that read the one large file, while it is copied; `copied` waits for that."""
+    copied: Callable[[], Path] | None = None
 
     @property
     def source(self) -> str | list[str]:
@@ -50,40 +52,46 @@ class Loading:
 
     def write(self, project_folder: Path, name: str | None, counter: TokenCounter) -> Dataset:
         """The dataset of all that can be read; its description says where it comes from, relative to the project."""
-        paths = [str(path.relative_to(project_folder)) for path in self.given]
         counts = TokenCounts(counter)
-        origin = {
-            "verb": "load", "source": paths[0] if len(paths) == 1 else paths, "token_counter": counter.name,
-            "estimated": counts.report,
-        }  # fmt: skip
+        origin: dict[str, Any] = {"verb": "load", "token_counter": counter.name, "estimated": counts.report}
         called = name or sources.dataset_name(self.given[0])
-        examples = self._slices(counts) if self.processes else self.tables(counts)
-        return write_dataset(project_folder, called, examples, self.problems, made_by=origin)
 
-    def _slices(self, counts: TokenCounts) -> Callable[[Path], int]:
-        """A function that has several processes write the examples of the one large file; see `slices.read`."""
-
-        def write(folder: Path) -> int:
-            path, name = self.files[0]
-            first, _ = next(readers.batches(path))
-            self.choices.check(row for _, row in first)
-            found = slices.read(
-                self.processes, path, name, self.choices, counts.counter.folder, folder, self.watch.report, self.watch.should_stop
-            )  # fmt: skip
-            for part in found:
-                self.problems += part.problems
-                counts.add(part.estimated)
-            first_row = next((part.first_row for part in found if part.first_row is not None), None)
-            rows = sum(part.rows for part in found)
-            if first_row is None:
-                raise readers.nothing_read(name, self.problems)
-            if not rows:
-                raise shapes.no_examples(name, first_row, self.problems)
-            if any(part.has_ids for part in found):
-                slices.make_ids_unique(sorted(folder.glob("examples-*.parquet")))
+        def in_slices(folder: Path) -> int:
+            rows = self._slices(counts, folder)
+            origin["source"] = self._source_in(project_folder)
             return rows
 
-        return write
+        if not self.processes:
+            origin["source"] = self._source_in(project_folder)
+        examples = in_slices if self.processes else self.tables(counts)
+        return write_dataset(project_folder, called, examples, self.problems, made_by=origin)
+
+    def _source_in(self, project_folder: Path) -> str | list[str]:
+        paths = [str(path.relative_to(project_folder)) for path in self.given]
+        return paths[0] if len(paths) == 1 else paths
+
+    def _slices(self, counts: TokenCounts, folder: Path) -> int:
+        """Has several processes write the examples of the one large file into `folder`; see `slices.read`."""
+        assert self.copied is not None
+        path, name = self.files[0]
+        first, _ = next(readers.batches(path))
+        self.choices.check(row for _, row in first)
+        found = slices.read(
+            self.processes, path, name, self.choices, counts.counter.folder, folder, self.watch.report, self.watch.should_stop
+        )  # fmt: skip
+        for part in found:
+            self.problems += part.problems
+            counts.add(part.estimated)
+        first_row = next((part.first_row for part in found if part.first_row is not None), None)
+        rows = sum(part.rows for part in found)
+        if first_row is None:
+            raise readers.nothing_read(name, self.problems)
+        if not rows:
+            raise shapes.no_examples(name, first_row, self.problems)
+        self.given = [self.copied()]
+        if any(part.has_ids for part in found):
+            slices.make_ids_unique(sorted(folder.glob("examples-*.parquet")))
+        return rows
 
     def tables(self, counts: TokenCounts) -> Iterator[Any]:
         """Arrow tables of scored examples. Raises InputError when a file cannot be read at all or no row is an example."""
@@ -188,6 +196,10 @@ def bringing(
         loading = Loading([], [], choices)
         if project_folder is not None and len(paths) == 1 and paths[0].is_file() and slices.is_large(paths[0]):
             loading.processes = stack.enter_context(slices.started(paths[0]))
+            loading.copied = stack.enter_context(sources.bringing_meanwhile(project_folder, paths[0]))
+            loading.files, loading.given = [(paths[0], paths[0].name)], [paths[0]]
+            yield loading
+            return
         for path in paths:
             if path.is_dir():
                 files, left = sources.files_of(path, readers.is_readable)

@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from studio import InputError, Project, StudioError
+from studio import InputError, Project, StudioError, sources
 from studio.data import near_duplicates, slices
 from studio.data.measures import Measures
 from studio.examples import COLUMNS, Dataset
@@ -57,6 +57,7 @@ def test_slices_give_what_one_process_gives(tmp_path: Path, monkeypatch: pytest.
     mixed_rows(path)
     sliced, whole = both(tmp_path, path, monkeypatch)
     assert len(sliced.files) == 3 and len(whole.files) == 1
+    assert sliced.description["source"] == whole.description["source"]
     assert len(sliced) == len(whole) and len(sliced) + len(sliced.problems) == 900
     assert sliced.problems.equals(whole.problems)
     names = [name for name in COLUMNS if name != "tokens"]
@@ -106,6 +107,18 @@ def test_what_cannot_be_loaded_is_said_as_ever(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="A mapped column is not in the file"):
         project.load(path, columns={"prompt": "absent"})
     assert project.datasets() == [] and not list((project.folder / "datasets").rglob("*.parquet"))
+
+
+@pytest.mark.usefixtures("large")
+def test_a_file_that_is_written_to_while_it_is_read_is_no_dataset(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    write_rows(path, 60)
+    project = Project.open("slices", home=tmp_path / "home")
+    with pytest.raises(InputError, match="changed while it was read"), sources.bringing_meanwhile(project.folder, path) as copied:  # fmt: skip
+        with path.open("a") as file:
+            file.write("{}\n")
+        copied()
+    assert not [found for found in (project.folder / "sources").rglob("*") if found.is_file()]
 
 
 @pytest.mark.usefixtures("large")
