@@ -37,6 +37,8 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
   2 decide decide-case: decide-dataset decide-examples decide-consistency decide-specificity decide-calls decide-latency
              decide-run decide-verdict;  decide-cost: decide-cost-chart decide-cost-table
   3 train  train-model: train-dataset train-evaluation train-model-name train-method
+             train-model-hub -report -machine -facts, train-model-download -stop -resume -download-state, train-model-code -allow
+             -withdraw -consents -consent -consent-take, train-model-token -token-use -token-forget -token-state
            train-recipe: train-preset train-reasons train-epochs train-batch-size train-accumulation train-learning-rate
              train-r train-alpha train-max-length train-recipe-json
            train-memory: train-memory-text train-memory-change-1 to -4 train-memory-cost train-memory-measured train-memory-rent
