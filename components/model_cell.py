@@ -1,19 +1,34 @@
 """The first cell of tab 3: what learns, from which rows, and by which method."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from components.cell import Cell, Page, Updates
+from components.cell import Cell, Page, Updates, more
+from components.code_box import build_code, build_consents, wire_code
 from components.dataset_box import references
-from studio import Project
+from components.download_box import build_download, wire_download
+from components.model_words import METHOD, choice, found_choice, machine_table, machine_words, report_words
+from components.token_box import build_token, wire_token
+from studio import NotFoundError, Project
 
 METHODS = [
     ("QLoRA: 4-bit base, small adapter", "qlora"),
     ("LoRA: 16-bit base, small adapter", "lora"),
     ("Full: all weights", "full"),
 ]
+SHORTEST = 3
+QUIET_SECONDS = 30
+"""A Hub that did not answer is not asked again for so long."""
+TYPED = """async (...given) => {
+    const mine = window.studioTyped = (window.studioTyped || 0) + 1;
+    await new Promise((done) => setTimeout(done, 300));
+    const text = document.querySelector('#train-model-name input').value;
+    return [given[0], mine === window.studioTyped ? text : '', given[2]];
+}"""
+"""What stands in the box when nothing was typed for 0.3 s; an earlier key gives nothing to search for."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +50,21 @@ def build_model(page: Page) -> ModelCell:
             evaluation = gr.Dropdown([], label="Watch the loss on (evaluation)", elem_id="train-evaluation")
         with gr.Row(elem_classes="row"):
             model = gr.Dropdown(
-                ["starter"], value="starter", label="Model" if page.demo else "Model: starter, a local folder, or a Hub id",
+                ["starter"], value="starter", label="Model" if page.demo else "Model: choose, type to search the Hub, or a folder's path",
                 allow_custom_value=not page.demo, elem_id="train-model-name",
             )  # fmt: skip
             method = gr.Dropdown(METHODS, value="qlora", label="Method", elem_id="train-method")
+        hub = gr.HTML("", elem_id="train-model-hub")
+        report = gr.HTML("", elem_id="train-model-report")
+        download, parts = build_download()
+        code = build_code()
+        words = gr.HTML("", elem_id="train-model-machine")
+        with more():
+            facts = gr.HTML("", elem_id="train-model-facts")
+            with gr.Column(visible=not page.demo):
+                token = build_token()
+                consents = build_consents()
+    typed, silent, looks = gr.Textbox("", visible=False), gr.State(0.0), gr.State(0)
 
     def show(project: Project) -> Updates:
         tests = references(project, "split")
@@ -49,7 +75,54 @@ def build_model(page: Page) -> ModelCell:
         return {
             dataset: gr.update(choices=found, value=learn[0] if learn else None),
             evaluation: gr.update(choices=watched, value=held_out[0] if held_out else ""),
+            model: gr.update(choices=[choice(one) for one in project.models()]),
+            looks: time.time_ns(),
         }
 
-    page.refresh_with(show, [dataset, evaluation])
+    def search(project: Project, text: str, quiet_since: float) -> Updates:
+        """The list while one types: what is here by that name, then what the Hub has."""
+        text = (text or "").strip()
+        here = [choice(one) for one in project.models()]
+        if len(text) < SHORTEST or text in dict(here):
+            return {}
+        here = [(words, name) for words, name in here if text.lower() in words.lower()]
+        if time.time() - quiet_since < QUIET_SECONDS or text.startswith(("/", "~", ".")):
+            return {}
+        try:
+            found = project.search_models(text)
+        except NotFoundError as error:
+            words = f'<p class="look">! {error.what}; the models on this machine work without it.</p>'
+            return {hub: words, silent: time.time()}
+        names = {name for _, name in here}
+        return {model: gr.update(choices=here + [found_choice(one) for one in found if one.model not in names]), hub: "", silent: 0.0}  # fmt: skip
+
+    def look(project: Project, name: str | None) -> Updates:
+        """What the chosen model is; a name that is nothing is said in the cell."""
+        if not name:
+            return {}
+        found = project.look_at_model(name)
+        return {
+            report: report_words(found), facts: machine_table(project, name), **download.offer(found), **code.offer(project, found),
+            model: gr.update(choices=[choice(one) for one in project.models()]),
+        }  # fmt: skip
+
+    def look_anew(project: Project, name: str | None) -> Updates:
+        """The same for a name that was just chosen: what was wrong with the one before is past."""
+        return {cell.message: gr.update(visible=False), **look(project, name)}
+
+    def look_at_time(project: Project, name: str | None, way: str, reference: str | None) -> Updates:
+        return {words: machine_words(project, name, way, reference)} if name and way in METHOD else {}
+
+    quietly = {"show_progress": "hidden", "trigger_mode": "always_last"}
+    shown = [report, facts, *download.outputs, *code.outputs, model]
+    if not page.demo:
+        page.on(model.key_up, search, [typed, silent], [model, hub, silent], quiet=True, js=TYPED, **quietly)
+    others = [wire_token(page, cell, token), *wire_code(page, cell, code, model, consents)]
+    wire_download(page, cell, model, parts)
+    page.on(model.change, look_anew, [model], shown, cell, **quietly)
+    for trigger in (looks.change, *(event.then for event in others)):
+        page.on(trigger, look, [model], shown, cell, **quietly)
+    for box in (model, method, dataset, looks):
+        page.on(box.change, look_at_time, [model, method, dataset], [words], quiet=True, **quietly)
+    page.refresh_with(show, [dataset, evaluation, model, looks])
     return ModelCell(cell, dataset, evaluation, model, method)

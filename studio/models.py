@@ -104,6 +104,13 @@ def known_as(model: str | Path) -> str:
     return str(model) if HUB_ID.fullmatch(str(model)) and not folder.is_dir() else str(folder.absolute())
 
 
+def check_before(model: str | Path, home: Path) -> None:
+    """What can be said before a job begins and without asking the Hub. Raises NotFoundError and InputError as `source_of`."""
+    place = resolve(model)
+    if isinstance(place, Path) or model_files.cached_folder(place) is not None:
+        source_of(model, home)
+
+
 def _fetched_configuration(model: str, offline: bool) -> Path:
     """The folder in the cache with the model's config.json, which is fetched where it isn't there."""
     from huggingface_hub import hf_hub_download

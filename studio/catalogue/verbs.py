@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from studio import consent, hub, model_files
-from studio.catalogue import download, listing, remote, report
+from studio import consent, hardware, hub, model_files
+from studio.catalogue import demands, download, listing, remote, report
 from studio.catalogue.listing import Known
 from studio.catalogue.remote import Found
 from studio.catalogue.report import ModelReport
 from studio.consent import Consent
 from studio.errors import ForbiddenError, InputError
+from studio.hardware import Library, Precision
 from studio.jobs.job import Job
+from studio.model_shapes import ModelShape
 from studio.models import known_as, resolve
 
 
@@ -24,6 +26,28 @@ class ModelVerbs:
     def models(self) -> list[Known]:
         """The models on this machine: model, where (starter, cache, folder), bytes. In the demo the starter alone."""
         return listing.here(self.home)[: 1 if self.demo else None]
+
+    @staticmethod
+    def precisions() -> list[Precision]:
+        """4-bit, 8-bit, bf16, fp16 and 32-bit: whether each works on this machine, and in words how well."""
+        return hardware.precisions()
+
+    @staticmethod
+    def weights_in_memory(model: str) -> dict[str, float]:
+        """Bytes that the weights of a model take, by the names of `precisions`. Raises NotFoundError when its size is not
+        known: not downloaded, and none in its name."""
+        return demands.weights_in_memory(ModelShape.of(model))
+
+    @staticmethod
+    def time_without_gpu(model: str, tokens: float) -> tuple[float, float]:
+        """Seconds, the least and the most, that training over so many tokens (times the epochs) may take on the cores of
+        this machine: a rough estimate before any run. Raises as `weights_in_memory`."""
+        return demands.seconds_without_gpu(ModelShape.of(model).parameters, tokens, hardware.machine().cores)
+
+    @staticmethod
+    def libraries() -> list[Library]:
+        """The libraries of training: name, version, least (the version that is needed), will_do."""
+        return hardware.libraries()
 
     def search_models(self, text: str) -> list[Found]:
         """What the Hub has by that name, from three letters on: model, downloads, gated, private. Raises NotFoundError when

@@ -6,7 +6,7 @@ from typing import Any
 from studio.errors import ForbiddenError
 from studio.examples import Dataset
 from studio.journal import Journal
-from studio.models import resolve
+from studio.models import check_before
 from studio.training import search as searches
 from studio.training.recipe import Recipe
 from studio.training.search import HOURS, STARTUP_TRIALS, TRIALS, Search
@@ -34,7 +34,7 @@ class SearchVerbs:
                 raise ForbiddenError(
                     "Training is off in this demo", "a shared Space", "Run the studio on your own machine"
                 )
-            resolve(recipe.model)
+            check_before(recipe.model, self.home)
             return searches.start(
                 self.folder, self.home, dataset, recipe, evaluation, space, trials, hours, share, seed, startup
             )
