@@ -193,7 +193,7 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVer
                 raise ForbiddenError(
                     "Training is off in this demo", "a shared Space", "Run the studio on your own machine"
                 )
-            resolve(recipe.model)
+            check_before(recipe.model, self.home)
             return runs.start(self.folder, self.home, dataset, recipe, evaluation, processes, sharded)
 
         inputs = {"dataset": dataset.reference} | (
