@@ -30,7 +30,7 @@ from studio.inference import client
 from studio.jobs import queue
 from studio.jobs.job import ENDED, Job
 from studio.journal import Journal
-from studio.models import STARTER, resolve
+from studio.models import STARTER, check_before
 from studio.training import run as runs
 from studio.training.cloud_verbs import CloudVerbs
 from studio.training.fit_verbs import FitVerbs
