@@ -150,8 +150,11 @@ def start(options: argparse.Namespace) -> None:
     from components import app
     from components.gate import Gate
     from studio import store
+    from studio.jobs import queue
 
-    page = app.build(store.studio_home(options.home), options.project, demo)
+    home = store.studio_home(options.home)
+    queue.attend(home)
+    page = app.build(home, options.project, demo)
     if not demo:
         print(
             f"Fine-Tuning Studio: http://{'127.0.0.1' if host in LOOPBACK else host}:{port}  (Ctrl+C ends it; jobs go on)",

@@ -43,10 +43,11 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
              train-r train-alpha train-max-length train-recipe-json
            train-memory: train-memory-text train-memory-change-1 to -4 train-memory-cost train-memory-measured train-memory-rent
              train-memory-watts train-memory-kwh train-memory-date train-memory-keep
-           train-begin: train-start train-devices train-processes train-sharded train-samples train-wandb train-queue
+           train-begin: train-start train-devices train-processes train-sharded train-queue-job -earlier -later -remove train-samples train-wandb train-queue
            train-live: train-run train-live-others train-live-state train-live-health train-live-loss train-live-legend train-live-axis
              train-live-smoothing train-live-rate -gradient -speed -memory -gpu -cpu train-stop train-resume train-live-samples
              train-live-log train-live-sync
+           train-again: train-again-1 to -3 (below Live, after a run for which there was not enough memory)
            train-search: train-search-space -trials -hours -share -seed -startup -ranges -ask -run -stop -resume -estimate
              -state -table -best -history -parallel -importance
            train-past: train-past-none train-past-table train-past-chosen -name -notes -save -delete -question -sure -keep

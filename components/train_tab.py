@@ -5,7 +5,8 @@ from typing import Any
 
 import gradio as gr
 
-from components.cell import Cell, Page, Refresher, Updates, empty, job_line, table
+from components.again_box import build_again
+from components.cell import Cell, Page, Refresher, Updates, empty
 from components.cloud_cell import build_cloud
 from components.dataset_box import opened
 from components.devices_box import build_devices
@@ -13,6 +14,7 @@ from components.fit_cell import build_fit, fit_updates
 from components.live_cell import build_extras, build_live
 from components.model_cell import build_model
 from components.past_runs_cell import build_past_runs
+from components.queue_box import build_queue
 from components.recipe_cell import FIRST, RecipeCell
 from components.search_cell import build_search
 from studio import Project, Recipe, RecipeError
@@ -29,8 +31,9 @@ def build(page: Page) -> Refresher:
         start = gr.Button("Start training", variant="primary", elem_id="train-start", interactive=not page.demo)
         devices = build_devices()
         samples, wandb = build_extras()
-        queue = gr.HTML(elem_id="train-queue")
+        waiting = build_queue(page)
     live = build_live(page)
+    build_again(page, live, cell)
     past = build_past_runs(page, live)
     build_search(page, 7, chosen.dataset, chosen.evaluation, recipe_cell.whole, live)
     build_cloud(page, 8, chosen.dataset, chosen.evaluation, recipe_cell.whole)
@@ -58,7 +61,7 @@ def build(page: Page) -> Refresher:
             processes=int(processes),
             sharded=sharded,
         )
-        return {**cell.done(project), **live.newest(project), **show_queue(project)}
+        return {**cell.done(project), **live.newest(project), **waiting.look_again(project)}
 
     for part in (chosen.dataset, chosen.model, chosen.method, recipe_cell.beyond, *recipe_cell.fields):
         page.on(
@@ -76,24 +79,15 @@ def build(page: Page) -> Refresher:
     for number, button in enumerate(fit.buttons):
         page.on(button.click, offer_of(number), [fit.changes, recipe_cell.beyond, *recipe_cell.at], taken, fit.cell)
 
-    def show_queue(project: Project) -> Updates:
-        waiting = [
-            [job.id, job.kind, job_line(job)[0]]
-            for job in project.waiting()
-            if job.folder.is_relative_to(project.folder)
-        ]
-        return {queue: table(["in the queue", "kind", "state"], waiting) if waiting else ""}
-
-    page.refresh_with(show_queue, [queue])
     page.on(
         start.click,
         begin,
         [*devices, chosen.evaluation, samples, wandb, *recipe_cell.inputs],
-        [*live.chosen, queue],
+        [*live.chosen, *waiting.looks],
         cell,
     )
-    page.on(live.status.change, show_queue, [], [queue], show_progress="hidden")
+    page.on(live.status.change, waiting.look_again, [], waiting.looks, show_progress="hidden")
     return Refresher(
-        lambda project: {**live.function(project), **show_queue(project), **past.function(project)},
-        [*live.outputs, queue, *past.outputs],
+        lambda project: {**live.function(project), **waiting.look_again(project), **past.function(project)},
+        [*live.outputs, *waiting.looks, *past.outputs],
     )

@@ -29,6 +29,7 @@ from studio.export.bundle import Bundle
 from studio.inference import client
 from studio.jobs import queue
 from studio.jobs.job import ENDED, Job
+from studio.jobs.queue_verbs import QueueVerbs
 from studio.journal import Journal
 from studio.models import STARTER, check_before
 from studio.training import run as runs
@@ -42,7 +43,18 @@ from studio.training.search_verbs import SearchVerbs
 FORMAT = 1
 
 
-class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVerbs, FitVerbs, ModelVerbs, CloudVerbs, RecipeVerbs):
+class Project(
+    DataVerbs,
+    CleaningVerbs,
+    DuplicateVerbs,
+    DocumentVerbs,
+    SearchVerbs,
+    FitVerbs,
+    ModelVerbs,
+    CloudVerbs,
+    RecipeVerbs,
+    QueueVerbs,
+):
     """One folder with everything about one task. Make one with `Project.open`."""
 
     def __init__(self, folder: Path, home: Path, demo: bool = False) -> None:
@@ -310,14 +322,6 @@ class Project(DataVerbs, CleaningVerbs, DuplicateVerbs, DocumentVerbs, SearchVer
 
     def bundles(self) -> builtins.list[Bundle]:
         return bundles.list_bundles(self.folder)
-
-    def waiting(self) -> builtins.list[Job]:
-        return queue.waiting(self.home)
-
-    def card_holder(self) -> Job | None:
-        """The job that computes on the card now, of whichever project."""
-        queue.start_next(self.home)
-        return queue.holder(self.home)
 
     def _counter(self) -> TokenCounter:
         return TokenCounter(STARTER)

@@ -1,3 +1,4 @@
+import os
 import resource
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,36 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         store.write_json(tmp_path / "state.json", {"a": 2})
     assert store.read_json(tmp_path / "state.json") == {"a": 1}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_name_is_on_disk_after_what_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr("os.fsync", lambda file: synced.append(Path(os.readlink(f"/proc/self/fd/{file}")).name))
+    store.write_json(tmp_path / "state.json", {"a": 1})
+    beside, folder = synced
+    assert beside.startswith(".") and folder == tmp_path.name
+    synced.clear()
+    with store.making_folder(tmp_path / "adapter") as folder_beside:
+        (folder_beside / "weights").touch()
+    assert synced == ["weights", folder_beside.name, tmp_path.name]
+    synced.clear()
+    store.append_json_line(tmp_path / "journal.jsonl", {"a": 1})
+    store.append_json_line(tmp_path / "journal.jsonl", {"a": 2})
+    assert synced == ["journal.jsonl", tmp_path.name, "journal.jsonl"]
+
+
+def test_a_folder_stands_until_the_next_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "adapter"
+    for content in ("old", "new"):
+        with store.replacing_folder(target) as beside:
+            (beside / "weights").write_text(content)
+            assert content == "old" or (store.standing(target) / "weights").read_text() == "old"
+        assert store.standing(target) == target and (target / "weights").read_text() == content
+    with pytest.raises(RuntimeError), store.replacing_folder(target) as beside:
+        (beside / "weights").write_text("half")
+        raise RuntimeError
+    assert (store.standing(target) / "weights").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
 
 
 @contextmanager

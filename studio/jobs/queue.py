@@ -200,6 +200,19 @@ def start_next(home: Path) -> Job | None:
         return None
 
 
+def attend(home: Path) -> None:
+    """For as long as this process lives what waits is started when the card is free, though nobody looks at its page: the
+    worker that would have started it may have been killed."""
+
+    def look() -> None:
+        while True:
+            with suppress(OSError, ValueError, LookupError, StudioError):
+                start_next(home)
+            time.sleep(LOOK_SECONDS)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
 def claim(job: Job, pid: int) -> bool:
     """Whether this process is the one that was started for the job. Asked by the process itself before it works: whoever
     started it may have been killed before it was written down, and then the job still waits, or is another's."""

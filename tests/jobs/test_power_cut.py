@@ -1,7 +1,6 @@
 """A power cut between any two writes: whoever opens the folder afterwards finds the old or the new, never half of it."""
 
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +13,12 @@ from studio.jobs.job import ENDED, Job
 from studio.training import checkpoints
 from studio.training import worker as training
 from studio.training.run import Run
+from tests.jobs.conftest import Sleepers
 from tests.jobs.power import images_of
 
 ROWS = "".join(f'{{"prompt": "Ticket {number}: help.", "completion": "{{{number}}}"}}\n' for number in range(16))
 RECIPE = Recipe(epochs=2, batch_size=4, accumulation=1, learning_rate=1e-3, max_length=64, dropout=0.05, r=2, logging_steps=1,
                 evaluations=4, samples=1)  # fmt: skip
-
-
-class Sleepers:
-    """In place of the workers: real processes that do nothing, and are gone when the power is."""
-
-    def __init__(self) -> None:
-        self.processes: list[subprocess.Popen[bytes]] = []
-
-    def spawn(self, job: Job) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen(["sleep", "600"])
-        self.processes.append(process)
-        return process
-
-    def end(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.wait()
-        self.processes.clear()
-
-
-@pytest.fixture
-def sleepers(monkeypatch: pytest.MonkeyPatch) -> Any:
-    found = Sleepers()
-    monkeypatch.setattr(queue, "_spawn", found.spawn)
-    monkeypatch.setattr(queue, "_attend", lambda *_: None)  # a studio that is gone attends to nothing
-    yield found
-    found.end()
 
 
 def test_the_queue_the_journal_and_the_datasets(

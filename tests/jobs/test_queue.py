@@ -11,9 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from studio import InputError, JobError, store
+from studio import ForbiddenError, InputError, JobError, Project, store
 from studio.jobs import queue, worker
 from studio.jobs.job import Job, process_started
+from tests.jobs.conftest import Sleepers
+from tests.waiting import until
 
 
 def missing_run(home: Path, name: str) -> Job:
@@ -84,21 +86,6 @@ def test_a_killed_worker_is_interrupted_and_frees_the_card(tmp_path: Path) -> No
     assert queue.holder(home) is None
 
 
-def test_a_kill_while_others_wait_costs_the_killed_one_alone(tmp_path: Path) -> None:
-    home = store.studio_home(tmp_path)
-    killed, second, third = (missing_run(home, f"export-00{number}") for number in (1, 2, 3))
-    assert [job.id for job in queue.waiting(home)] == [second.id, third.id]
-    pid = killed.state.pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    for job in (second, third):
-        with pytest.raises(JobError, match="run-404"):
-            job.wait(timeout=60)
-    assert killed.state.status == "interrupted"
-    assert third.state.started >= second.state.ended  # type: ignore[operator]
-    assert queue.waiting(home) == []
-
-
 AT_ONCE = """
 import sys, time
 from pathlib import Path
@@ -106,21 +93,75 @@ from studio.jobs import queue
 home, name, when = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 request = {"project_folder": str(home / "projects" / "none"), "run_id": "run-404", "kind": "adapter"}
 time.sleep(when - time.time())
-queue.submit(home, home / "projects" / "none" / "jobs" / name, "export", request)
+for number in (1, 2):
+    queue.submit(home, home / "projects" / "none" / "jobs" / f"{name}-{number}", "export", request)
 """
 
 
-def test_of_two_studios_that_start_at_once_one_computes_and_the_other_waits(tmp_path: Path) -> None:
+def test_of_studios_that_start_at_once_one_computes_and_the_others_wait_in_order(tmp_path: Path) -> None:
     home, root = store.studio_home(tmp_path), Path(__file__).resolve().parents[2]
-    names, when = ("export-001", "export-002"), str(time.time() + 3)
-    studios = [subprocess.Popen([sys.executable, "-c", AT_ONCE, str(home), name, when], cwd=root) for name in names]
+    when = str(time.time() + 3)
+    studios = [
+        subprocess.Popen([sys.executable, "-c", AT_ONCE, str(home), name, when], cwd=root) for name in ("one", "other")
+    ]
     assert [studio.wait(timeout=60) for studio in studios] == [0, 0]
-    jobs = [Job(home / "projects" / "none" / "jobs" / name) for name in names]
+    jobs = [
+        Job(home / "projects" / "none" / "jobs" / f"{name}-{number}") for name in ("one", "other") for number in (1, 2)
+    ]
     for job in jobs:
         with pytest.raises(JobError, match="run-404"):
             job.wait(timeout=60)
-    first, second = sorted((job.state for job in jobs), key=lambda state: state.started or 0)
-    assert first.started <= first.ended <= second.started <= second.ended  # type: ignore[operator]
+    ordered = sorted(jobs, key=lambda job: job.state.started or 0)
+    times = [moment for job in ordered for moment in (job.state.started, job.state.ended)]
+    assert times == sorted(times)  # type: ignore[type-var]
+    for name in ("one", "other"):
+        assert [job.id for job in ordered if job.id.startswith(name)] == [f"{name}-1", f"{name}-2"]
+
+
+def test_a_waiting_job_is_moved(tmp_path: Path, sleepers: Sleepers) -> None:
+    home = store.studio_home(tmp_path)
+    first, second, third, fourth = (missing_run(home, f"export-00{number}") for number in range(1, 5))
+
+    def order() -> list[str]:
+        return [job.id[-1] for job in queue.waiting(home)]
+
+    assert order() == ["2", "3", "4"]
+    queue.move(home, fourth, -1)
+    assert order() == ["2", "4", "3"]
+    queue.move(home, third, -9)
+    assert order() == ["3", "2", "4"]
+    queue.move(home, third, 9)
+    assert order() == ["2", "4", "3"]
+    queue.move(home, second, 0)
+    for _ in range(40):  # until no number is left between two, and all get new ones
+        last = queue.waiting(home)[-1]
+        queue.move(home, last, -1)
+    assert sorted(order()) == ["2", "3", "4"]
+    expected = order()
+    with pytest.raises(JobError, match="cannot be moved.*running"):
+        queue.move(home, first, 1)
+    for name in expected:
+        sleepers.end()
+        started = queue.start_next(home)
+        assert started is not None and started.id[-1] == name
+
+
+def test_a_studio_attends_to_what_waits_though_nobody_looks(tmp_path: Path, sleepers: Sleepers) -> None:
+    home = store.studio_home(tmp_path)
+    first, second = missing_run(home, "export-001"), missing_run(home, "export-002")
+    assert (first.written_state.status, second.written_state.status) == ("running", "queued")
+    sleepers.end()
+    queue.attend(home)
+    until(lambda: second.written_state.status == "running", 30)
+
+
+def test_a_visitor_of_the_demo_does_not_move_the_queue(tmp_path: Path, sleepers: Sleepers) -> None:
+    missing_run(store.studio_home(tmp_path), "export-001")
+    waiting = missing_run(store.studio_home(tmp_path), "export-002")
+    demo = Project.open("visit", home=tmp_path, demo=True)
+    with pytest.raises(ForbiddenError):
+        demo.move_waiting(waiting, -1)
+    Project.open("mine", home=tmp_path).move_waiting(waiting, -1)
 
 
 def test_one_of_many_resumes_at_once_is_taken(tmp_path: Path) -> None:
