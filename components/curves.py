@@ -23,9 +23,7 @@ LOSS_COLOURS = {"training": BASE + FAINT, "smoothed": BASE, "evaluation": TUNED}
 """Every name that a curve of the loss chart can have: the plot keeps the names and colours that it began with, so that a
 run that comes or goes only changes its values. `legend` says which run is which."""
 ACROSS = [("steps", "step"), ("tokens", "tokens"), ("hours", "hours")]
-TITLES = {"step": "optimiser step", "tokens": "tokens seen", "hours": "hours"}
-SHAPES = {"step": ",~f", "tokens": "~s", "hours": "~f"}
-"""How d3 writes the numbers of the axis: 1,200 steps, 1.2M tokens, 0.05 hours."""
+TITLES = {"step": "optimiser step", "tokens": "tokens seen (thousands)", "hours": "hours"}
 MOST_POINTS = 800
 """Of one curve: more are not to be told apart on the page."""
 
@@ -74,12 +72,12 @@ def thinned(curve: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def places(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Where each row of the metrics lies on each axis: step, tokens (those of an evaluation between its neighbours'), hours."""
+    """Where each row of the metrics lies on each axis: step, tokens (thousands; an evaluation between its neighbours), hours."""
     steps = metrics["step"].astype(float)
     known = metrics[metrics["tokens"].notna()]
     at, seen = [0.0, *known["step"].astype(float)], [0.0, *known["tokens"].astype(float)]
     tokens = np.interp(steps, at, seen) if len(known) else steps * 0
-    return pd.DataFrame({"step": steps, "tokens": tokens, "hours": metrics["seconds"].astype(float) / 3600})
+    return pd.DataFrame({"step": steps, "tokens": tokens / 1000, "hours": metrics["seconds"].astype(float) / 3600})
 
 
 def curve_of(metrics: pd.DataFrame, column: str, name: str, weight: float = 0.0) -> pd.DataFrame:

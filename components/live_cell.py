@@ -149,8 +149,9 @@ def build_live(page: Page) -> Live:
         return updates
 
     def turn(project: Project, across: str) -> Updates:
-        """Another axis: each point has its place on all of them. (A chart takes new values or a new axis, not both at once.)"""
-        return {plot: gr.update(x=across, **_axis(across)) for plot in (loss, *plots.values())}
+        """Another axis: each point has its place on all of them, for a chart draws itself anew for a new axis and misses
+        the values that come with it."""
+        return {plot: gr.update(x=across, x_title=curves.TITLES[across]) for plot in (loss, *plots.values())}
 
     def press_stop(project: Project, run_id: str | None, *looks: Any) -> Updates:
         if not run_id:
@@ -207,13 +208,9 @@ def build_live(page: Page) -> Live:
 def _plot(elem_id: str, title: str, shape: str, height: int, colours: dict[str, str]) -> Any:
     """LinePlot keeps its node while its values move, so that nothing flashes and hover stays."""
     return gr.LinePlot(
-        curves.nothing(colours), x="step", y="value", color="curve", color_map=colours, colors_in_legend=[], y_title=title, **_axis("step"),
-        y_axis_format=shape, height=height, show_label=False, visible=False, min_width=280, elem_id=elem_id,
+        curves.nothing(colours), x="step", y="value", color="curve", color_map=colours, colors_in_legend=[], y_title=title, x_title=curves.TITLES["step"],
+        x_axis_format=",~f", y_axis_format=shape, height=height, show_label=False, visible=False, min_width=280, elem_id=elem_id,
     )  # fmt: skip
-
-
-def _axis(across: str) -> dict[str, str]:
-    return {"x_title": curves.TITLES[across], "x_axis_format": curves.SHAPES[across]}
 
 
 def _drawn(table: pd.DataFrame) -> Any:

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from studio import Project, store
-from tests.browser.page import fill, opened, press, state_of, tab, visit
+from studio import Project, Recipe, store
+from tests.browser.page import MINUTES, fill, opened, press, state_of, tab, visit
 from tests.training.test_live import made_run
 from tests.waiting import until
+
+SYNC = "wandb sync '/a place/wandb'/offline-run-*"
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +22,7 @@ def project(home: Path) -> Project:
     for rise in (0.0, 0.1):
         lines: list[dict[str, object]] = [
             {"step": step, "of_steps": 40, "seconds": step, "tokens": 12_345 * step, "loss": 2 / step + rise * step, "learning_rate": 0.001,
-             "gradient_norm": 1.5, "tokens_per_second": 12_345 + step, "memory": 2e9} for step in range(1, 41)
+             "gradient_norm": 1.5, "tokens_per_second": 12_345 + step, "memory": 2e9, "cpu_use": 50 + step % 3} for step in range(1, 41)
         ]  # fmt: skip
         run = made_run(project.folder, lines)
         for step in (0, 20):
@@ -34,12 +37,13 @@ def project(home: Path) -> Project:
                 },
             )
         (run.folder / "log.txt").write_text("".join(f"line {number} <script>\n" for number in range(300)))
+    store.write_json(run.folder / "tracking.json", {"words": "written offline", "command": SYNC})
     return project
 
 
 @pytest.fixture(scope="module")
 def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
-    with visit(browser, home, project.name) as page:
+    with visit(browser, home, project.name, permissions=["clipboard-read", "clipboard-write"]) as page:
         tab(page, "3 Train")
         yield page
 
@@ -50,39 +54,80 @@ def lines_of(page: Page, chart: str) -> int:
     return sum("L" in (mark.get_attribute("d") or "") for mark in marks)
 
 
-def test_curves_findings_and_samples_are_shown(page: Page) -> None:
+def ticks(page: Page, chart: str, which: int = 0) -> list[str]:
+    """The numbers of an axis: that across is the first, that up the second."""
+    return page.locator(f"#{chart} svg .role-axis-label").nth(which).locator("text").all_text_contents()
+
+
+def copied(page: Page, box: str) -> str:
+    """What the copy button of a box of code puts into the clipboard."""
+    page.locator(f"#{box} button").first.click()
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def test_curves_findings_samples_and_log_are_shown(page: Page) -> None:
     state_of(page, "train-live", "run-002")
-    until(lambda: lines_of(page, "train-live-loss") == 2, 20)
+    until(lambda: lines_of(page, "train-live-loss") == 2)
     expect(page.locator("#train-live-health .finding.bad")).to_contain_text("gone up")
     expect(page.locator("#train-live-samples")).to_contain_text("Greet <b>Ada</b>.")
     expect(page.locator("#train-live-samples .good")).to_have_count(1)
-    expect(page.locator("#train-live-state")).to_contain_text("No GPU use is measured")
+    expect(page.locator("#train-live-state")).to_contain_text("No GPU is used here")
+    expect(page.locator("#train-live-gpu")).to_be_hidden()
+    assert lines_of(page, "train-live-cpu") == 1
+    assert copied(page, "train-live-sync") == SYNC
+    page.locator("#train-live button.label-wrap", has_text="Log").click()
+    log = copied(page, "train-live-log").splitlines()
+    assert (len(log), log[0], log[-1]) == (200, "line 100 <script>", "line 299 <script>")
 
 
-def test_another_run_is_chosen_and_laid_over(page: Page) -> None:
+def test_a_run_is_followed_until_another_is_chosen(page: Page, project: Project) -> None:
     opened(page, "train-past", "train-past-table")
     page.locator("#train-past-table").get_by_text("run-001").last.click()
     state_of(page, "train-live", "run-001")
     expect(page.locator("#train-past-chosen input, #train-past-chosen textarea").first).to_have_value("run-001")
-    for chart in ("rate", "gradient", "speed", "memory"):
-        until(lambda chart=chart: lines_of(page, f"train-live-{chart}") == 1, 20)
+    expect(page.locator("#train-live-sync")).to_be_hidden()
     page.locator("#train-live-others input").first.click()
     page.get_by_role("option", name="run-002").first.click()
     page.keyboard.press("Escape")
-    until(lambda: lines_of(page, "train-live-loss") == 2 and lines_of(page, "train-live-rate") == 2, 20)
+    charts = [f"train-live-{name}" for name in ("loss", "rate", "gradient", "speed", "memory", "cpu")]
+    until(lambda: all(lines_of(page, chart) == 2 for chart in charts))
     expect(page.locator("#train-live-legend")).to_contain_text("run-002 (orange)")
-    page.locator("#train-live-axis label", has_text="hours").click()
-    expect(page.locator("#train-live-loss svg")).to_contain_text("hours")
-    until(lambda: lines_of(page, "train-live-loss") == 2, 20)
+    made_run(project.folder)
+    tab(page, "1 Data")
+    tab(page, "3 Train")  # the page looks anew
+    page.locator("#train-run input").click()
+    expect(page.get_by_role("option", name="run-003")).to_be_visible()
+    page.keyboard.press("Escape")
+    state_of(page, "train-live", "run-001")
+    expect(page.locator("#train-run input")).to_have_value("run-001")
+    expect(page.locator("#train-live-others")).to_contain_text("run-002")
+    project.run("run-003").delete()
 
 
-def test_labels_of_the_small_charts_are_not_cut(page: Page) -> None:
-    for chart in ("train-live-rate", "train-live-speed"):
-        box = page.locator(f"#{chart} svg").bounding_box()
-        assert box
-        for label in page.locator(f"#{chart} svg .role-axis-label text, #{chart} svg .role-axis-title text").all():
-            place = label.bounding_box()
-            assert place and place["x"] >= box["x"] - 1
+def test_each_axis_has_its_own_numbers(page: Page) -> None:
+    assert ticks(page, "train-live-loss")[-1] == "40"
+    assert "1e-3" in ticks(page, "train-live-rate", which=1)
+    for axis, title, last in (("tokens", "tokens seen (thousands)", 40 * 12.345), ("hours", "hours", 40 / 3600)):
+        page.locator("#train-live-axis label", has_text=axis).click()
+        expect(page.locator("#train-live-loss svg")).to_contain_text(title)
+        until(lambda last=last: float(ticks(page, "train-live-loss")[-1]) == pytest.approx(last, rel=0.1))
+        assert lines_of(page, "train-live-loss") == 2
+
+
+CUT = """() => [...document.querySelectorAll('#train-live svg')].flatMap(chart => {
+  const box = chart.getBoundingClientRect();
+  const texts = [...chart.querySelectorAll('.role-axis-label text, .role-axis-title text')];
+  return texts.filter(text => { const place = text.getBoundingClientRect();
+    return place.left < box.left - 1 || place.right > box.right + 1 || text.textContent.includes('…'); });
+}).map(text => text.textContent)"""
+
+
+def test_no_label_of_a_chart_is_cut(page: Page) -> None:
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        until(lambda width=width: page.locator("#train-live-loss svg").bounding_box()["width"] <= width, 20)  # type: ignore[index]
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT) == []
 
 
 def test_a_run_is_named_and_deleted_after_a_question(page: Page, project: Project) -> None:
@@ -96,3 +141,49 @@ def test_a_run_is_named_and_deleted_after_a_question(page: Page, project: Projec
     until(lambda: [run.id for run in project.runs()] == ["run-002"])
     expect(page.locator("#train-past-table")).not_to_contain_text("calm")
     expect(page.locator("#train-past-table")).to_contain_text("finished")
+
+
+def test_a_run_is_found_and_followed_after_a_reload_and_a_killed_studio(
+    home: Path, browser: Browser, one_thread: None
+) -> None:
+    """Stop and Resume from the page, too, and the settings that fit after a run for which there was not enough memory."""
+    project = Project.open("followed", home=home)
+    rows = "\n".join(f'{{"prompt": "Ticket {number}: help.", "completion": "{number}"}}' for number in range(64))
+    recipe = Recipe(epochs=80, batch_size=2, accumulation=1, max_length=64, logging_steps=1, evaluations=5, samples=0)
+    run = project.train(project.load(pasted=rows, name="rows"), recipe)
+    with visit(browser, home, project.name) as page:
+        tab(page, "3 Train")
+        state_of(page, "train-live", r"run-001 running \d+ ?%", 3 * MINUTES)
+        page.reload()
+        tab(page, "3 Train")
+        state_of(page, "train-live", r"run-001 running \d+ ?%", 3 * MINUTES)
+        until(lambda: lines_of(page, "train-live-loss") > 0)
+        studio_of(home, project.name).kill()
+    assert run.state == "running"
+    with visit(browser, home, project.name) as page:
+        tab(page, "3 Train")
+        state_of(page, "train-live", r"run-001 running \d+ ?%", 3 * MINUTES)
+        seen = len(run.metrics())
+        until(lambda: len(run.metrics()) > seen)
+        for word in ("stopped", "running"):
+            press(page, "train-stop" if word == "stopped" else "train-resume")
+            state_of(page, "train-live", f"run-001 {word}", 3 * MINUTES)
+        run.stop()
+        assert run.wait(timeout=120) == "stopped"
+        run.job.set_state(status="failed", cause="memory", error="Out of memory", fix="Start again with less")
+        page.reload()
+        tab(page, "3 Train")
+        expect(page.locator("#train-again")).to_contain_text("Batch 1 and accumulation 2")
+        page.locator("#train-again button", has_text="Batch 1").click()
+        state_of(page, "train-live", "run-002", 3 * MINUTES)
+        again = project.run("run-002")
+        assert again.recipe.batch_size == 1 and again.recipe.accumulation == 2
+        expect(page.locator("#train-again")).to_be_hidden()
+        again.stop()
+        again.wait(timeout=120)
+
+
+def studio_of(home: Path, project: str) -> psutil.Process:
+    """The process of the studio that was opened with this project."""
+    named = [str(home), project]
+    return next(one for one in psutil.Process().children() if all(word in one.cmdline() for word in named))
