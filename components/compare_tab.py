@@ -65,14 +65,16 @@ def _ask(page: Page, run: Any) -> Any:
         with gr.Row(elem_classes="row"):
             base = gr.HTML(_pane("Base", "", ""), elem_id="compare-base", min_width=280)
             tuned = gr.HTML(_pane("Tuned", "", "tuned"), elem_id="compare-tuned", min_width=280)
-    place = gr.State(-1)
+    place, row = gr.State(-1), gr.State({})
 
-    def ask_both(project: Project, run_id: str | None, text: str) -> Iterator[Updates]:
+    def ask_both(project: Project, run_id: str | None, text: str, taken: dict[str, Any]) -> Iterator[Updates]:
+        """A held-out row that nobody rewrote is asked as it stands: with all that was said before, and its tools."""
         chosen = chosen_run(project, run_id)
         waiting = "waking the answering process, a few seconds …"
         yield {base: _pane("Base", waiting, ""), tuned: _pane("Tuned", waiting, "tuned"), **cell.says("answering …")}
         last = {"base": "", "tuned": ""}
-        for part in project.answer_stream(chosen, text):
+        asked, tools = (taken["messages"], taken["tools"]) if taken.get("prompt") == text else (text, None)
+        for part in project.answer_stream(chosen, asked, tools=tools):
             last = part
             yield {base: _pane("Base", part["base"], ""), tuned: _pane("Tuned", part["tuned"], "tuned")}
         marked = _differences(last["base"], last["tuned"])
@@ -85,23 +87,32 @@ def _ask(page: Page, run: Any) -> Any:
     def take_row(project: Project, reference: str | None, at: int) -> Updates:
         dataset_shown = opened(project, reference)
         position = (at + 1) % len(dataset_shown)
-        messages = dataset_shown.take([position])["messages"].iloc[0]
+        example = dataset_shown.take([position]).iloc[0]
+        messages = list(example["messages"])
+        last = messages.pop() if messages[-1]["role"] == "assistant" else {"content": ""}
+        answer = last["content"] or last.get("tool_calls", "")
         asked = next((message["content"] for message in reversed(messages) if message["role"] == "user"), "")
-        answer = next((message["content"] for message in reversed(messages) if message["role"] == "assistant"), "")
         return {
             prompt: asked,
             place: position,
+            row: {"prompt": asked, "messages": messages, "tools": example["tools"]} if messages else {},
             expected: f'<p class="why">Expected for this row:</p><div class="turn"><pre>{escape(answer)}</pre></div>',
         }
 
     settings = {"concurrency_id": "gpu", "concurrency_limit": 1, "show_progress": "hidden"}
-    asking = page.on(ask.click, ask_both, [run, prompt], [base, tuned], cell, **settings)
+    asking = page.on(ask.click, ask_both, [run, prompt, row], [base, tuned], cell, **settings)
     stop.click(None, None, None, cancels=[asking])
     page.refresh_with(
-        lambda project: {base: _pane("Base", "", ""), tuned: _pane("Tuned", "", "tuned"), expected: "", place: -1},
-        [base, tuned, expected, place],
+        lambda project: {
+            base: _pane("Base", "", ""),
+            tuned: _pane("Tuned", "", "tuned"),
+            expected: "",
+            place: -1,
+            row: {},
+        },
+        [base, tuned, expected, place, row],
     )
-    return lambda dataset: page.on(take.click, take_row, [dataset, place], [prompt, place, expected], cell)
+    return lambda dataset: page.on(take.click, take_row, [dataset, place], [prompt, place, row, expected], cell)
 
 
 def _measure(page: Page, run: Any, rows: Any) -> Refresher:

@@ -2,7 +2,7 @@
 
 import builtins
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from studio.decision import advice as decision
 from studio.errors import ForbiddenError, InputError, NotFoundError
 from studio.evaluation import evaluate as evaluations
 from studio.evaluation.evaluate import Evaluation
-from studio.examples import Dataset, list_datasets, open_dataset, write_dataset
+from studio.examples import Dataset, Message, list_datasets, open_dataset, write_dataset
 from studio.export import bundle as bundles
 from studio.export import notebook, report
 from studio.export.bundle import Bundle
@@ -223,11 +223,17 @@ class Project(
             last = {"base": part["base"], "tuned": part["tuned"]}
         return last
 
-    def answer_stream(self, run: Run, prompt: str, max_new_tokens: int = 256) -> Iterator[dict[str, Any]]:
-        """The same as it grows: {"base", "tuned", "done"}. Raises BusyError when a job has the card."""
-        if not prompt.strip():
-            raise InputError("There is nothing to answer", "an empty prompt", "Write one, or take one of the test rows")
-        yield from client.ask(self.home, self.folder, run, prompt, max_new_tokens, self._system_prompt(run))
+    def answer_stream(
+        self, run: Run, prompt: str | Sequence[Message], max_new_tokens: int = 256, tools: str | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The same as it grows: {"base", "tuned", "done"}. A conversation is asked as it stands, with `tools` (JSON text) on
+        offer; a text as the run was taught, with its system prompt and tools. Raises BusyError when a job has the card."""
+        system = None
+        if isinstance(prompt, str):
+            if not prompt.strip():
+                raise InputError("There is nothing to answer", "an empty prompt", "Write one, or take one of the test rows")  # fmt: skip
+            system, tools = self._as_taught(run)
+        yield from client.ask(self.home, self.folder, run, prompt, max_new_tokens, system, tools)
 
     def start_evaluation(self, run: Run, dataset: Dataset) -> Job:
         """Begins to measure base, base with three examples in the prompt, and tuned; returns its job at once."""
@@ -326,10 +332,11 @@ class Project(
     def _counter(self) -> TokenCounter:
         return TokenCounter(STARTER)
 
-    def _system_prompt(self, run: Run) -> str | None:
-        """What stood before the questions that the run learned from, so that it is asked as it was taught."""
-        first = self.dataset(run.train_dataset).take([0])["messages"].iloc[0][0]
-        return str(first["content"]) if first["role"] == "system" else None
+    def _as_taught(self, run: Run) -> tuple[str | None, str | None]:
+        """The system prompt and the tools that stood before the questions that the run learned from."""
+        row = self.dataset(run.train_dataset).take([0]).iloc[0]
+        first = row["messages"][0]
+        return (str(first["content"]) if first["role"] == "system" else None), row["tools"]
 
     def _left_out(self, dataset: Dataset) -> builtins.list[tuple[str, int]]:
         """The kinds of reasons, with counts, for which a filter left rows out on the way to this dataset."""

@@ -1,7 +1,7 @@
 """An evaluation: what base, base with examples in the prompt, and tuned answer on one dataset, with their metrics."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +76,13 @@ def list_evaluations(project_folder: Path) -> list[Evaluation]:
 
 @dataclass(frozen=True)
 class Question:
-    """One row of the test data: what is asked and what is expected."""
+    """One row of the test data: what is asked, with the tools on offer (JSON text), the answer, and that as one reads it."""
 
     id: str
     messages: list[Message]
+    answer: Message
     expected: str
+    tools: str | None = None
 
     @property
     def prompt(self) -> str:
@@ -90,14 +92,34 @@ class Question:
 def questions(examples: pd.DataFrame) -> tuple[list[Question], list[str]]:
     """The rows that end with an answer, and the ids of those that don't."""
     found, without = [], []
-    for row_id, messages in zip(examples["id"], examples["messages"], strict=True):
+    for row_id, messages, tools in zip(examples["id"], examples["messages"], examples["tools"], strict=True):
         try:
             asked, expected = chat.split_answer(messages)
         except InputError:
             without.append(str(row_id))
             continue
-        found.append(Question(str(row_id), asked, expected))
+        found.append(Question(str(row_id), asked, messages[-1], expected, tools))
     return found, without
+
+
+def as_answered(tokenizer: "PreTrainedTokenizerBase", question: Question) -> Question:
+    """The same, with an answer that calls tools expected in the words in which the template has it learned."""
+    if "tool_calls" not in question.answer:
+        return question
+    ids, start, end = answer_place(tokenizer, question.messages, question)
+    return replace(question, expected=str(tokenizer.decode(ids[start:end], skip_special_tokens=True)))
+
+
+def answer_place(
+    tokenizer: "PreTrainedTokenizerBase", asked: Sequence[Message], question: Question
+) -> tuple[list[int], int, int]:
+    """The tokens of `asked` with the question's answer behind it, and where the answer with its end token begins and ends."""
+    whole = chat.encode(tokenizer, [*asked, question.answer], tools=question.tools)
+    end = len(whole.labels) - next((n for n, label in enumerate(reversed(whole.labels)) if label != IGNORED), 0)
+    start = end
+    while start > 0 and whole.labels[start - 1] != IGNORED:
+        start -= 1
+    return whole.input_ids, start, end
 
 
 def choose_shots(
@@ -130,13 +152,17 @@ def fitting_shots(
     limit = context_length(model)
     if limit is None or not asked:
         return shots
-    longest = max(asked, key=lambda question: sum(len(message["content"]) for message in question.messages))
+    longest = max(asked, key=_characters)
     while shots:
         conversation = Contestant("base_few_shot", shots=shots).conversation(longest.messages)
-        if len(chat.prompt_ids(tokenizer, conversation)) + max_new_tokens <= limit:
+        if len(chat.prompt_ids(tokenizer, conversation, longest.tools)) + max_new_tokens <= limit:
             break
         shots = shots[:-1]
     return shots
+
+
+def _characters(question: Question) -> int:
+    return sum(len(message["content"]) for message in question.messages) + len(question.tools or "")
 
 
 def answer_losses(
@@ -156,13 +182,8 @@ def answer_losses(
 
     encoded = []
     for question in asked:
-        conversation = contestant.conversation(question.messages)
-        whole = chat.encode(tokenizer, [*conversation, {"role": "assistant", "content": question.expected}])
-        first = len(whole.labels) - next((n for n, label in enumerate(reversed(whole.labels)) if label != IGNORED), 0)
-        start = first
-        while start > 0 and whole.labels[start - 1] != IGNORED:
-            start -= 1
-        encoded.append((whole.input_ids[:first], first - start))
+        ids, start, end = answer_place(tokenizer, contestant.conversation(question.messages), question)
+        encoded.append((ids[:end], end - start))
     losses, counts = [0.0] * len(encoded), [length for _, length in encoded]
     order, done = sorted(range(len(encoded)), key=lambda row: len(encoded[row][0])), 0
     while done < len(order) and not should_stop():

@@ -39,6 +39,7 @@ def work(job: Job) -> None:
         recipe.model, quantisation, adapter=None if full else run.adapter_folder, home=job.home
     )
 
+    asked = [evaluate.as_answered(tokenizer, question) for question in asked]
     kept = [question for question in asked if _fits(model, tokenizer, question)]
     left_out = sorted({question.id for question in asked} - {question.id for question in kept}) + without_answer
     if not kept:
@@ -72,6 +73,7 @@ def work(job: Job) -> None:
             max_new_tokens=max_new_tokens,
             should_stop=job.stop_requested,
             on_done=answered,
+            tools=[question.tools for question in kept],
         )
         losses[contestant.name] = evaluate.answer_losses(
             model,
@@ -109,5 +111,5 @@ def _fits(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", questi
     limit = answers.context_length(model)
     if limit is None:
         return True
-    conversation = [*question.messages, {"role": "assistant", "content": question.expected}]
-    return len(chat.encode(tokenizer, conversation).input_ids) <= limit - answers.LEAST_NEW_TOKENS
+    conversation = [*question.messages, question.answer]
+    return len(chat.encode(tokenizer, conversation, tools=question.tools).input_ids) <= limit - answers.LEAST_NEW_TOKENS

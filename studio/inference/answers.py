@@ -70,14 +70,17 @@ def generate(
     max_new_tokens: int = MAX_NEW_TOKENS,
     should_stop: Callable[[], bool] | None = None,
     on_done: Callable[[int], None] | None = None,
+    tools: Sequence[str | None] | None = None,
 ) -> list[str]:
-    """One greedy answer for each conversation (which ends with a question), in the order given.
+    """One greedy answer for each conversation (which ends with a question), in the order given. `tools`: for each the JSON
+    text of the tools on offer, which the template shows as it does in training.
 
     Prompts are sorted by length, so that little of a batch is padding. `on_done` is told how many answers are there;
     when `should_stop` turns true the answers end where they are and the rest stays empty. Raises InputError for a
     prompt that fills the model's context.
     """
-    prompts = [chat.prompt_ids(tokenizer, conversation) for conversation in conversations]
+    offered = tools if tools is not None else [None] * len(conversations)
+    prompts = [chat.prompt_ids(tokenizer, *asked) for asked in zip(conversations, offered, strict=True)]
     answers = [""] * len(prompts)
     order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
     done = 0
@@ -235,13 +238,14 @@ def stream_pair(
     messages: Sequence[Message],
     max_new_tokens: int = MAX_NEW_TOKENS,
     model_thread: Executor | None = None,
+    tools: str | None = None,
 ) -> Iterator[dict[str, str]]:
     """{"base": text so far, "tuned": text so far}, growing together from ONE mixed batch over one copy of the weights.
 
     Closing the iterator ends the generation. `model_thread` is that in which the model was loaded: on a CPU each thread
     that computes has workers of its own, and two sets of them make every step twice as slow.
     """
-    prompt = chat.prompt_ids(tokenizer, messages)
+    prompt = chat.prompt_ids(tokenizer, messages, tools)
     for texts in _stream(model, tokenizer, [prompt, prompt], [BASE, TUNED], max_new_tokens, model_thread):
         yield {"base": texts[0], "tuned": texts[1]}
 
@@ -252,9 +256,10 @@ def stream(
     messages: Sequence[Message],
     max_new_tokens: int = MAX_NEW_TOKENS,
     model_thread: Executor | None = None,
+    tools: str | None = None,
 ) -> Iterator[str]:
     """The text so far of a model that stands alone (after a full training)."""
-    prompt = chat.prompt_ids(tokenizer, messages)
+    prompt = chat.prompt_ids(tokenizer, messages, tools)
     for texts in _stream(model, tokenizer, [prompt], None, max_new_tokens, model_thread):
         yield texts[0]
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 from studio import errors, store
 from studio.chat import Message
 from studio.errors import BusyError, JobError, StudioError
-from studio.inference.server import ADDRESS, checked
+from studio.inference.server import ADDRESS, checked, plain
 from studio.jobs import queue
 from studio.jobs.job import ACTIVE, Job
 
@@ -51,18 +51,20 @@ def ask(
     prompt: str | Sequence[Message],
     max_new_tokens: int = MAX_NEW_TOKENS,
     system: str | None = None,
+    tools: str | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yields {"base": text so far, "tuned": text so far, "done": bool} until done. Closing it ends the generation.
 
-    `prompt` is a question (with `system` before it, when given) or a whole conversation. Raises InputError for a
+    `prompt` is a question (with `system` before it, when given) or a whole conversation; `tools` is the JSON text of those
+    on offer. Raises InputError for a
     prompt that is wrong or too long, BusyError when another job has the card, JobError when the process failed.
     """
     if isinstance(prompt, str):
         instructions = [{"role": "system", "content": system}] if system else []
         messages: list[Message] = [*instructions, {"role": "user", "content": prompt}]
     else:
-        messages = [{"role": message["role"], "content": message["content"]} for message in prompt]
-    body = json.dumps({"messages": messages, "max_new_tokens": max_new_tokens}).encode()
+        messages = [plain(message) for message in prompt]
+    body = json.dumps({"messages": messages, "max_new_tokens": max_new_tokens, "tools": tools}).encode()
     checked(body)
     for attempt in (1, 2):
         address = start(home, project_folder, run)

@@ -20,6 +20,7 @@ from typing import Any
 from studio import models
 from studio.chat import Message
 from studio.errors import BusyError, InputError, StudioError
+from studio.example_tables import MESSAGE_FIELDS
 from studio.inference import answers
 from studio.jobs import queue
 from studio.jobs.job import Job
@@ -34,7 +35,8 @@ MOST_NEW_TOKENS = 4_096
 ROLES = ("system", "user", "assistant", "tool")
 
 Pair = dict[str, str]
-Answer = Callable[[list[Message], int], Iterator[Pair]]
+Answer = Callable[[list[Message], int, str | None], Iterator[Pair]]
+"""Of a conversation, the longest answer in tokens, and the JSON text of the tools on offer."""
 
 
 class Answering:
@@ -54,12 +56,12 @@ class Answering:
         """No new answers; the one being written ends."""
         self._closing.set()
 
-    def pairs(self, messages: list[Message], max_new_tokens: int) -> Iterator[dict[str, Any]]:
+    def pairs(self, messages: list[Message], max_new_tokens: int, tools: str | None = None) -> Iterator[dict[str, Any]]:
         if not self._turn.acquire(timeout=60):
             raise BusyError("Another answer is being written", fix="Wait for it, or stop it")
         try:
             pair = {"base": "", "tuned": ""}
-            for pair in self._answer(messages, max_new_tokens):
+            for pair in self._answer(messages, max_new_tokens, tools):
                 if self._closing.is_set():
                     raise BusyError("The answering process is giving the card up", fix="Ask again when it is free")
                 yield {**pair, "done": False}
@@ -107,16 +109,18 @@ def _load(request: dict[str, Any], model_thread: Executor, home: Path) -> Answer
     folder = Path(request["adapter_folder"])
     if not request["full"]:
         model, tokenizer = models.load(request["model"], request["quantisation"], adapter=folder, home=home)
-        return lambda messages, length: answers.stream_pair(model, tokenizer, messages, length, model_thread)
+        return lambda messages, length, tools: answers.stream_pair(
+            model, tokenizer, messages, length, model_thread, tools
+        )
     base, tokenizer = models.load(request["model"], request["quantisation"], home=home)
     tuned, tuned_tokenizer = models.load(folder, request["quantisation"], home=home, code_of=request["model"])
 
-    def one_after_the_other(messages: list[Message], length: int) -> Iterator[Pair]:
+    def one_after_the_other(messages: list[Message], length: int, tools: str | None) -> Iterator[Pair]:
         """A full training has weights of its own, so the two cannot share a batch."""
         tuned_text = ""
-        for tuned_text in answers.stream(tuned, tuned_tokenizer, messages, length, model_thread):
+        for tuned_text in answers.stream(tuned, tuned_tokenizer, messages, length, model_thread, tools):
             yield {"base": "", "tuned": tuned_text}
-        for base_text in answers.stream(base, tokenizer, messages, length, model_thread):
+        for base_text in answers.stream(base, tokenizer, messages, length, model_thread, tools):
             yield {"base": base_text, "tuned": tuned_text}
 
     return one_after_the_other
@@ -132,7 +136,7 @@ def write_secret(path: Path, value: dict[str, Any]) -> None:
 
 
 def make_server(answering: Answering, token: str) -> ThreadingHTTPServer:
-    """POST /answer {messages, max_new_tokens} with the token as bearer gives lines of {base, tuned, done} in JSON."""
+    """POST /answer {messages, max_new_tokens, tools} with the token as bearer gives lines of {base, tuned, done} in JSON."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 30
@@ -144,12 +148,12 @@ def make_server(answering: Answering, token: str) -> ThreadingHTTPServer:
             if self.path != "/answer":
                 return self._refuse(404, StudioError("There is nothing here", self.path))
             try:
-                messages, max_new_tokens = self._read()
+                asked = self._read()
             except StudioError as error:
                 return self._refuse(400, error)
-            self._stream(answering.pairs(messages, max_new_tokens))
+            self._stream(answering.pairs(*asked))
 
-        def _read(self) -> tuple[list[Message], int]:
+        def _read(self) -> tuple[list[Message], int, str | None]:
             length = self.headers.get("Content-Length", "")
             if not length.isdigit() or int(length) > LONGEST_BODY:
                 raise InputError("The prompt is too long", f"{length or 'no length'} bytes", f"At most {LONGEST_BODY}")
@@ -189,27 +193,41 @@ def make_server(answering: Answering, token: str) -> ThreadingHTTPServer:
     return server
 
 
-def checked(body: bytes) -> tuple[list[Message], int]:
-    """The messages and the length asked for. Raises InputError for anything else."""
+def checked(body: bytes) -> tuple[list[Message], int, str | None]:
+    """The messages, the length asked for, and the tools on offer. Raises InputError for anything else."""
     try:
         value = json.loads(body)
-        messages = [{"role": message["role"], "content": message["content"]} for message in value["messages"]]
-        max_new_tokens = value.get("max_new_tokens", answers.MAX_NEW_TOKENS)
+        messages = [plain(message) for message in value["messages"]]
+        max_new_tokens, tools = value.get("max_new_tokens", answers.MAX_NEW_TOKENS), value.get("tools")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError("This is no conversation", str(error), "Give messages with role and content") from error
     for message in messages:
-        if message["role"] not in ROLES or not isinstance(message["content"], str):
+        if message["role"] not in ROLES or not all(isinstance(text, str) for text in message.values()):
             raise InputError(
                 "A message is wrong", repr(message)[:100], f"Roles are {', '.join(ROLES)}; content is text"
             )
     if not messages or messages[-1]["role"] == "assistant":
         raise InputError("There is no question to answer", fix="End with a message of the user")
-    length = sum(len(message["content"]) for message in messages)
+    if tools is not None and not _is_a_json_list(tools):
+        raise InputError("The tools on offer are wrong", repr(tools)[:100], "Give a list of them as JSON text")
+    length = sum(len(text) for message in messages for text in message.values()) + len(tools or "")
     if length > LONGEST_PROMPT:
         raise InputError("The prompt is too long", f"{length} characters", f"At most {LONGEST_PROMPT}")
     if type(max_new_tokens) is not int or not 1 <= max_new_tokens <= MOST_NEW_TOKENS:
         raise InputError("The length of the answer is wrong", repr(max_new_tokens), f"1 to {MOST_NEW_TOKENS} tokens")
-    return messages, max_new_tokens
+    return messages, max_new_tokens, tools
+
+
+def plain(message: Message) -> Message:
+    """Role and content, and of a call of tools what a template needs to show it."""
+    return {name: message[name] for name in MESSAGE_FIELDS if name in ("role", "content") or name in message}
+
+
+def _is_a_json_list(text: object) -> bool:
+    try:
+        return isinstance(text, str) and isinstance(json.loads(text), list)
+    except ValueError:
+        return False
 
 
 def _error_words(error: Exception) -> dict[str, str]:

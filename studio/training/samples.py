@@ -9,7 +9,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from studio import chat, models, store
-from studio.examples import Dataset, Message, open_dataset
+from studio.examples import Dataset, open_dataset
 from studio.inference import answers
 from studio.jobs import launching
 from studio.training.run import Run
@@ -59,7 +59,7 @@ class SampleCallback(TrainerCallback):  # type: ignore[misc]
             return
         try:
             self.questions = self.questions or choose(tokenizer, self.dataset, self.count, self.max_length)
-            found = answer(model, tokenizer, [question["messages"] for question in self.questions])
+            found = answer(model, tokenizer, self.questions)
             for question, said in zip(self.questions, found, strict=True):
                 shown = {key: question[key] for key in ("id", "prompt", "expected")}
                 store.append_json_line(self.file, {"step": state.global_step, **shown, "answer": said}, on_disk=False)
@@ -70,25 +70,26 @@ class SampleCallback(TrainerCallback):  # type: ignore[misc]
 
 
 def choose(tokenizer: Any, dataset: Dataset, count: int, max_length: int) -> list[dict[str, Any]]:
-    """Up to `count` rows spread over the first few hundred, always the same: id, messages (the question), prompt,
+    """Up to `count` rows spread over the first few hundred, always the same: id, messages (the question), tools, prompt,
     expected. Rows whose question leaves no room for an answer are passed over."""
     rows = dataset.take(range(min(LOOKED_AT, len(dataset))))
     fitting = []
-    for row_id, given in zip(rows["id"], rows["messages"], strict=True):
+    for row_id, given, tools in zip(rows["id"], rows["messages"], rows["tools"], strict=True):
         messages = list(given)
-        expected = messages.pop()["content"] if messages and messages[-1]["role"] == "assistant" else ""
+        last = messages.pop() if messages and messages[-1]["role"] == "assistant" else {"content": ""}
+        expected = last["content"] or last.get("tool_calls", "")
         if not messages:
             continue  # a passage: nothing is asked
-        if len(chat.prompt_ids(tokenizer, messages)) + MAX_NEW_TOKENS <= max(max_length, 2 * MAX_NEW_TOKENS):
-            asked = {"id": row_id, "messages": messages, "prompt": messages[-1]["content"], "expected": expected}
-            fitting.append(asked)
+        if len(chat.prompt_ids(tokenizer, messages, tools)) + MAX_NEW_TOKENS <= max(max_length, 2 * MAX_NEW_TOKENS):
+            asked = {"id": row_id, "messages": messages, "tools": tools, "prompt": messages[-1]["content"]}
+            fitting.append({**asked, "expected": expected})
     chosen = (
         sorted({round(place * (len(fitting) - 1) / max(1, count - 1)) for place in range(count)}) if fitting else []
     )
     return [fitting[place] for place in chosen]
 
 
-def answer(model: Any, tokenizer: Any, questions: Sequence[Sequence[Message]]) -> list[str]:
+def answer(model: Any, tokenizer: Any, questions: Sequence[dict[str, Any]]) -> list[str]:
     """Greedy answers of a model in the middle of its training, which goes on as if nothing had been asked: its mode and
     the random state are as before, and 4-bit weights on a CPU stay as gradients need them."""
     import torch
@@ -100,6 +101,7 @@ def answer(model: Any, tokenizer: Any, questions: Sequence[Sequence[Message]]) -
     model.eval()
     try:
         with torch.random.fork_rng(), torch.no_grad():
-            return answers.generate(model, tokenizer, questions, max_new_tokens=MAX_NEW_TOKENS)
+            asked, tools = ([question[key] for question in questions] for key in ("messages", "tools"))
+            return answers.generate(model, tokenizer, asked, max_new_tokens=MAX_NEW_TOKENS, tools=tools)
     finally:
         model.train(was_training)

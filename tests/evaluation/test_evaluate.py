@@ -1,7 +1,9 @@
 """A real evaluation of a real adapter on the starter, in this process; the queue's side is in tests/jobs."""
 
 import math
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -11,8 +13,10 @@ from studio import chat, examples, models, store
 from studio.errors import JobError, NotFoundError
 from studio.evaluation import evaluate, worker
 from studio.evaluation.evaluate import Evaluation
+from studio.inference import answers
 from studio.inference.answers import Contestant
 from studio.jobs.job import Job
+from studio.training import rows
 from studio.training.recipe import Recipe
 from tests.inference.small_run import ANSWER, QUESTIONS, conversation, train_adapter
 
@@ -28,6 +32,7 @@ def table_of(conversations: list[list[dict[str, str]]]) -> pd.DataFrame:
             "tokens": [sum(len(message["content"]) for message in messages) // 4 for messages in conversations],
             "quality": 1.0,
             "flags": [[] for _ in conversations],
+            "tools": None,
         }
     )
 
@@ -160,3 +165,48 @@ def test_shots_are_repeatable_and_never_a_test_question() -> None:
 def test_rows_without_an_answer_are_set_aside() -> None:
     _, without = evaluate.questions(table_of([conversation("Where?", None)]))
     assert without == ["r000001"]
+
+
+TOOLS = (
+    '[{"type": "function", "function": {"name": "find_parcel", "parameters": {"type": "object", "properties": {}}}}]'
+)
+WITH_TOOLS = (
+    "{% if tools %}{{ tools | tojson }}<|end|>{% endif %}{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] }}"
+    "{% for call in message['tool_calls'] or [] %}{{ call['function'] | tojson }}{% endfor %}{{ '<|end|>' }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+CALL = '[{"type": "function", "function": {"name": "find_parcel", "arguments": "{\\"number\\": 7}"}}]'
+ASKED = [{"role": "system", "content": "Call tools."}, {"role": "user", "content": "Where is parcel 7?"}]
+
+
+def test_tools_are_asked_and_expected_as_training_shows_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model_folder = shutil.copytree(models.STARTER, tmp_path / "model")
+    (model_folder / "chat_template.jinja").write_text(WITH_TOOLS)
+    folder = tmp_path / "projects" / "calls"
+    answers_of = [{"role": "assistant", "content": "", "tool_calls": CALL}, {"role": "assistant", "content": "Here."}]
+    data = table_of([[*ASKED, answer] for answer in answers_of]).assign(tools=pd.Series([TOOLS, None], dtype=object))
+    examples.write_dataset(folder, "train", data)
+    test = examples.write_dataset(folder, "test", data)
+    run = make_run(folder, "run-001", "full")
+    recipe = Recipe(model=str(model_folder), method="full")
+    store.write_text(run / "recipe.json", recipe.to_json())
+    shutil.copytree(model_folder, run / "adapter")
+    asked: list[list[int]] = []
+    given = answers._generate
+
+    def watched(model: Any, tokenizer: Any, prompts: list[list[int]], *others: Any) -> list[list[int]]:
+        asked.extend(prompts)
+        return given(model, tokenizer, prompts, *others)
+
+    monkeypatch.setattr(answers, "_generate", watched)
+    job = make_job(folder, "run-001", "evaluation-001")
+    worker.work(job)
+    called = Evaluation(job.folder).answers.set_index("id")["expected"].loc["r000001"]
+    assert called == '{"name": "find_parcel", "arguments": {"number": 7}}'
+    tokenizer = chat.load_tokenizer(model_folder)
+    learned = rows.encode_rows(tokenizer, test, recipe).rows
+    for number in range(2):
+        ids, labels = learned[number]["input_ids"], learned[number]["labels"]
+        before = ids[: next(place for place, label in enumerate(labels) if label >= 0)]
+        assert asked.count(before) == 3  # by each contestant: there are no other rows to show as examples
+    assert [TOOLS[3:12] in tokenizer.decode(prompt) for prompt in asked].count(True) == 3

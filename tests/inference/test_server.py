@@ -31,8 +31,10 @@ class Slow:
     def __init__(self) -> None:
         self.closed = threading.Event()
         self.at_once = self.most_at_once = 0
+        self.asked: list[tuple] = []
 
-    def __call__(self, messages, max_new_tokens) -> Iterator[dict[str, str]]:
+    def __call__(self, messages, max_new_tokens, tools) -> Iterator[dict[str, str]]:
+        self.asked.append((messages, tools))
         if messages[-1]["content"] == "fail":
             raise InputError("The prompt is too long for this model", "9 tokens of 8", "Shorten it")
         self.at_once += 1
@@ -96,6 +98,9 @@ def test_it_listens_on_this_machine_alone(door) -> None:
         {**QUESTION, "max_new_tokens": 0},
         {**QUESTION, "max_new_tokens": "many"},
         {**QUESTION, "max_new_tokens": True},
+        {**QUESTION, "tools": "{}"},
+        {**QUESTION, "tools": [1]},
+        {"messages": [{"role": "user", "content": "x", "tool_calls": [1]}]},
         {"messages": [{"role": "user", "content": "x" * (server.LONGEST_PROMPT + 1)}]},
         b" " * (server.LONGEST_BODY + 1),
     ],
@@ -110,6 +115,14 @@ def test_lines_grow_until_done(door) -> None:
     lines = [json.loads(line) for line in post(door[0], QUESTION).text.splitlines()]
     assert lines[-1] == {"base": "b" * 20, "tuned": "t" * 20, "done": True}
     assert len(lines) > 5 and not lines[0]["done"] and len(lines[0]["base"]) < 20
+
+
+def test_calls_of_tools_and_the_tools_on_offer_reach_the_model(door) -> None:
+    call = {"role": "assistant", "content": "", "tool_calls": '[{"type": "function"}]', "other": "left out"}
+    found = {"role": "tool", "content": "7", "tool_call_id": "c1", "name": "add"}
+    post(door[0], {"messages": [*QUESTION["messages"], call, found], "tools": "[{}]"})
+    del call["other"]
+    assert door[1].asked == [([*QUESTION["messages"], call, found], "[{}]")]
 
 
 def test_an_error_while_answering_comes_as_the_last_line(door) -> None:
