@@ -22,7 +22,9 @@ def build_again(page: Page, live: Live, cell: Cell) -> None:
     shown = [box, *buttons, offers]
 
     def show(project: Project, run_id: str | None) -> Updates:
-        changes = project.run(run_id).what_fits()[:MOST] if run_id else []
+        run = project.run(run_id) if run_id else None
+        # a trial belongs to its search, which goes on without it
+        changes = run.what_fits()[:MOST] if run is not None and "search" not in run.job.request else []
         labels = [
             f"{change.words[0].upper()}{change.words[1:]}: up to {gigabytes(change.estimate.high)}"
             for change in changes
@@ -40,8 +42,11 @@ def build_again(page: Page, live: Live, cell: Cell) -> None:
         def start(project: Project, run_id: str, values: list[dict[str, Any]]) -> Updates:
             run = project.run(run_id)
             recipe = Recipe(**{**run.recipe.model_dump(), **values[number]})
-            watched = run.evaluation_dataset
-            project.train(project.dataset(run.train_dataset), recipe, project.dataset(watched) if watched else None)
+            watched, request = run.evaluation_dataset, run.job.request
+            project.train(
+                project.dataset(run.train_dataset), recipe, project.dataset(watched) if watched else None,
+                request.get("processes", 1), request.get("sharded", False),
+            )  # fmt: skip
             return {**cell.done(project), **live.newest(project), box: gr.update(visible=False)}
 
         return start
