@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from studio import hardware, models, prices, store
-from studio.errors import InputError, JobError, NotFoundError, RecipeError
+from studio import hardware, prices, store
+from studio.errors import InputError, JobError, NotFoundError
 from studio.examples import Dataset, open_dataset
 from studio.jobs import endings, queue
 from studio.jobs.job import ENDED, JobView
-from studio.training import health, launching, objectives, out_of_memory
+from studio.training import checks, health, launching, out_of_memory
 from studio.training.fit import Change
 from studio.training.recipe import Recipe
 
@@ -162,13 +162,9 @@ class Run(JobView):
 def start(
     project_folder: Path, home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None, processes: int = 1, sharded: bool = False,
 ) -> Run:  # fmt: skip
-    """Puts the training in the queue and returns at once; on several devices at once with `processes`."""
-    launching.check(recipe, processes, sharded)
-    objectives.check(dataset, recipe.objective, evaluation)
-    if hardware.machine().device == "cpu":
-        models.check_without_gpu(recipe.quantisation)
-    if recipe.patience and evaluation is None:
-        raise RecipeError(["patience: without an evaluation nobody sees whether the loss gets better (found none)"])
+    """Puts the training in the queue and returns at once; on several devices at once with `processes`. Raises what
+    `checks.check` finds against it."""
+    checks.check(dataset, recipe, evaluation, processes, sharded)
     folder = store.new_numbered_folder(project_folder / "runs", "run")
     store.write_text(folder / "recipe.json", recipe.to_json())
     request = {

@@ -182,3 +182,14 @@ def test_a_recipe_that_is_being_written_is_kept(tmp_path: Path) -> None:
     assert Project.open("drafts", home=tmp_path).recipe_draft()["values"] == {"epochs": -1}
     (project.folder / "recipe-draft.json").write_text('{"format": 99}')
     assert project.recipe_draft() == {} and project.journal.steps() == []
+
+
+def test_the_code_of_a_step_is_short_and_makes_the_same_recipe(tmp_path: Path) -> None:
+    project = Project.open("steps", home=tmp_path)
+    made = Recipe.recommended(dataset(tmp_path, 100))
+    changed = Recipe(**{**made.model_dump(), "r": 8, "targets": ["q_proj"], "wandb": True})
+    for recipe in (Recipe(), made, changed):
+        project.journal.step("train", {}, {"recipe": recipe}, ["run"], lambda: None, lambda _: ["run-001"])
+        code = project.journal.steps()[-1].code
+        assert eval(code.partition("project.train(")[2].removesuffix(")"), {"Recipe": Recipe}) == recipe
+    assert project.journal.steps()[0].code == "run = project.train(Recipe())"
