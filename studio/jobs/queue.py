@@ -192,11 +192,17 @@ def start_next(home: Path) -> Job | None:
             return None
         for entry in _entries(home):
             job = Job(Path(store.read_json(entry)["folder"]))
-            if _waits(job):
-                _start(job)
+            if not _waits(job):
                 entry.unlink()
-                return job
+                continue
+            try:
+                _start(job)
+            except OSError as error:  # of its process: the next one is not to wait for it
+                job.set_state(status="failed", error=f"It could not be started: {error}", ended=time.time())
+                entry.unlink()
+                continue
             entry.unlink()
+            return job
         return None
 
 

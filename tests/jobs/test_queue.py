@@ -146,6 +146,24 @@ def test_a_waiting_job_is_moved(tmp_path: Path, sleepers: Sleepers) -> None:
         assert started is not None and started.id[-1] == name
 
 
+def test_a_job_whose_process_cannot_be_started_keeps_nobody_waiting(
+    tmp_path: Path, sleepers: Sleepers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = store.studio_home(tmp_path)
+    _, second, third = (missing_run(home, f"export-00{number}") for number in range(1, 4))
+    sleepers.end()
+
+    def spawn(job: Job) -> "subprocess.Popen[bytes]":
+        if job.id == second.id:
+            raise OSError(11, "Resource temporarily unavailable")
+        return sleepers.spawn(job)
+
+    monkeypatch.setattr(queue, "_spawn", spawn)
+    started = queue.start_next(home)
+    assert started is not None and started.id == third.id
+    assert second.state.status == "failed" and "temporarily unavailable" in second.state.error
+
+
 def test_a_studio_attends_to_what_waits_though_nobody_looks(tmp_path: Path, sleepers: Sleepers) -> None:
     home = store.studio_home(tmp_path)
     first, second = missing_run(home, "export-001"), missing_run(home, "export-002")
