@@ -29,6 +29,8 @@ FEW_BYTES = 256 * 1024**2
 """Nobody knows the need of a process more exactly than this while few runs were measured."""
 PARTS = ("weights", "adapter", "gradients", "optimiser", "activations", "head", "overhead")
 
+CPU_TILE = 2**21
+"""Logits in 32 bits that the head for a CPU holds at once (8 MB), which it does in two copies, and two narrower ones."""
 SHORT_ROWS = 256
 """Tokens up to which attention computes all scores of a row at once on a CPU: torch 2.13's own, which holds none, takes up
 to four times as long there in bf16 (136 tokens: 54 ms forwards and back against 14; 512: 161 against 98), and from about a
@@ -119,14 +121,13 @@ def estimate(
     """
     correction = correction or Correction()
     on_gpu = machine.device == "cuda"
-    method = str(recipe.method)
     length = recipe.max_length if recipe.packing or longest is None else min(recipe.max_length, longest)
     rows = recipe.batch_size * (1 if recipe.objective == "sft" else 2)  # the better and the worse answer go together
     tokens = rows * length
     sizes = {
         **_state(shape, recipe, on_gpu),
-        "activations": _activations(shape, recipe, KEPT[machine.device, method], rows, length),
-        "head": _head(shape, method, on_gpu, tokens) if chunked_head else tokens * shape.vocabulary * FULL_LOGITS_BYTES,
+        "activations": _activations(shape, recipe, machine.device, rows, length),
+        "head": _head(shape, recipe, on_gpu, tokens) if chunked_head else tokens * shape.vocabulary * FULL_LOGITS_BYTES,
     }
     if on_gpu and not recipe.uses_adapter and recipe.optimizer == "adamw_torch":
         # its step makes one more copy of all weights, when what the way back needed is gone
@@ -170,10 +171,12 @@ def _state(shape: ModelShape, recipe: Any, on_gpu: bool) -> dict[str, float]:
     }
 
 
-def _activations(shape: ModelShape, recipe: Any, kept: Kept, rows: int, length: int) -> float:
+def _activations(shape: ModelShape, recipe: Any, device: str, rows: int, length: int) -> float:
     """Bytes kept for the way back. With checkpointing: what enters each layer, and one layer computed again."""
+    kept = KEPT[device, str(recipe.method)]
     tokens = rows * length
-    padded = rows > 1 and not recipe.packing  # then keys and values are repeated for each group of queries
+    whole = recipe.objective == "sft" and attends_whole(device, recipe.packing, length)
+    padded = whole or (rows > 1 and not recipe.packing)  # then keys and values are repeated for each group of queries
     a_token = (
         kept.hidden * shape.hidden
         + kept.key_value * (shape.query if padded else shape.key_value)
@@ -181,6 +184,8 @@ def _activations(shape: ModelShape, recipe: Any, kept: Kept, rows: int, length: 
     )
     if recipe.uses_adapter and recipe.dropout > 0 and recipe.objective == "sft":
         a_token += kept.dropout_hidden * shape.hidden + kept.dropout_feed_forward * shape.feed_forward
+    if whole:  # the softmax is held in 32 bits, and as what the values are multiplied by
+        a_token += shape.heads * length * (4 + (2 if kept.stream == 2 and recipe.method == "qlora" else 0))
     one_layer = tokens * a_token
     layers = (
         tokens * shape.hidden * kept.stream * shape.layers + one_layer
@@ -195,9 +200,13 @@ def _activations(shape: ModelShape, recipe: Any, kept: Kept, rows: int, length: 
     return layers + passing + mask + whole_matrices
 
 
-def _head(shape: ModelShape, method: str, on_gpu: bool, tokens: int) -> float:
-    """Bytes of the chunked head: its tile and the gradient of the hidden states in 32 bits."""
+def _head(shape: ModelShape, recipe: Any, on_gpu: bool, tokens: int) -> float:
+    """Bytes of the chunked head: its tile and the gradient of the hidden states."""
+    method = str(recipe.method)
     width = 2 if on_gpu or method == "qlora" else 4
+    if not on_gpu and recipe.uses_adapter and recipe.objective == "sft":
+        held = min(tokens * shape.vocabulary, max(CPU_TILE, shape.vocabulary))
+        return held * (2 * 4 + 2 * width) + tokens * shape.hidden * width
     rows, words = min(tokens, HEAD_TILE[0]), HEAD_TILE[1]
     # without Triton the tile is folded in torch, through six copies in 32 bits, and only what is written of it is held
     tile = rows * words * width if on_gpu else rows * min(words, shape.vocabulary) * (width + 6 * 4)

@@ -53,7 +53,7 @@ class Linear:
 @dataclass(frozen=True)
 class ModelShape:
     """`matrices` are the linear layers but the head. The widths, in units: hidden, the widest feed-forward that one token
-    goes through, query, key and value. `expert_parameters` are those of routed experts, which transformers 5 keeps as one
+    goes through, query, key and value; `heads` of the query. `expert_parameters` are those of routed experts, which transformers 5 keeps as one
     tensor a layer and not as linear layers: neither quantised nor given adapters. `known`: from a configuration, and not
     guessed from a name."""
 
@@ -68,6 +68,7 @@ class ModelShape:
     expert_parameters: int = 0
     positions: int = 0
     known: bool = True
+    heads: int = 1
 
     @property
     def linear_parameters(self) -> int:
@@ -143,7 +144,7 @@ class ModelShape:
             hidden, max(active, feed_forward if layers > experts.layers else 0), layers, query, key_value, vocabulary,
             bool(config.get("tie_word_embeddings", True)), (*attention, *dense, *shared), experts.parameters(hidden),
             positions=(config.get("max_position_embeddings") or config.get("n_positions") or 0) if family in LEARNED_POSITIONS else 0,
-            known=not any(kind in kinds for kind in RECURRENT),
+            known=not any(kind in kinds for kind in RECURRENT), heads=heads,
         )  # fmt: skip
 
     @classmethod
@@ -163,7 +164,18 @@ class ModelShape:
             *_attention(PROJECTIONS, hidden, hidden, hidden, layers),
             *_feed_forward(PROJECTIONS, hidden, feed_forward, layers),
         )
-        return cls(hidden, feed_forward, layers, hidden, hidden, 32_000, False, matrices, known=False)
+        return cls(
+            hidden,
+            feed_forward,
+            layers,
+            hidden,
+            hidden,
+            32_000,
+            False,
+            matrices,
+            known=False,
+            heads=max(1, hidden // 128),
+        )
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import torch
 from torch.autograd.function import once_differentiable
 from trl.trainer.utils import FusedCausalLMOutput
 
-TILE = 2**21
-"""Logits in 32 bits that are held at once: 8 MB."""
+from studio.memory import CPU_TILE
+
 SCALED = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
 """Settings of models that do more to a logit than to compute it: TRL's own head stays."""
 
@@ -32,7 +32,7 @@ class Scores(torch.autograd.Function):
         is_best = torch.empty(positions, dtype=torch.bool)
         # what a unit of log-probability asks of the hidden state, which is all that the way back needs
         slopes = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
-        rows = max(1, TILE // weight.shape[0])
+        rows = max(1, CPU_TILE // weight.shape[0])
         for start in range(0, positions, rows):
             these = slice(start, start + rows)
             logits = torch.nn.functional.linear(hidden[these], weight, bias).float()

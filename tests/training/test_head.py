@@ -41,9 +41,9 @@ def scored(model: Any, given: dict[str, torch.Tensor]) -> tuple[Any, torch.Tenso
 
 
 @pytest.mark.parametrize(("dtype", "off"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)])
-@pytest.mark.parametrize("tile", [head.TILE, 900])
+@pytest.mark.parametrize("tile", [head.CPU_TILE, 900])
 def test_it_is_the_head_of_trl(dtype: torch.dtype, off: float, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(head, "TILE", tile)  # also with three positions at once
+    monkeypatch.setattr(head, "CPU_TILE", tile)  # also with three positions at once
     theirs, ours = models(dtype)
     assert head.add_head(ours)
     (expected, their_slope), (found, our_slope) = scored(theirs, batch()), scored(ours, batch())
