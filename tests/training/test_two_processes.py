@@ -1,6 +1,5 @@
 """One training in two processes that speak over gloo: the same losses as in one, and an end that leaves nobody behind."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -13,9 +12,11 @@ from studio.jobs import launching as starting
 from studio.training import launching
 from studio.training.checkpoints import last_whole
 from studio.training.run import Run
+from tests.jobs_here import work_here
 from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+STEPS = 24
 TOLERANCE = 1e-3
 """relative, on each loss: two processes add in another order"""
 
@@ -30,9 +31,9 @@ def processes_of(run: Run) -> list[psutil.Process]:
 
 
 def recipe(**changes: object) -> Recipe:
-    """Six steps of eight examples."""
-    values = {"method": "lora", "batch_size": 4, "accumulation": 2, "epochs": 1, "learning_rate": 1e-3, "max_length": 128, "dropout": 0.0,
-              "logging_steps": 1, "evaluations": 3}  # fmt: skip
+    """STEPS steps of eight examples: enough that a stop comes before the end."""
+    values = {"method": "lora", "batch_size": 4, "accumulation": 2, "epochs": STEPS // 4, "learning_rate": 5e-4, "max_length": 128, "dropout": 0.0,
+              "logging_steps": 1, "evaluations": 2, "samples": 0}  # fmt: skip
     return Recipe(**{**values, **changes})
 
 
@@ -46,60 +47,59 @@ def parts(project: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[D
     path: Path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
     lines = [
         f'{{"prompt": "Which room has lamp {at}?", "completion": "Room {at * 7 % 50} on floor {at % 4}."}}'
-        for at in range(56)
+        for at in range(40)
     ]
     path.write_text("\n".join(lines))
-    train, test = project.split(project.load(path), test=8 / 56, seed=0)
-    assert (len(train), len(test)) == (48, 8)
+    train, test = project.split(project.load(path), test=8 / 40, seed=0)
+    assert (len(train), len(test)) == (32, 8)
     return train, test
 
 
 @pytest.fixture(scope="module")
 def alone(project: Project, parts: tuple[Dataset, Dataset]) -> Run:
-    run = project.train(parts[0], recipe(), evaluation=parts[1])
-    run.wait(timeout=300)
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        work_here(patch)
+        return project.train(parts[0], recipe(), evaluation=parts[1])
 
 
-def test_two_processes_have_the_losses_of_one(project: Project, parts: tuple[Dataset, Dataset], alone: Run) -> None:
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
+
+
+def test_two_processes_have_the_losses_of_one_also_over_a_stop(
+    project: Project, parts: tuple[Dataset, Dataset], alone: Run
+) -> None:
     run = project.train(parts[0], recipe(), evaluation=parts[1], processes=2)
     assert "processes=2" in project.journal.steps()[-1].code
-    assert run.wait(timeout=300) == "finished"
-    assert run.result["steps"] == alone.result["steps"] == 6
-    for measured in ("loss", "eval_loss"):
-        expected, found = (one.metrics().dropna(subset=measured).set_index("step")[measured] for one in (alone, run))
-        assert list(found.index) == list(expected.index)
-        assert found.to_numpy() == pytest.approx(expected.to_numpy(), rel=TOLERANCE)
-    assert expected.iloc[-1] < expected.iloc[0]
-    assert run.is_ready and run.result["tokens"] == pytest.approx(alone.result["tokens"])
-
-
-def test_stopped_by_all_at_one_step_and_resumed(project: Project, parts: tuple[Dataset, Dataset]) -> None:
-    run = project.train(parts[0], recipe(epochs=40, evaluations=120), processes=2)
     until(lambda: run.job.progress.done >= 2)
     ranks = processes_of(run)
     run.stop()
     assert run.wait(timeout=60) == "stopped"
     assert run.is_ready and last_whole(run.folder / "checkpoints") is not None
+    until(lambda: gone(ranks), 20)
     reached = run.result["steps"]
-    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in ranks), 20)
+    assert 2 <= reached < STEPS
     run.resume()
-    until(lambda: run.job.state.status == "running" and run.job.progress.done > reached)
-    second = processes_of(run)[2]
+    until(lambda: run.job.state.status == "running" and run.job.progress.done > reached + 1)
     everybody = processes_of(run)
-    second.send_signal(signal.SIGKILL)
+    everybody[2].send_signal(signal.SIGKILL)
     with pytest.raises(JobError, match="interrupted|Another process of this run has ended|failed"):
         run.wait(timeout=60)
-    assert run.state in ("failed", "interrupted")
-    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in everybody), 40)
+    until(lambda: gone(everybody), 40)
+    for measured, most in (("loss", reached + 1), ("eval_loss", 0)):
+        expected, found = (one.metrics().dropna(subset=measured).set_index("step")[measured] for one in (alone, run))
+        both = expected.index.intersection(found.index)
+        assert both.max() >= most
+        assert found[both].to_numpy() == pytest.approx(expected[both].to_numpy(), rel=TOLERANCE)
+    assert run.metrics()["loss"].dropna().iloc[-1] < alone.metrics()["loss"].dropna().iloc[0]
 
 
 def test_a_launcher_that_is_killed_takes_its_processes_along(project: Project, parts: tuple[Dataset, Dataset]) -> None:
     run = project.train(parts[0], recipe(), evaluation=parts[1], processes=2)
     until(lambda: len(processes_of(run)) == 3)
     everybody = processes_of(run)
-    os.kill(everybody[0].pid, signal.SIGKILL)
-    until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in everybody), 40)
+    everybody[0].send_signal(signal.SIGKILL)
+    until(lambda: gone(everybody), 40)
     assert run.state == "interrupted"
 
 
