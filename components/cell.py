@@ -39,11 +39,12 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
   3 train  train-model: train-dataset train-evaluation train-model-name train-method
              train-model-hub -report -machine -facts, train-model-download -stop -resume -download-state, train-model-code -allow
              -withdraw -consents -consent -consent-take, train-model-token -token-use -token-forget -token-state
-           train-recipe: train-preset train-reasons train-epochs train-batch-size train-accumulation train-learning-rate
-             train-r train-alpha train-max-length train-recipe-json
+           train-recipe: train-preset train-objective train-recipe-reset train-recipe-says train-reasons train-all-reasons
+             train-recipe-json, a box for each other field of a recipe by its name (train-epochs train-batch-size ...), train-modules
+             train-other train-other-use train-other-table train-other-pasted train-other-read train-other-file train-recipe-save
            train-memory: train-memory-text train-memory-change-1 to -4 train-memory-cost train-memory-measured train-memory-rent
              train-memory-watts train-memory-kwh train-memory-date train-memory-keep
-           train-begin: train-start train-devices train-processes train-sharded train-queue-job -earlier -later -remove train-samples train-wandb train-queue
+           train-begin: train-start train-devices train-processes train-sharded train-queue-job -earlier -later -remove train-queue
            train-live: train-run train-live-others train-live-state train-live-health train-live-loss train-live-legend train-live-axis
              train-live-smoothing train-live-rate -gradient -speed -memory -gpu -cpu train-stop train-resume train-live-samples
              train-live-log train-live-sync

@@ -87,6 +87,12 @@ def fit_updates(fit: Fit, project: Project, recipe: Recipe, dataset: Any) -> Upd
     }  # fmt: skip
 
 
+def nothing_fits(fit: Fit, why: str) -> Updates:
+    """What the cell shows while there is no recipe to judge."""
+    hidden = {button: gr.update(visible=False) for button in fit.buttons}
+    return {fit.memory: empty(why), fit.changes: [], **hidden, fit.outputs[-1]: "", **fit.cell.says("")}
+
+
 def label(offer: dict[str, Any]) -> str:
     words = offer["words"][0].upper() + offer["words"][1:]
     return f"{words}: up to {gigabytes(offer['needed_high'])}"

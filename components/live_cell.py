@@ -8,7 +8,7 @@ import gradio as gr
 import pandas as pd
 
 from components import curves, live_words
-from components.cell import ENDED, Cell, Page, Updates, empty, job_line, more, tiles
+from components.cell import ENDED, Cell, Page, Updates, empty, job_line, tiles
 from studio import JobError, Project
 
 NONE = "No run yet. Press “Start training” in cell 4 and watch the loss fall here."
@@ -34,19 +34,6 @@ class Live:
     chosen: list[Any]
     status: Any  # changes when the followed run starts, stops, ends, or is another one
     run: Any  # the box that names the followed run
-
-
-def build_extras() -> tuple[Any, Any]:
-    """What is written down besides, in the Start cell: how many sample answers, and Weights & Biases."""
-    with more():
-        samples = gr.Slider(
-            0, 10, value=3, step=1, label="Sample answers at each evaluation (0 for none)", elem_id="train-samples"
-        )
-        wandb = gr.Checkbox(
-            False, label="Also write the curves for Weights & Biases", elem_id="train-wandb",
-            info="Offline, into the run's folder, unless this machine is logged in to wandb. The key stays with wandb.",
-        )  # fmt: skip
-    return samples, wandb
 
 
 def build_live(page: Page) -> Live:

@@ -92,6 +92,9 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .intervals u { position: absolute; top: 9px; height: 2px; background: var(--ink); }
 .intervals b { position: absolute; margin-left: 10px; line-height: 20px; font-size: 14px; font-variant-numeric: tabular-nums; }
 .group { border-top: 1px solid var(--line); padding: 6px 0 10px; } .group h4 { margin: 4px 0 8px; font-size: 14px; font-weight: 600; }
+.boxes > .form { gap: 12px 14px !important; } .boxes > .form > .block { flex: 1 1 150px !important; max-width: 270px; margin: 0 !important; }
+.boxes .block > .container { height: 100%; display: flex; flex-direction: column; } .boxes .container > input, .boxes .container > .wrap { margin-top: auto; }
+.cell h4 { font-size: 14px; font-weight: 600; margin: 6px 0 0; }
 .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 12px; }
 .card { border: 1px solid var(--line); border-radius: 8px; padding: 8px 12px; min-width: 0; } .card.kept { border: 2px solid var(--done); }
 .card h5 { margin: 0; font-size: 13px; font-weight: 600; overflow-wrap: anywhere; } .card .why { font-size: 13px; margin-bottom: 6px; }

@@ -1,0 +1,141 @@
+"""A box for each field of a recipe, made from the field's own type and meaning, in groups."""
+
+from typing import Any, Literal, get_args, get_origin
+
+import gradio as gr
+
+from components.cell import Updates
+from studio import Recipe
+
+MAIN = ("epochs", "learning_rate", "batch_size", "r", "alpha", "max_length")
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Optimiser steps": ("accumulation", "warmup_share", "schedule", "weight_decay", "max_gradient_norm", "optimizer"),
+    "Adapter": ("targets", "dropout", "use_dora", "use_rslora", "base_bits"),
+    "Preferences": ("beta",),
+    "Memory and speed": ("gradient_checkpointing", "packing"),
+    "Watching and ending": ("logging_steps", "evaluations", "patience", "samples", "wandb"),
+    "Chance": ("seed",),
+}
+FIELDS = (*MAIN, *(field for fields in GROUPS.values() for field in fields))
+LABELS = {
+    "max_length": "Longest example, in tokens", "r": "Adapter rank r", "alpha": "Adapter alpha", "warmup_share": "Warm-up share",
+    "max_gradient_norm": "Largest gradient norm", "optimizer": "Optimiser", "targets": "Adapters on", "use_dora": "DoRA", "use_rslora": "rsLoRA",
+    "base_bits": "Bits of the base", "gradient_checkpointing": "Gradient checkpointing", "logging_steps": "Steps between points",
+    "samples": "Sample answers", "wandb": "Weights & Biases",
+}  # fmt: skip
+"""Where the field's own name does not read well."""
+ALL, SEVEN, CHOSEN = "all-linear", "guide", "chosen"
+PLACES = [("every linear layer", ALL), ("the guide's seven", SEVEN), ("modules that I choose", CHOSEN)]
+
+
+def label(field: str) -> str:
+    return LABELS.get(field, field.replace("_", " ").capitalize())
+
+
+def box_id(field: str) -> str:
+    return "train-" + field.replace("_", "-")
+
+
+def meaning(field: str) -> str:
+    return str(Recipe.model_fields[field].description)
+
+
+class RecipeBoxes:
+    """`all` is what handlers get, in the order of FIELDS, with the chosen modules last."""
+
+    def __init__(self) -> None:
+        self.box: dict[str, Any] = {}
+        self.groups: dict[str, Any] = {}
+
+    def build_main(self) -> None:
+        with gr.Row(elem_classes="row boxes"):
+            for field in MAIN:
+                self.box[field] = _box(field)
+
+    def build_groups(self) -> None:
+        for title, fields in GROUPS.items():
+            with gr.Column(visible=title != "Preferences") as self.groups[title]:
+                gr.HTML(f"<h4>{title}</h4>")
+                with gr.Row(elem_classes="row boxes"):
+                    for field in fields:
+                        self.box[field] = _box(field)
+                        if field == "targets":
+                            self.modules = gr.Dropdown(
+                                [], multiselect=True, visible=False, label="Modules", min_width=200, elem_id="train-modules"
+                            )  # fmt: skip
+
+    @property
+    def all(self) -> list[Any]:
+        return [*(self.box[field] for field in FIELDS), self.modules]
+
+    def by_field(self) -> list[tuple[str, Any]]:
+        """Each box with the field that it says; the targets have two."""
+        return [*self.box.items(), ("targets", self.modules)]
+
+    @staticmethod
+    def read(values: tuple[Any, ...]) -> dict[str, Any]:
+        """The fields that the boxes say; one that was emptied says nothing."""
+        *simple, modules = values
+        found = {field: value for field, value in zip(FIELDS, simple, strict=True) if value is not None}
+        if "targets" in found:
+            found["targets"] = {ALL: ALL, SEVEN: _seven()}.get(found["targets"], list(modules or []))
+        return found
+
+    def write(self, values: dict[str, Any], modules: list[str], changed: set[str]) -> Updates:
+        """Fills the boxes, which can be typed into from now on, and shows those that method and objective use; `modules` are
+        those that the model has."""
+        method, objective, targets = values["method"], values["objective"], values["targets"]
+        place = targets if targets == ALL else (SEVEN if targets == _seven() else CHOSEN)
+        named = modules if targets == ALL else list(targets)
+        said = {**values, "targets": place}
+        shown: Updates = {
+            box: gr.update(
+                value=said[field], label=_marked(field, field in changed), interactive=True, visible=used(field, method, objective)
+            )
+            for field, box in self.box.items()
+        }  # fmt: skip
+        choices = list(dict.fromkeys([*modules, *named]))
+        return shown | {
+            self.modules: gr.update(choices=choices, value=named, visible=place == CHOSEN),
+            self.groups["Adapter"]: gr.update(visible=method != "full"),
+            self.groups["Preferences"]: gr.update(visible=objective != "sft"),
+        }
+
+    def show_modules(self, project: Any, place: str) -> Updates:
+        return {self.modules: gr.update(visible=place == CHOSEN)}
+
+    def mark(self, changed: set[str], before: set[str]) -> Updates:
+        """The label of a box says whether its value was changed."""
+        return {self.box[field]: gr.update(label=_marked(field, field in changed)) for field in changed ^ before}
+
+
+def used(field: str, method: str, objective: str) -> bool:
+    """Whether the recipe's method and objective look at this field at all."""
+    if field in (*GROUPS["Adapter"], "r", "alpha"):
+        return method != "full" and (field != "base_bits" or method == "qlora")
+    return field != "beta" or objective != "sft"
+
+
+def _marked(field: str, is_changed: bool) -> str:
+    return f"{label(field)} (changed)" if is_changed else label(field)
+
+
+def _seven() -> list[str]:
+    return list(Recipe.preset("guide-lora").targets)
+
+
+def _box(field: str) -> Any:
+    kind = Recipe.model_fields[field].annotation
+    given: dict[str, Any] = {
+        "label": label(field),
+        "info": meaning(field),
+        "interactive": False,
+        "elem_id": box_id(field),
+    }
+    if field == "targets":
+        return gr.Dropdown(PLACES, value=ALL, min_width=200, **given)
+    if get_origin(kind) is Literal:
+        return gr.Dropdown(list(get_args(kind)), value=Recipe.model_fields[field].default, min_width=200, **given)
+    if kind is bool:
+        return gr.Checkbox(False, min_width=200, **given)
+    return gr.Number(precision=0 if kind is int else None, min_width=150, **given)
