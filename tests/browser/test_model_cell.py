@@ -72,7 +72,9 @@ def test_it_is_fetched_and_found_again_after_a_reload(page: Page, server: HubSer
     tab(page, "3 Train")
     expect(page.locator("#train-model-stop")).to_be_visible()
     server.open.set()
-    expect(page.locator("#train-model-download-state")).to_contain_text("✓ maker/small-one is on this machine")
+    expect(page.locator("#train-model-download-state")).to_contain_text(
+        "✓ maker/small-one is on this machine", timeout=MINUTES
+    )
     page.locator(f"#{NAME} input").first.click()
     page.get_by_role("option").filter(has_text="maker/small-one · on this machine").click()
     expect(page.locator("#train-model-report")).to_contain_text("6.9 MB of weights · on this machine")
