@@ -50,7 +50,7 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
              train-live-log train-live-sync
            train-again: train-again-1 to -3 (below Live, after a run for which there was not enough memory)
            train-search: train-search-space -trials -hours -share -seed -startup -ranges -ask -run -stop -resume -estimate
-             -state -table -best -history -parallel -importance
+             -which -state -table -use -best -delete -question -sure -keep -history -parallel -importance -weights
            train-past: train-past-none train-past-table train-past-chosen -name -notes -save -delete -question -sure -keep
            train-cloud: train-cloud-provider -machine -bucket -spot -gpus -sharded -price -run -none -about -command -download -files
              -file-1 -file-2 -missing -link -submit -job -state -cancel -again -log

@@ -35,7 +35,7 @@ def build(page: Page) -> Refresher:
     live = build_live(page)
     build_again(page, live, cell)
     past = build_past_runs(page, live)
-    build_search(page, 7, chosen.dataset, chosen.evaluation, recipe_cell.whole, live)
+    build_search(page, 7, chosen.dataset, chosen.evaluation, recipe_cell, live)
     build_cloud(page, 8, chosen.dataset, chosen.evaluation, recipe_cell.whole)
 
     def look(project: Project, written: str, reference: str | None) -> Updates:

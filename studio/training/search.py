@@ -20,7 +20,6 @@ KIND = "search"
 TRIALS, HOURS, STARTUP_TRIALS = 20, 4.0, 5
 FEWEST_STEPS = 30  # of a trial: fewer say little about a recipe
 LARGEST_SHARE = 0.2  # of the data, taken unasked: the guide searches on 10 to 20 % (G8)
-FEWEST_FOR_IMPORTANCE = 4  # trials that have finished
 EVALUATION_ROWS = 200  # at most: each trial is evaluated five times and more
 COLUMNS = ["trial", "state", "loss", "step", "pruned_at", "seconds", "run", "note"]
 FORWARD_SHARE = 1 / 3  # of the work of a training step: the backward pass is twice the forward one (Kaplan 2020, 2.1)
@@ -28,6 +27,8 @@ FORWARD_SHARE = 1 / 3  # of the work of a training step: the backward pass is tw
 
 class Search(JobView):
     """`trials` and `best` grow while it goes on; stopped or killed, `resume` continues the study."""
+
+    FEWEST_FOR_IMPORTANCE = 4  # trials that have finished
 
     @property
     def recipe(self) -> Recipe:
@@ -89,7 +90,7 @@ class Search(JobView):
             return {}
         study = self.study()
         done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-        if len(done) < FEWEST_FOR_IMPORTANCE or len({trial.value for trial in done}) < 2:
+        if len(done) < self.FEWEST_FOR_IMPORTANCE or len({trial.value for trial in done}) < 2:
             return {}
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         found = optuna.importance.get_param_importances(study, evaluator=evaluator)

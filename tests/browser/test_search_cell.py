@@ -1,4 +1,4 @@
-"""The Search cell: estimated, started, followed over a reload, stopped, gone on, and the best trained with."""
+"""The Search cell: estimated, started, followed over a reload, stopped, gone on, what it found used, and deleted."""
 
 import json
 import os
@@ -40,10 +40,14 @@ def picture(page: Page, name: str) -> None:
         page.locator("#train-search").screenshot(path=f"{folder}/{name}.png")
 
 
-def test_a_search_from_the_page(page: Page, project: Project) -> None:
+def value(page: Page, box: str) -> str:
+    return page.locator(f"#{box} input, #{box} textarea").first.input_value()
+
+
+def test_a_search_is_followed_over_a_reload_stopped_and_resumed(page: Page) -> None:
     opened(page, "train-search", "train-search-run")
     expect(page.locator("#train-search-table")).to_contain_text("No search yet")
-    state_of(page, "train-memory", "fit")  # the recipe is made by now
+    state_of(page, "train-memory", r"—\s+fits", 3 * MINUTES)  # the recipe is made by now
     press(page, "train-search-ask")
     expect(page.locator("#train-search-estimate")).to_contain_text("How long is unknown")
     more(page, "train-search")
@@ -61,11 +65,17 @@ def test_a_search_from_the_page(page: Page, project: Project) -> None:
     opened(page, "train-search", "train-search-stop")
     press(page, "train-search-stop")
     state_of(page, "train-search", "search-001 stopped")
+    assert "My own ranges" in value(page, "train-search-space") and value(page, "train-search-trials") == "2"
     press(page, "train-search-resume")
     state_of(page, "train-search", "search-001 ✓ finished", 3 * MINUTES)
+
+
+def test_what_it_found_is_shown_and_taken_over(page: Page, project: Project) -> None:
     expect(page.locator("#train-search-table")).to_contain_text("✓ best")
+    expect(page.locator("#train-search-state")).to_contain_text("lowest evaluation loss so far")
     expect(page.locator("#train-search-history .js-plotly-plot")).to_be_visible()
     expect(page.locator("#train-search-parallel")).to_contain_text("loss (nats a token)")
+    expect(page.locator("#train-search-weights")).to_contain_text("there are 2")
     page.locator("#train-search button.label-wrap", has_text="Code").click()
     expect(page.locator("#train-search-code")).to_contain_text("search = project.search(train, Recipe(")
     picture(page, "search-1280-light")
@@ -73,9 +83,26 @@ def test_a_search_from_the_page(page: Page, project: Project) -> None:
     page.evaluate("document.body.classList.add('dark')")
     picture(page, "search-390-dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    found = project.searches()[-1].best
+    press(page, "train-search-use")
+    until(lambda: float(value(page, "train-learning-rate")) == found.learning_rate)
+    assert float(value(page, "train-r")) == found.r
     press(page, "train-search-best")
     until(lambda: project.journal.steps()[-1].verb == "train", 30)
     made = project.runs()[-1]
-    assert made.recipe == project.searches()[-1].best and made.train_dataset == "train@v1"
+    assert made.recipe == found and made.train_dataset == "train@v1"
     made.stop()
-    made.wait(timeout=120)
+
+
+def test_a_search_is_deleted_with_the_runs_of_its_trials(page: Page, project: Project) -> None:
+    press(page, "train-search-delete")
+    asked = page.locator("#train-search-question")
+    expect(asked).to_contain_text("runs of its trials (run-001 to run-003)")
+    press(page, "train-search-keep")
+    expect(asked).to_be_hidden()
+    press(page, "train-search-delete")
+    press(page, "train-search-sure")
+    expect(page.locator("#train-search-estimate")).to_contain_text("MB freed")
+    state_of(page, "train-search", "deleted")
+    assert project.searches() == [] and [run.id for run in project.runs()] == ["run-004"]
+    until(lambda: project.run("run-004").state in ("stopped", "finished"))
