@@ -113,7 +113,9 @@ def write(path: Path, batches: Iterable[Any], measured: bool = True) -> int:
     import pyarrow.parquet
 
     wanted, rows = schema() if measured else pyarrow.schema([schema().field(name) for name in COLUMNS]), 0
-    with pyarrow.parquet.ParquetWriter(path, wanted, compression="snappy", use_dictionary=REPEATING) as writer:
+    with pyarrow.parquet.ParquetWriter(
+        path, wanted, compression="snappy", use_dictionary=REPEATING, write_statistics=False
+    ) as writer:
         for batch in batches:
             table = conformed(batch) if isinstance(batch, pyarrow.Table) else to_table(batch)
             writer.write_table(table if measured else table.select(COLUMNS))

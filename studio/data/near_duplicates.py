@@ -188,9 +188,11 @@ def sign_some(
 
 def _sharing(keys: Array, present: Array) -> Array:
     """Pairs of the places `present`, one a row, that share a band."""
-    together: list[Array] = []
-    for column in range(keys.shape[1]):
-        band = np.sort((keys[present, column].astype(np.uint64) << np.uint64(32)) | present.astype(np.uint64))
+
+    def of_band(column: int) -> Array:
+        found = [np.zeros(0, np.int64)]
+        band = (keys[present, column].astype(np.uint64) << np.uint64(32)) | present.astype(np.uint64)
+        band.sort()
         key, at = band >> np.uint64(32), (band & np.uint64(0xFFFFFFFF)).astype(np.int64)
         same = np.arange(len(band) - 1)
         for lag in range(1, NEIGHBOURS + 1):
@@ -198,8 +200,13 @@ def _sharing(keys: Array, present: Array) -> Array:
             same = same[key[same + lag] == key[same]]
             if not len(same):
                 break
-            together.append((at[same] << 32) | at[same + lag])
-    both = np.unique(np.concatenate([np.zeros(0, np.int64), *together]))
+            found.append((at[same] << 32) | at[same + lag])
+        return np.concatenate(found)
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # NumPy sorts without Python's lock
+        both = np.concatenate([*threads.map(of_band, range(keys.shape[1]))])
+    both.sort()
+    both = both[np.append(True, both[1:] != both[:-1])[: len(both)]]
     return np.column_stack([both >> 32, both & 0xFFFFFFFF])
 
 
@@ -267,24 +274,24 @@ def keepers(quality: Array, found: Pairs, stays: Array | None = None) -> tuple[A
     classes = components(len(quality), Pairs(found.first[same], found.second[same], found.similarity[same]))
     in_pairs = np.unique(np.concatenate([found.first, found.second]))
     able = in_pairs if stays is None else in_pairs[stays[in_pairs]]
-    best_first = able[np.lexsort((able, -np.nan_to_num(quality[able])))].tolist()
-    best: dict[int, int] = {}
-    for at in best_first:
-        best.setdefault(int(classes[at]), at)
-    near: dict[int, list[tuple[int, float]]] = {}
-    for first, second, value in zip(
-        classes[found.first].tolist(), classes[found.second].tolist(), found.similarity.tolist(), strict=True
-    ):
-        if first != second and first in best and second in best:
-            near.setdefault(first, []).append((second, value))
-            near.setdefault(second, []).append((first, value))
-    settled: dict[int, tuple[int, float]] = {}
-    for one in best:  # in the order of their best rows
-        if one not in settled:
-            settled[one] = best[one], 1.0
-            settled |= {other: (best[one], value) for other, value in near.get(one, ()) if other not in settled}
-    for at in best_first:
-        instead[at], similarity[at] = settled[int(classes[at])]
+    best_first = able[np.lexsort((able, -np.nan_to_num(quality[able])))]
+    chosen, first_place = np.unique(classes[best_first], return_index=True)
+    chosen = chosen[np.argsort(first_place)]  # classes in the order of their best rows
+    best = np.full(len(quality), -1)
+    best[chosen] = best_first[np.sort(first_place)]
+    one, other = (classes[np.concatenate(ends)] for ends in (found[:2], found[1::-1]))
+    apart = np.flatnonzero((one != other) & (best[one] >= 0) & (best[other] >= 0))
+    apart = apart[np.argsort(one[apart], kind="stable")]
+    starts = np.searchsorted(one[apart], np.arange(len(quality) + 1))
+    neighbours, values = other[apart], np.tile(found.similarity, 2)[apart]
+    settled, value_of = np.full(len(quality), -1), np.ones(len(quality))
+    for at in chosen.tolist():
+        if settled[at] < 0:
+            near, near_values = (column[starts[at] : starts[at + 1]] for column in (neighbours, values))
+            is_free = settled[near] < 0
+            settled[near[is_free]], value_of[near[is_free]] = best[at], near_values[is_free]
+            settled[at] = best[at]
+    instead[best_first], similarity[best_first] = settled[classes[best_first]], value_of[classes[best_first]]
     return instead, similarity
 
 

@@ -28,7 +28,7 @@ from studio.errors import StudioError
 LEAST_BYTES = 64 * 1024**2  # under it the start of the processes costs more than they save
 MOST_PROCESSES = 8
 SAMPLED_PLACES = near_duplicates.TEMPLATE_SAMPLE // near_duplicates.STRETCH
-COUNTED_ROWS = 4_000  # tokens counted one by one by all processes together, before they estimate
+COUNTED_ROWS = 1_000  # tokens counted one by one by all processes together, before they estimate
 SEED = 0
 POLLED = 0.2  # seconds
 SOURCE = Path(__file__).resolve().parents[2]

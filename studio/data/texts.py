@@ -15,6 +15,7 @@ from studio.example_tables import Message
 if TYPE_CHECKING:
     from studio.examples import Dataset
 
+SAID = tuple(f"messages.list.element.{name}" for name in ("role", "content"))
 FEW = 0.01  # share of the rows up to which only their row groups are read
 
 
@@ -57,7 +58,7 @@ class DatasetTexts:
 
     def chunks(self) -> Iterator[tuple[int, Sequence[str]]]:
         begin = 0
-        for batch in self._dataset.record_batches("messages"):
+        for batch in self._dataset.record_batches(*SAID):
             texts = said(batch["messages"]).to_pylist()
             for at, part in chunks_of_list(texts):
                 yield begin + at, part
@@ -82,7 +83,7 @@ class DatasetTexts:
 
     def _of_file(self, places: Array, begin: int, path: Path) -> list[str]:
         found: list[str] = []
-        for batch in self._dataset.record_batches("messages", files=[path]):
+        for batch in self._dataset.record_batches(*SAID, files=[path]):
             low, high = np.searchsorted(places, [begin, begin + len(batch)])
             if high > low:
                 found += said(batch["messages"].take(places[low:high] - begin)).to_pylist()
