@@ -28,7 +28,6 @@ TEMPLATE_SAMPLE = 2000
 FOUND = 0.995  # a pair at the threshold is a candidate with at least this chance
 MOST_VALUES = 48
 NEIGHBOURS = 50  # compared with each row of a bucket: more than these are chained
-PAIRS_AT_ONCE = 20_000
 PAIRS_READ = 200_000  # of which the texts are in memory at once
 STRETCH = 50
 SIGNED = 4  # one up where a signature changes
@@ -222,7 +221,8 @@ def distinct(found: Grams) -> Grams:
 
 def sets(texts: Sequence[str], run: int, common: Array) -> Grams:
     """The different runs of each text."""
-    parts = [(begin, distinct(runs(part, run, common))) for begin, part in word_hashes.chunks(texts)]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # compiled loops go without Python's lock
+        parts = [*threads.map(lambda part: (part[0], distinct(runs(part[1], run, common))), word_hashes.chunks(texts))]
     hashes = np.concatenate([np.zeros(0, np.uint64), *(part.hashes for _, part in parts)])
     rows = np.concatenate([np.zeros(0, np.int64), *(part.rows + begin for begin, part in parts)])
     return Grams(hashes, rows, np.zeros(0, np.int64))
@@ -235,19 +235,11 @@ def _confirmed(texts: Texts, candidates: Array, threshold: float, run: int, comm
     for begin in range(0, len(candidates), PAIRS_READ):
         block = candidates[begin : begin + PAIRS_READ]
         members, local = np.unique(block, return_inverse=True)
-        local = local.reshape(-1, 2)
-        read = texts.some(members)
-
-        def near(at: int, block: Array = block, local: Array = local, read: list[str] = read) -> tuple[Array, ...]:
-            here, places = np.unique(local[at : at + PAIRS_AT_ONCE], return_inverse=True)
-            found = sets([read[place] for place in here], run, common)
-            bounds = np.searchsorted(found.rows, np.arange(len(here) + 1))
-            similarity = word_runs.jaccard(found.hashes, bounds, *places.reshape(-1, 2).T.copy())
-            chosen = np.flatnonzero(similarity >= threshold)
-            return block[at + chosen, 0], block[at + chosen, 1], similarity[chosen]
-
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            kept += threads.map(near, range(0, len(block), PAIRS_AT_ONCE))
+        found = sets(texts.some(members), run, common)
+        bounds = np.searchsorted(found.rows, np.arange(len(members) + 1))
+        similarity = word_runs.jaccard(found.hashes, bounds, *local.reshape(-1, 2).T.copy())
+        chosen = np.flatnonzero(similarity >= threshold)
+        kept.append((block[chosen, 0], block[chosen, 1], similarity[chosen]))
     if not kept:
         return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
     return Pairs(*(np.concatenate(column) for column in zip(*kept, strict=True)))
