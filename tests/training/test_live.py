@@ -21,7 +21,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
-def test_answers_and_wandb_change_no_loss_and_no_key_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_and_wandb_change_no_loss_and_no_key_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs_here: None
+) -> None:
     """4-bit, with dropout, evaluated in the middle: the losses are those of a run without either, to the last bit."""
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_API_KEY", KEY)
