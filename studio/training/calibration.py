@@ -9,6 +9,7 @@ from studio.examples import Dataset
 from studio.hardware import Machine
 from studio.memory import CONTEXT_BYTES, LIBRARY_BYTES, UNSURE, Correction, MemoryEstimate, ModelShape, estimate
 from studio.training.recipe import Recipe
+from studio.training.token_lengths import own_count
 
 NEWEST = 20
 """Runs of a device that are learned from."""
@@ -17,13 +18,18 @@ FACTORS = 0.5, 2.0
 ENOUGH = 3
 """Runs from which on their own spread, and not the guess, says how unsure the estimate is."""
 LEAST_UNSURE = 0.05
+OPERATIONS_A_CORE = 25e9
+"""Multiplications and additions a second of one processor core in a training, before any run was measured: 20 to 80 billion
+on a core with AVX512-BF16 (the starter's runs, on a busy and on a quiet machine)."""
 
 
 def longest_example(dataset: Dataset, recipe: Recipe) -> int | None:
-    """Tokens of the longest row; None where the answers to avoid, which are not counted, may be longer."""
+    """Tokens of the longest row for the recipe's model; None where the answers to avoid, which are not counted, may be
+    longer."""
     if recipe.objective != "sft" or not len(dataset):
         return None
-    return int(dataset.columns("tokens")["tokens"].max())
+    own = own_count(dataset, recipe.model)
+    return own.longest or int(dataset.columns("tokens")["tokens"].max())
 
 
 def predict(recipe: Recipe, dataset: Dataset | None, machine: Machine, home: Path) -> MemoryEstimate:
@@ -98,3 +104,16 @@ def speed(home: Path, machine: Machine, recipe: Recipe) -> tuple[float, str] | N
     near = min(rows, key=lambda row: max(row["parameters"] / parameters, parameters / row["parameters"]))
     pace = near["tokens_per_second"] * near["parameters"] / parameters
     return pace, f"about {pace:,.1f} tokens a second, scaled by size from a run of {near['model']} here"
+
+
+def first_guess(machine: Machine, recipe: Recipe) -> tuple[float, str]:
+    """Tokens a second on a CPU, before any run was measured here, and whence: a token takes two operations a weight on the
+    way there and four back, of which two are saved where the weights do not learn (Kaplan et al. 2020, section 2.1)."""
+    parameters = ModelShape.of(recipe.model).parameters
+    operations = parameters * (4 if recipe.uses_adapter else 6)
+    operations += 2 * parameters if recipe.gradient_checkpointing else 0
+    pace = machine.cores * OPERATIONS_A_CORE / operations
+    return pace, (
+        f"computed, not measured: about {pace:,.0f} tokens a second for {parameters / 1e6:,.1f} M parameters on "
+        f"{machine.cores} cores; nothing was measured here yet"
+    )

@@ -11,6 +11,7 @@ from studio.training import calibration, launching
 from studio.training.fit import nearest_changes
 from studio.training.recipe import Recipe
 from studio.training.run import Run
+from studio.training.token_lengths import own_count
 
 
 class FitVerbs:
@@ -27,29 +28,40 @@ class FitVerbs:
         learned = calibration.correction(self.home, machine)
         longest = None if dataset is None else calibration.longest_example(dataset, recipe)
         changes = nearest_changes(ModelShape.of(recipe.model), recipe, machine, longest, learned)
+        text = found.sentence()
+        if dataset is not None and (whose := own_count(dataset, recipe.model).words):
+            text += f" {whose[0].upper()}{whose[1:]}."
         return {
             "needed_low": found.low, "needed_high": found.high, "expected": found.expected, "free": found.free, "fits": found.fits,
-            "verdict": found.verdict, "parts": found.parts, "text": found.sentence(), "corrected_by": learned.runs,
+            "verdict": found.verdict, "parts": found.parts, "text": text, "corrected_by": learned.runs,
             "changes": [{"values": one.values, "words": one.words, "needed_high": one.estimate.high} for one in changes],
         }  # fmt: skip
 
     def cost(self, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
         """Before a start: seconds, dollars, dollars_an_hour, date (of the price), measured (by runs of this machine; else
-        by the guide's table for a 7B model), text. No step."""
+        computed on a CPU, and on a GPU by the guide's table for a 7B model, scaled by size), text. No step."""
+        machine = hardware.machine()
+        found = calibration.speed(self.home, machine, recipe)
+        if found is None and machine.device == "cuda":
+            return self._guides_cost(recipe, len(dataset))
         price = prices.own_price(self.home)
-        found = calibration.speed(self.home, hardware.machine(), recipe)
-        if found is None:
-            guide = prices.training_cost(len(dataset), recipe.epochs, known=prices.machine_prices(self.home))
-            return {
-                "seconds": guide.hours * 3600, "dollars": guide.dollars, "dollars_an_hour": guide.dollars_an_hour, "date": guide.date,
-                "measured": False, "text": "the guide's figure for QLoRA of a 7B model on an aws g5.xlarge; nothing was measured here yet",
-            }  # fmt: skip
-        pace, words = found
-        tokens = float(dataset.columns("tokens")["tokens"].clip(upper=recipe.max_length).sum()) * recipe.epochs
-        seconds = tokens / pace
+        pace, words = found or calibration.first_guess(machine, recipe)
+        own = own_count(dataset, recipe.model)
+        lengths = dataset.columns("tokens")["tokens"] * own.factor
+        seconds = float(lengths.clip(upper=recipe.max_length).sum()) * recipe.epochs / pace
         return {
             "seconds": seconds, "dollars": seconds / 3600 * price.dollars_an_hour, "dollars_an_hour": price.dollars_an_hour,
-            "date": price.date, "measured": True, "text": words,
+            "date": price.date, "measured": found is not None, "text": "; ".join(filter(None, [words, own.words])),
+        }  # fmt: skip
+
+    def _guides_cost(self, recipe: Recipe, examples: int) -> dict[str, Any]:
+        guide = prices.training_cost(examples, recipe.epochs, known=prices.machine_prices(self.home))
+        parameters = ModelShape.of(recipe.model).parameters
+        scale = parameters / 7e9
+        return {
+            "seconds": guide.hours * 3600 * scale, "dollars": guide.dollars * scale, "dollars_an_hour": guide.dollars_an_hour,
+            "date": guide.date, "measured": False, "text": "the guide's figure for QLoRA of a 7B model on an aws g5.xlarge, "
+            f"scaled to {parameters / 1e9:,.3g} B parameters; nothing was measured here yet",
         }  # fmt: skip
 
     def measured(self) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from studio.chat import CHARACTERS_PER_TOKEN
 from studio.examples import Dataset
 from studio.memory import ModelShape
 from studio.training import objectives
+from studio.training.token_lengths import own_count
 
 FEWEST_STEPS = 100
 MOST_EPOCHS = {"sft": 10, "dpo": 3, "kto": 3}
@@ -73,14 +74,9 @@ def recommend(
     choose("batch_size", batch, "the model is tiny, so many rows go at once" if tiny else "fits a small card")
     choose("accumulation", accumulation, f"{batch * accumulation} examples make one step")
     choose("epochs", epochs, _on_steps(rows, objective, steps))
-    choose("max_length", *_max_length(dataset, rows))
+    choose("max_length", *_max_length(dataset, rows, model))
     if objective == "sft":
-        pack = not tiny and steps > 20 * FEWEST_STEPS
-        choose(
-            "packing", pack,
-            "there is enough data that packing saves time and leaves steps enough" if pack
-            else "packing short rows would leave too few steps",
-        )  # fmt: skip
+        choose("packing", *_packing(tiny, steps))
     else:
         choose("packing", False, PREFERENCES["packing"])
     choose("gradient_checkpointing", not tiny, "memory is no concern at this size" if tiny else "saves memory")
@@ -153,6 +149,15 @@ def learning_rate(objective: str, method: str, billions: float) -> tuple[float, 
     return adapter, f"adapters of a model of {_size(billions)} learn well at this rate"
 
 
+def _packing(tiny: bool, steps: float) -> tuple[bool, str]:
+    if hardware.machine().device == "cpu":
+        # TRL lays the rows of a batch end to end, and a CPU then computes attention between all of them
+        return False, "rows of one length go together already, and packed ones take a CPU longer"
+    if not tiny and steps > 20 * FEWEST_STEPS:
+        return True, "there is enough data that packing saves time and leaves steps enough"
+    return False, "packing short rows would leave too few steps"
+
+
 def _seen(rows: objectives.Rows, objective: objectives.Objective) -> int:
     """Examples that one epoch shows: with kto a pair is two."""
     return rows.usable(objective) + (rows.pairs if objective == "kto" else 0)
@@ -180,8 +185,8 @@ def _on_steps(rows: objectives.Rows, objective: objectives.Objective, steps: flo
     return f"{steps:.0f} optimiser steps" + (few if steps < FEWEST_STEPS else ", enough to learn from")
 
 
-def _max_length(dataset: Dataset, rows: objectives.Rows) -> tuple[int, str]:
-    tokens = _lengths(dataset, rows)
+def _max_length(dataset: Dataset, rows: objectives.Rows, model: str) -> tuple[int, str]:
+    tokens = np.ceil(_lengths(dataset, rows) * own_count(dataset, model).factor)
     longest = int(tokens.max()) if len(tokens) else 0
     length = min(2048, max(64, math.ceil((longest + 16) / 64) * 64))
     cut = int((tokens > length).sum())

@@ -1,6 +1,8 @@
 """Trains one recipe in its own process, top to bottom: data, model, trainer, resume, adapter, result."""
 
+import re
 import shutil
+import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict
@@ -200,6 +202,11 @@ def peak_memory(on_gpu: bool) -> int:
         import torch
 
         return int(torch.cuda.max_memory_allocated())
+    status = Path("/proc/self/status")
+    if status.exists() and (found := re.search(r"^VmHWM:\s+(\d+) kB$", status.read_text(), re.MULTILINE)):
+        return int(found[1]) * 1024
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # on Linux at least what the process had that started this one: a child inherits it
+    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return highest if sys.platform == "darwin" else highest * 1024

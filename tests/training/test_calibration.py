@@ -1,11 +1,14 @@
 """Two short real runs: what they took is kept beside what was predicted, and the next estimate is nearer."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from studio import Machine, Project, Recipe
+from studio import Machine, Project, Recipe, hardware
 from studio.hardware import GIB, machine
 from studio.memory import CONTEXT_BYTES, Correction
 from studio.training import calibration
@@ -69,3 +72,31 @@ def test_speed_is_scaled_where_the_model_was_never_trained(tmp_path: Path) -> No
     other = calibration.speed(tmp_path, CARD, Recipe(model="another/model-2B"))
     assert same is not None and same[0] == 100 and "2 runs" in same[1]
     assert other is not None and other[0] == pytest.approx(50, rel=0.2) and "scaled" in other[1]
+
+
+@pytest.mark.parametrize(("model", "low", "high"), [("starter", 500, 20_000), ("a/model-7B", 0.5, 20)])
+def test_the_first_guess_is_of_the_right_order(model: str, low: float, high: float) -> None:
+    """The starter did 700 tokens a second on a machine with five times as much to do, and 6,000 on one core alone."""
+    two_cores = Machine("cpu", "CPU", 2, 0, 0, 24 * GIB, 20 * GIB, None)
+    pace, words = calibration.first_guess(two_cores, Recipe(model=model))
+    assert low < pace < high and "computed, not measured" in words
+    full, _ = calibration.first_guess(two_cores, Recipe(model=model, method="full"))
+    assert full == pytest.approx(pace * 4 / 6)
+
+
+def test_the_guides_figure_is_scaled_on_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project.open("guide", home=tmp_path)
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"prompt": "What?", "completion": "That."}) + "\n")
+    raw = project.load(tmp_path / "rows.jsonl")
+    monkeypatch.setattr(hardware, "machine", lambda: CARD)
+    seven, one = (project.cost(Recipe(model=f"a/model-{size}B", epochs=1), raw) for size in (7, 1))
+    assert seven["seconds"] == pytest.approx(3600 / 500, rel=0.1)
+    assert one["seconds"] == pytest.approx(seven["seconds"] / 7, rel=0.2) and "scaled to" in one["text"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+def test_the_memory_of_a_run_is_not_that_of_who_started_it() -> None:
+    big = np.ones(100_000_000)  # 800 MB, which a child's ru_maxrss would show
+    asked = "from studio.training.worker import peak_memory; print(peak_memory(on_gpu=False))"
+    printed = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
+    assert 20 * 1024**2 < int(printed) < big.nbytes

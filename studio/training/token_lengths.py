@@ -1,0 +1,66 @@
+"""How long the rows of a dataset are for one model. A dataset's own counts are of the starter's vocabulary; where the chosen
+model's tokenizer is on this machine a part is counted with it, and the rest follows. Never loads torch."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from studio.chat import TokenCounter
+from studio.errors import StudioError
+from studio.examples import Dataset
+from studio.models import STARTER, resolve
+
+SPREAD, LONGEST = 150, 50
+"""Rows that are counted: so many spread over all, and so many of those that are longest by the dataset's counts."""
+
+
+@dataclass(frozen=True)
+class OwnCount:
+    """`factor`: tokens of the model for one of the dataset's counts. `longest`: tokens of the longest row of those counted.
+    `words`: whose count it is where that matters, else empty."""
+
+    factor: float = 1.0
+    longest: int = 0
+    words: str = ""
+
+
+def own_count(dataset: Dataset, model: str) -> OwnCount:
+    """Counts conversations and passages as they are rendered for this model."""
+    try:
+        place = resolve(model)
+    except StudioError:  # whoever loads it says so
+        return OwnCount()
+    folder = place if isinstance(place, Path) else _cached(place)
+    if folder == STARTER or not len(dataset):
+        return OwnCount()
+    if folder is None or not (folder / "tokenizer.json").is_file():
+        return OwnCount(words="lengths are counted with the starter's vocabulary, for the model's own is not here yet")
+    return _counted(dataset, folder)
+
+
+def _cached(hub_id: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(hub_id, "tokenizer.json")
+    return Path(found).parent if isinstance(found, str) else None
+
+
+@lru_cache(maxsize=32)
+def _counted(dataset: Dataset, folder: Path) -> OwnCount:
+    """A dataset never changes, and reading a large vocabulary takes about a second."""
+    try:
+        counter = TokenCounter(folder)
+    except Exception:  # the library of tokenizers raises nothing narrower
+        return OwnCount(words="lengths are counted with the starter's vocabulary, for the model's own cannot be read")
+    tokens = dataset.columns("tokens")["tokens"].to_numpy()
+    spread = np.linspace(0, len(tokens) - 1, min(SPREAD, len(tokens))).astype(int)
+    longest = np.argsort(-tokens, kind="stable")[:LONGEST]
+    rows = dataset.take(sorted({*spread.tolist(), *longest.tolist()}))
+    own = np.array([
+        counter.count_text(messages[0]["content"]) if kind == "passage" else counter.count(list(messages))
+        for kind, messages in zip(rows["kind"], rows["messages"], strict=True)
+    ])  # fmt: skip
+    factor = float(own.sum() / max(1, rows["tokens"].sum()))
+    return OwnCount(factor, int(own.max()), f"lengths are counted with the model's own vocabulary on {len(own):,} rows")
