@@ -11,8 +11,8 @@ from studio import InputError, Project
 
 NONE = "No run yet: start one above."
 COLUMNS = {
-    "run": "100px", "name": "150px", "learnt from": "120px", "method": "160px", "best loss": "100px", "steps": "80px", "time": "90px",
-    "cost": "100px", "state": "110px",
+    "run": "90px", "best loss": "90px", "time": "80px", "cost": "120px", "state": "110px", "name": "150px", "learnt from": "120px",
+    "method": "160px", "steps": "80px",
 }  # fmt: skip
 
 
@@ -23,7 +23,7 @@ def build_past_runs(page: Page, live: Live) -> Refresher:
         nothing = gr.HTML(empty(NONE), elem_id="train-past-none")
         table = gr.Dataframe(
             headers=list(COLUMNS), datatype="str", value=[], interactive=False, visible=False, max_height=420, show_label=False,
-            column_widths=list(COLUMNS.values()), buttons=[], elem_id="train-past-table",
+            column_widths=list(COLUMNS.values()), pinned_columns=1, buttons=[], elem_id="train-past-table",
         )  # fmt: skip
         with gr.Column(visible=False) as details:
             chosen = gr.Textbox("", label="Run", interactive=False, elem_id="train-past-chosen")
@@ -40,6 +40,8 @@ def build_past_runs(page: Page, live: Live) -> Refresher:
                 with gr.Row(elem_classes="row"):
                     sure = gr.Button("Yes, delete it", variant="stop", elem_id="train-past-sure", min_width=140)
                     keep = gr.Button("Keep it", elem_id="train-past-keep", min_width=120)
+
+    place = gr.State("")  # the project whose runs they are
 
     def show(project: Project) -> Updates:
         runs = list(reversed(project.runs()))
@@ -83,7 +85,9 @@ def build_past_runs(page: Page, live: Live) -> Refresher:
         return gr.update(choices=choices, value=run_id)
 
     outputs = [table, nothing, *cell.outputs]
-    page.refresh_with(lambda project: {**show(project), details: gr.update(visible=False)}, [*outputs, details])
+    # a name that is being typed stays while other cells work; it goes with its project
+    page.refresh_with(lambda project: {**show(project), place: project.name}, [*outputs, place])
+    page.on(place.change, lambda project: {details: gr.update(visible=False)}, [], [details], show_progress="hidden")
     page.on(live.status.change, show, [], outputs, show_progress="hidden")
     page.on(
         table.select, choose, [], [live.run, chosen, name, notes, details, delete, asking], cell, row=True, show_progress="hidden"
@@ -96,13 +100,13 @@ def build_past_runs(page: Page, live: Live) -> Refresher:
 
 
 def row(run: Any) -> list[str]:
-    """One run as the texts of a row of the table."""
+    """One run as the texts of a row of the table; what is asked most stands first, where a phone shows it."""
     recipe, result = run.recipe, run.result
     best = result.get("best_eval_loss")
     steps, loss = result.get("steps"), "" if best is None else f"{best:.4f}"
     return [
-        run.id, run.name, run.train_dataset, f"{recipe.method}, {short_model(recipe.model)}", loss, "" if steps is None else f"{steps:,}",
-        duration(result.get("seconds")), spent(run), run.state,
+        run.id, loss, duration(result.get("seconds")), spent(run), run.state, run.name, run.train_dataset,
+        f"{recipe.method}, {short_model(recipe.model)}", "" if steps is None else f"{steps:,}",
     ]  # fmt: skip
 
 
