@@ -84,10 +84,12 @@ class RecipeCell:
         """What the boxes say. Raises RecipeError with every mistake."""
         at, typed = _parted(values)
         base = Proposal.read(shown, project)
-        changed = {} if base is None else base.changed_by(typed)
+        if base is None:
+            at, changed, taken = _kept(project, at)
+        else:
+            changed, taken = base.changed_by(typed), base.taken
         if base is None or base.at != at.base:
-            found, taken = self._base(project, at), {} if base is None else base.taken
-            base = Proposal.of(project, at, found, taken)
+            base = Proposal.of(project, at, self._base(project, at), taken)
         return base.with_changes(changed)
 
     def take(self, values: Mapping[str, Any], reason: str | Mapping[str, str] = BY_YOU, preset: str = "") -> Updates:
@@ -99,7 +101,7 @@ class RecipeCell:
         chosen, page = self.chosen, self.page
         outputs = [
             self.shown, self.latest, self.whole, self.preset, self.objective, self.reset, self.says, self.reasons, self.all_reasons, self.text,
-            *self.boxes.all, *self.boxes.groups.values(), chosen.model, chosen.method, *chosen.cell.outputs,
+            *self.boxes.all, *self.boxes.groups.values(), chosen.model, chosen.method, chosen.cell.box,
         ]  # fmt: skip
         quietly = {"show_progress": "hidden", "trigger_mode": "always_last"}
         changes = [box.change for box in (chosen.dataset, chosen.evaluation, chosen.model, chosen.method, self.stale)]
@@ -138,9 +140,7 @@ class RecipeCell:
         if _is_under_way(latest, before, at, project):
             return {}
         if before is None:
-            kept = project.recipe_draft()
-            at = replace(at, preset=kept.get("preset", at.preset), objective=kept.get("objective", FOLLOWS))
-            return self._propose(project, at, kept.get("values", {}), kept.get("taken", {}))
+            return self._propose(project, *_kept(project, at))
         if before.at != at.base:
             return self._propose(project, at, before.changed_by(typed), before.taken)
         return self._view(project, at, before, before.changed_by(typed))
@@ -212,7 +212,7 @@ class RecipeCell:
         if {**draft, **kept} != draft:
             project.keep_recipe_draft(**kept)
         applied = base.applied(changed)
-        dataset = opened(project, at.dataset)
+        dataset, above = opened(project, at.dataset), self.chosen.cell
         updates: Updates = {
             **self.boxes.mark(set(applied), set(base.marked)),
             self.shown: replace(base, marked=sorted(applied)).write(),
@@ -221,7 +221,7 @@ class RecipeCell:
             self.says: says(project.aims(dataset, base.values["objective"]), at, base),
             self.reasons: reasons_table(base, applied, (*MAIN, *(field for field in applied if field not in MAIN))),
             self.all_reasons: reasons_table(base, applied, FIELDS),
-            **self.chosen.cell.says(f"{at.model}, {at.method}"),
+            above.box: above.says(f"{at.model}, {at.method}")[above.box],  # what it has to say of the model stays
         }
         try:
             recipe = base.with_changes(changed)
@@ -248,6 +248,13 @@ def check(project: Project, dataset: Any, recipe: Recipe, evaluation: str | None
     if evaluation == dataset.reference:
         raise RecipeError(["the evaluation is the dataset that it learns from; choose the test part"])
     project.check_training(dataset, recipe, project.dataset(evaluation) if evaluation else None)
+
+
+def _kept(project: Project, at: At) -> tuple[At, dict[str, Any], dict[str, list[Any]]]:
+    """What the project kept of a recipe that was being written: from what it starts, what was changed and what taken."""
+    kept = project.recipe_draft()
+    at = replace(at, preset=kept.get("preset", at.preset), objective=kept.get("objective", FOLLOWS))
+    return at, kept.get("values", {}), kept.get("taken", {})
 
 
 def _is_under_way(latest: dict[str, Any], before: Proposal | None, at: At, project: Project) -> bool:

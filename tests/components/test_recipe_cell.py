@@ -1,0 +1,141 @@
+"""Each field of a recipe has its box, and what was changed is told from what was proposed, whatever comes first."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+import pytest
+
+from components import app
+from components.cell import Page
+from components.model_cell import ModelCell
+from components.recipe_boxes import FIELDS, box_id
+from components.recipe_cell import RecipeCell
+from studio import Project, Recipe
+from studio.examples import write_dataset
+
+ELSEWHERE = {"model", "method", "objective", "reasons"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project.open("recipes", home=tmp_path)
+    messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    for name, rows in (("train", 100), ("test", 10)):
+        table = pd.DataFrame({
+            "id": [f"r{row}" for row in range(rows)], "messages": [messages] * rows, "source": "made", "tokens": 100, "quality": 1.0,
+            "flags": [[] for _ in range(rows)],
+        })  # fmt: skip
+        write_dataset(project.folder, name, table)
+    return project
+
+
+class Browser:
+    """What a page holds: it gives all boxes to a handler, and takes what comes back."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        with gr.Blocks():
+            page = Page(project.home, project.name, demo=False, name=gr.Textbox(), made=gr.State(0))
+            above = ModelCell(Shown(), *(gr.Dropdown() for _ in range(4)))  # type: ignore[arg-type]
+            self.cell = RecipeCell(page, above)
+        first = ["", "train@v1", "test@v1", "starter", "qlora", "recommended", "follows"]
+        self.values: dict[Any, Any] = dict(zip(self.cell.inputs, first, strict=False))
+        self.latest: dict[str, Any] = {}
+
+    def call(self, handler: Any, *given: Any, at_once: bool = True) -> dict[Any, Any]:
+        before = [self.values.get(part) for part in self.cell.inputs]
+        updates: dict[Any, Any] = handler(self.project, *given, self.latest, *before)
+        self.latest = updates.get(self.cell.latest, self.latest)
+        return self.show(updates) if at_once else updates
+
+    def show(self, updates: dict[Any, Any]) -> dict[Any, Any]:
+        for part, update in updates.items():
+            value = update.get("value", self.values.get(part)) if isinstance(update, dict) else update
+            self.values[part] = value
+        return updates
+
+    def type(self, field: str, value: Any) -> dict[Any, Any]:
+        self.values[self.cell.boxes.box[field]] = value
+        return self.call(lambda *given: self.cell._typed(field, *given))
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.cell.recipe(self.project, *(self.values.get(part) for part in self.cell.inputs))
+
+
+class Shown:
+    """The cell above, of which this one only sets the title."""
+
+    def __init__(self) -> None:
+        self.box = gr.HTML()
+
+    def says(self, words: str) -> dict[Any, Any]:
+        return {self.box: words}
+
+
+def test_every_field_has_a_box_with_its_meaning(tmp_path: Path) -> None:
+    blocks = app.build(tmp_path, "recipes", demo=False)
+    parts: dict[str, Any] = {getattr(block, "elem_id", None) or "": block for block in blocks.blocks.values()}
+    fields = Recipe.model_fields
+    assert set(FIELDS) == set(fields) - ELSEWHERE
+    for field in FIELDS:
+        assert parts[box_id(field)].info == fields[field].description
+
+
+def test_what_was_typed_outlives_another_dataset_method_and_page(project: Project) -> None:
+    page = Browser(project)
+    page.call(page.cell._follow)
+    proposed = page.recipe
+    assert proposed == Recipe.recommended(project.dataset("train"))
+    page.type("epochs", 60)
+    assert page.recipe == Recipe(**{**proposed.model_dump(), "epochs": 60})
+    assert page.recipe.reasons["epochs"] == "chosen by you" and page.recipe.reasons["r"] == proposed.reasons["r"]
+    page.values[page.cell.chosen.method] = "lora"
+    assert (page.recipe.epochs, page.recipe.method) == (60, "lora")  # also before the boxes have followed
+    page.call(page.cell._follow)
+    assert (page.recipe.epochs, page.recipe.method) == (60, "lora")
+    again = Browser(project)
+    again.call(again.cell._follow)
+    assert again.recipe.epochs == 60
+    again.call(again.cell._begin_anew)
+    assert again.recipe == proposed and Browser(project).recipe == proposed
+
+
+def test_a_box_that_calls_before_the_rest_is_there_changes_nothing(project: Project) -> None:
+    page = Browser(project)
+    page.call(page.cell._follow)
+    page.type("epochs", 60)
+    other = Recipe(method="lora", r=8, epochs=2)
+    offered = page.cell.take(other.model_dump(), "from run-001")[page.cell.offered]
+    page.call(lambda project, *given: page.cell._taking(project, offered, *given), at_once=False)
+    page.values[page.cell.chosen.method] = "lora"
+    assert page.call(page.cell._follow) == {}
+    page.type("alpha", 16)  # nor is what is typed meanwhile lost
+    assert page.recipe == Recipe(**{**other.model_dump(), "alpha": 16})
+
+
+def test_boxes_that_method_and_objective_do_not_use_say_nothing(project: Project) -> None:
+    page = Browser(project)
+    page.call(page.cell._follow)
+    page.type("use_dora", True)
+    assert page.recipe.use_dora
+    page.values[page.cell.chosen.method] = "full"
+    updates = page.call(page.cell._follow)
+    assert not page.recipe.use_dora and updates[page.cell.boxes.groups["Adapter"]]["visible"] is False
+    page.values[page.cell.chosen.method] = "qlora"
+    page.call(page.cell._follow)
+    assert page.recipe.use_dora
+
+
+def test_mistakes_are_shown_and_leave_no_recipe_to_others(project: Project) -> None:
+    page = Browser(project)
+    page.call(page.cell._follow)
+    page.values[page.cell.chosen.evaluation] = ""
+    updates = page.type("patience", 2)
+    assert "without an evaluation" in updates[page.cell.cell.message]["value"] and updates[page.cell.whole]
+    updates = page.type("epochs", -1)
+    assert "epochs: " in updates[page.cell.cell.message]["value"] and updates[page.cell.whole] == ""
+    page.values[page.cell.chosen.evaluation] = "train@v1"
+    assert "is the dataset that it learns from" in page.type("epochs", 2)[page.cell.cell.message]["value"]
