@@ -37,6 +37,15 @@ to four times as long there in bf16 (136 tokens: 54 ms forwards and back against
 thousand on is the quicker."""
 
 
+SPARE = 0.1
+"""Share of the free memory that unpacked copies of 4-bit weights may take on a CPU."""
+
+
+def keeps_unpacked(weights: int, free: int) -> bool:
+    """Whether a training of `sft` on a CPU keeps its 4-bit weights unpacked too, in 16 bits; `free` in bytes."""
+    return 2 * weights <= SPARE * free
+
+
 def attends_whole(device: str, packed: bool, longest: int) -> bool:
     """Whether a training of `sft` computes attention by whole scores (transformers' eager), which it holds for the way
     back: short rows on a CPU. Packed rows of a batch are one long row."""
@@ -125,7 +134,7 @@ def estimate(
     rows = recipe.batch_size * (1 if recipe.objective == "sft" else 2)  # the better and the worse answer go together
     tokens = rows * length
     sizes = {
-        **_state(shape, recipe, on_gpu),
+        **_state(shape, recipe, machine),
         "activations": _activations(shape, recipe, machine.device, rows, length),
         "head": _head(shape, recipe, on_gpu, tokens) if chunked_head else tokens * shape.vocabulary * FULL_LOGITS_BYTES,
     }
@@ -146,8 +155,9 @@ def estimate(
     )
 
 
-def _state(shape: ModelShape, recipe: Any, on_gpu: bool) -> dict[str, float]:
+def _state(shape: ModelShape, recipe: Any, machine: Machine) -> dict[str, float]:
     """Bytes of what stays: weights, adapter, gradients and the optimiser's state."""
+    on_gpu = machine.device == "cuda"
     if not recipe.uses_adapter:
         # autocast keeps a copy in 16 bits of what it multiplies by
         weights: float = shape.parameters * 4 + (shape.linear_parameters * 2 if on_gpu else 0)
@@ -159,6 +169,13 @@ def _state(shape: ModelShape, recipe: Any, on_gpu: bool) -> dict[str, float]:
         plain = 2 if on_gpu or quantised else 4
         linear = (NF4_BYTES if recipe.base_bits == 4 else 1) if quantised else plain
         weights = shape.linear_parameters * linear + shape.other_parameters * plain
+        if (
+            not on_gpu
+            and quantised
+            and recipe.objective == "sft"
+            and keeps_unpacked(shape.linear_parameters, machine.memory_free)
+        ):
+            weights += shape.linear_parameters * 2
         trainable = shape.adapter_parameters(recipe.r, recipe.targets)
         if recipe.use_dora:
             trainable += sum(matrix.outputs * matrix.count for matrix in shape.matrices)

@@ -13,6 +13,7 @@ from studio.training import checkpoints
 from studio.training.head import add_head
 from studio.training.order import ByLength
 from studio.training.recipe import Recipe
+from studio.training.unpacked import keep_unpacked
 
 
 class Continuing:
@@ -46,13 +47,14 @@ class Continuing:
 
 class Trainer(Continuing, SFTTrainer):  # type: ignore[misc]
     """Learns to write the answers as they are. Rows of about one length go together, and a CPU scores what is learned
-    alone and attends in the way that is quickest there."""
+    alone, unpacks weights once where they fit, and attends in the way that is quickest there."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         if self.args.use_cpu:
             model = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
             add_head(model)
+            keep_unpacked(model)
             if attends_whole("cpu", self.args.packing, int(lengths_of(self.train_dataset).max())):
                 model.set_attn_implementation("eager")
 
