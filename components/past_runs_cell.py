@@ -11,7 +11,7 @@ from studio import InputError, Project
 
 NONE = "No run yet: start one above."
 COLUMNS = {
-    "run": "90px", "best loss": "90px", "time": "80px", "cost": "120px", "state": "110px", "name": "150px", "learnt from": "120px",
+    "run": "85px", "loss": "85px", "time": "105px", "cost": "100px", "state": "110px", "name": "150px", "learnt from": "120px",
     "method": "160px", "steps": "80px",
 }  # fmt: skip
 
@@ -115,7 +115,7 @@ def spent(run: Any) -> str:
     if not run.result:
         return ""
     dollars = run.cost.dollars
-    return "no price known" if dollars is None else f"${dollars:,.2f}"
+    return "no price" if dollars is None else f"${dollars:,.2f}"
 
 
 def short_model(model: str) -> str:
