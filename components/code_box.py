@@ -35,7 +35,7 @@ def build_code() -> CodeBox:
     with gr.Column(visible=False) as box:
         text = gr.HTML("", elem_id="train-model-code")
         with gr.Row(elem_classes="row"):
-            allow = gr.Button("Allow this code on this machine", variant="stop", elem_id="train-model-allow", min_width=200)  # fmt: skip
+            allow = gr.Button("Allow this code", variant="stop", elem_id="train-model-allow", min_width=200)  # fmt: skip
             withdraw = gr.Button("Take the consent back", elem_id="train-model-withdraw", min_width=160)
     return CodeBox([box, text, gr.State({}), allow, withdraw])
 

@@ -26,9 +26,9 @@ TYPED = """async (...given) => {
     const mine = window.studioTyped = (window.studioTyped || 0) + 1;
     await new Promise((done) => setTimeout(done, 300));
     const text = document.querySelector('#train-model-name input').value;
-    return [given[0], mine === window.studioTyped ? text : '', given[2]];
+    return [given[0], mine === window.studioTyped ? text : null, given[2]];
 }"""
-"""What stands in the box when nothing was typed for 0.3 s; an earlier key gives nothing to search for."""
+"""What stands in the box when nothing was typed for 0.3 s; an earlier key gives nothing to look for."""
 
 
 @dataclass(frozen=True)
@@ -79,22 +79,23 @@ def build_model(page: Page) -> ModelCell:
             looks: time.time_ns(),
         }
 
-    def search(project: Project, text: str, quiet_since: float) -> Updates:
-        """The list while one types: what is here by that name, then what the Hub has."""
+    def search(project: Project, text: str | None, quiet_since: float) -> Updates:
+        """The list while one types: what is here by that name, what the Hub has, then the others that are here."""
         text = (text or "").strip()
         here = [choice(one) for one in project.models()]
-        if len(text) < SHORTEST or text in dict(here):
+        if len(text) < SHORTEST or text in dict(here) or text.startswith(("/", "~", ".")):
             return {}
-        here = [(words, name) for words, name in here if text.lower() in words.lower()]
-        if time.time() - quiet_since < QUIET_SECONDS or text.startswith(("/", "~", ".")):
+        if time.time() - quiet_since < QUIET_SECONDS:
             return {}
         try:
             found = project.search_models(text)
         except NotFoundError as error:
-            words = f'<p class="look">! {error.what}; the models on this machine work without it.</p>'
-            return {hub: words, silent: time.time()}
+            return {hub: f'<p class="look">! {error.what}. {error.fix}.</p>', silent: time.time()}
         names = {name for _, name in here}
-        return {model: gr.update(choices=here + [found_choice(one) for one in found if one.model not in names]), hub: "", silent: 0.0}  # fmt: skip
+        offered = [found_choice(one) for one in found if one.model not in names]
+        here.sort(key=lambda one: text.lower() not in one[0].lower())  # stable: those of that name come first
+        fitting = sum(text.lower() in words.lower() for words, _ in here)
+        return {model: gr.update(choices=[*here[:fitting], *offered, *here[fitting:]]), hub: "", silent: 0.0}
 
     def look(project: Project, name: str | None) -> Updates:
         """What the chosen model is; a name that is nothing is said in the cell."""
@@ -103,7 +104,6 @@ def build_model(page: Page) -> ModelCell:
         found = project.look_at_model(name)
         return {
             report: report_words(found), facts: machine_table(project, name), **download.offer(found), **code.offer(project, found),
-            model: gr.update(choices=[choice(one) for one in project.models()]),
         }  # fmt: skip
 
     def look_anew(project: Project, name: str | None) -> Updates:
@@ -114,7 +114,7 @@ def build_model(page: Page) -> ModelCell:
         return {words: machine_words(project, name, way, reference)} if name and way in METHOD else {}
 
     quietly = {"show_progress": "hidden", "trigger_mode": "always_last"}
-    shown = [report, facts, *download.outputs, *code.outputs, model]
+    shown = [report, facts, *download.outputs, *code.outputs]
     if not page.demo:
         page.on(model.key_up, search, [typed, silent], [model, hub, silent], quiet=True, js=TYPED, **quietly)
     others = [wire_token(page, cell, token), *wire_code(page, cell, code, model, consents)]

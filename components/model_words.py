@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from components.cell import duration, size, table
-from studio import NotFoundError, Project, Recipe, machine
+from studio import NotFoundError, Project, Recipe, StudioError, machine
 
 WHERE = {"starter": "comes with the studio", "cache": "on this machine", "folder": "a folder of this machine", "hub": "on the Hub, not here yet"}  # fmt: skip
 METHOD = {
@@ -21,6 +21,9 @@ MEANS = {
     "32-bit": "LoRA's base and full training without a GPU",
 }
 LONGEST_FILE = 200_000
+SLOW = "Training without a GPU is slow"
+BEARABLE = 10 * 60
+"""Seconds of training that need no warning."""
 TEXT = "white-space: pre-wrap; overflow-wrap: anywhere; max-height: 340px; overflow: auto; font-size: 12.5px; background: transparent; margin: 6px 0"
 
 
@@ -86,22 +89,29 @@ def machine_words(project: Project, model: str, method: str, reference: str | No
     first = f"<p>{escape(here.sentence())}. {escape(how + takes)}</p>"
     if here.device == "cuda":
         return first
-    return first + f'<p class="look">! {escape(time_words(project, model, method, reference))}</p>'
+    try:
+        return first + time_words(project, model, method, reference)
+    except StudioError:  # a model of unknown size, or rows that cannot teach: the cell of the recipe says so
+        return first + f'<p class="look">! {SLOW}.</p>'
 
 
 def time_words(project: Project, model: str, method: str, reference: str | None) -> str:
     """What it means to train without a GPU, with this data where there is some."""
-    slow = "Training without a GPU is slow"
     if not reference:
-        return f"{slow}; how slow is said when there is data to learn from."
+        return f'<p class="look">! {SLOW}; how slow is said when there is data to learn from.</p>'
     dataset = project.dataset(reference)
     recipe = Recipe.recommended(dataset, model=model, method=method)  # type: ignore[arg-type]
     cost = project.cost(recipe, dataset)
     if cost["measured"]:
-        return f"{slow}: a first run over {reference} takes about {duration(cost['seconds'])} here ({cost['text']})."
-    tokens = float(dataset.columns("tokens")["tokens"].clip(upper=recipe.max_length).sum()) * recipe.epochs
-    low, high = (_long(seconds) for seconds in project.time_without_gpu(model, tokens))
-    return f"{slow}: a first run over {reference} takes roughly {low} to {high} here. A GPU does it 20 to 200 times as fast."  # fmt: skip
+        high, took = cost["seconds"], f"about {_long(cost['seconds'])} here ({cost['text']})"
+    else:
+        tokens = float(dataset.columns("tokens")["tokens"].clip(upper=recipe.max_length).sum()) * recipe.epochs
+        low, high = project.time_without_gpu(model, tokens)
+        took = f"roughly {_long(low)} to {_long(high)} here, until a run tells better"
+    words = f"a first run over {reference} takes {took}."
+    if high < BEARABLE:
+        return f'<p class="why">{escape(f"Without a GPU {words}")}</p>'
+    return f'<p class="look">! {escape(f"{SLOW}: {words}")}</p>'
 
 
 def _long(seconds: float) -> str:

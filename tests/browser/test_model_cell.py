@@ -38,7 +38,7 @@ def page(project: Project, home: Path, server: HubServer, browser: Browser) -> I
     put_into_cache(home / "hf" / "hub", "maker/cached", models.STARTER)
     with visit(browser, home, project.name, **server.environment(home / "hf")) as page:
         tab(page, "3 Train")
-        expect(page.locator("#train-model-report")).to_contain_text("comes with the studio", timeout=MINUTES)
+        expect(page.locator("#train-model-report")).to_contain_text("comes with the studio", timeout=3 * MINUTES)
         yield page
 
 
