@@ -22,6 +22,7 @@ COLUMNS = ["id", "messages", "source", "tokens", "quality", "flags", "reasons", 
 LISTS = ("flags", "reasons")
 MEASURED = ("fingerprint", "studio_quality", "studio_reasons")
 """What is stored beside COLUMNS so that it is measured once: null where it was not (in a dataset of an older format)."""
+GROUP_ROWS = 3000  # what is read of a file to look at one row
 REPEATING = [f"messages.list.element.{name}" for name in ("role", "name")] + [
     "source",
     "kind",
@@ -118,7 +119,7 @@ def write(path: Path, batches: Iterable[Any], measured: bool = True) -> int:
     ) as writer:
         for batch in batches:
             table = conformed(batch) if isinstance(batch, pyarrow.Table) else to_table(batch)
-            writer.write_table(table if measured else table.select(COLUMNS))
+            writer.write_table(table if measured else table.select(COLUMNS), row_group_size=GROUP_ROWS)
             rows += table.num_rows
     return rows
 

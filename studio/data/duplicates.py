@@ -35,13 +35,8 @@ def parts_of_turn(asked: Any, answer: Any) -> tuple[Any, ...]:
     return "user\x1f", asked, "\x1eassistant\x1f", answer, "\x1e"
 
 
-def digest(text: bytes | memoryview) -> bytes:
-    """16 bytes that stand for these."""
-    return xxh3_128_digest(text)
-
-
 def _digest(text: str) -> bytes:
-    return digest(text.encode("utf-8", "replace"))
+    return xxh3_128_digest(text.encode("utf-8", "replace"))
 
 
 def fingerprints(examples: "pd.DataFrame") -> Any:

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from studio.data.slices import Slice
     from studio.data.turns import Turns
 
-BLOCK = 1 << 20  # bytes read together: their columns fit the cache of a core
+BLOCK = 1 << 22  # bytes read together, so that what is done once a block costs little a row
+PART = 1 << 18  # bytes tried as columns where a block holds a line that is no plain row
 
 
-def blocks(piece: "Slice", first_line: int) -> Iterator[tuple[bytes, int]]:
-    """The bytes of a slice in whole lines, about BLOCK together, and the number of the first line of each."""
-    stream = io.BufferedReader(piece, BLOCK)
-    while block := stream.read(BLOCK):
+def blocks(piece: "Slice | io.BytesIO", first_line: int, size: int = BLOCK) -> Iterator[tuple[bytes, int]]:
+    """The bytes of a slice in whole lines, about `size` together, and the number of the first line of each."""
+    stream = io.BufferedReader(piece, size)
+    while block := stream.read(size):
         if not block.endswith(b"\n"):
             block += (rest := stream.readline(LONGEST_LINE))
             while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):  # that line is no row: its end is passed over
@@ -57,20 +58,31 @@ def main() -> None:
     def tables() -> Iterator[Any]:
         with slices.Slice(task.path, task.start, task.end) as piece:
             for block, first_line in blocks(piece, task.first_line):
-                turns = turns_of.read(block, first_line, task.name, choices)
-                if turns is not None:
-                    note(orjson.loads(block[: block.find(b"\n")]))
-                    yield made(turns)
+                whole = plain(block, first_line)
+                if whole is not None:
+                    yield whole
                 else:
-                    for rows, unread in readers.batches_of_lines(io.BytesIO(block), task.name, first_line):
-                        for _, row in rows:
-                            note(row)
-                        gathered, unshaped = shapes.gather(rows, task.name, choices, None)
-                        problems = sorted([*unread, *unshaped], key=lambda problem: problem[0])
-                        found.problems += [(line, clean(reason), clean(raw)) for line, reason, raw in problems]
-                        if len(gathered):
-                            yield made(gathered)
+                    for part, first_of_part in blocks(io.BytesIO(block), first_line, PART):
+                        of_part = plain(part, first_of_part)
+                        yield from [of_part] if of_part is not None else one_by_one(part, first_of_part)
                 print(f"read {piece.done}", flush=True)
+
+    def plain(block: bytes, first_line: int) -> Any:
+        turns = turns_of.read(block, first_line, task.name, choices)
+        if turns is None:
+            return None
+        note(orjson.loads(block[: block.find(b"\n")]))
+        return made(turns)
+
+    def one_by_one(block: bytes, first_line: int) -> Iterator[Any]:
+        for rows, unread in readers.batches_of_lines(io.BytesIO(block), task.name, first_line):
+            for _, row in rows:
+                note(row)
+            gathered, unshaped = shapes.gather(rows, task.name, choices, None)
+            problems = sorted([*unread, *unshaped], key=lambda problem: problem[0])
+            found.problems += [(line, clean(reason), clean(raw)) for line, reason, raw in problems]
+            if len(gathered):
+                yield made(gathered)
 
     def note(row: dict[str, Any]) -> None:
         found.first_row = row if found.first_row is None else found.first_row

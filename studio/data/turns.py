@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
+from xxhash import xxh3_128_digest
 
 from studio import example_tables
 from studio.chat import DEFAULT_SYSTEM
 from studio.data import quality, shapes
 from studio.data.columns import Choices
-from studio.data.duplicates import digest, parts_of_turn
+from studio.data.duplicates import parts_of_turn
 from studio.data.rows import clean
 from studio.data.shapes import Turn
 from studio.data.text_column import TextColumn
@@ -105,7 +106,9 @@ class Turns:
 
         column = TextColumn(_joined(*parts_of_turn(self.asked, self.last)))
         data, ends = memoryview(column.data.data), column.ends.tolist()
-        made = [digest(data[start:end]) for start, end in zip([int(column.starts[0]), *ends], ends, strict=False)]
+        made = [
+            xxh3_128_digest(data[start:end]) for start, end in zip([int(column.starts[0]), *ends], ends, strict=False)
+        ]
         kind = pyarrow.binary(16)
         return pyarrow.Array.from_buffers(kind, len(made), [None, pyarrow.py_buffer(b"".join(made))])
 
