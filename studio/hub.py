@@ -24,7 +24,12 @@ def endpoint() -> str:
 
 
 def answers() -> bool:
-    """Whether the Hub's name can be looked up; without it the library would retry for a minute before it gives up."""
+    """Whether the Hub may be asked (HF_HUB_OFFLINE) and its name can be looked up; without that the library would retry for
+    a minute before it gives up."""
+    from huggingface_hub import is_offline_mode
+
+    if is_offline_mode():
+        return False
     if os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy"):
         return True
     try:

@@ -129,7 +129,7 @@ def headers() -> dict[str, str]:
 
 def _check_reachable() -> None:
     if not hub.answers():
-        raise _silent("its name cannot be looked up")
+        raise _silent("HF_HUB_OFFLINE is set, or its name cannot be looked up")
 
 
 def _silent(found: str) -> StudioError:

@@ -53,6 +53,16 @@ def test_a_hub_that_is_not_there_is_said_shortly(
         assert "does not answer" in project.look_at_model("maker/starter").problem
 
 
+def test_a_machine_that_is_to_stay_offline_asks_nobody(
+    project: Project, server: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_into_cache(cache, "maker/whole", models.STARTER)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(NotFoundError, match="HF_HUB_OFFLINE is set"):
+        project.search_models("starter")
+    assert project.look_at_model("maker/whole").where == "cache" and server.searches == []
+
+
 def test_what_a_model_is_before_it_is_here(project: Project, server: HubServer, cache: Path, tmp_path: Path) -> None:
     found = project.look_at_model("maker/starter")
     assert (found.where, found.family, found.bytes, found.why_not) == ("hub", "llama", SIZE, "")
