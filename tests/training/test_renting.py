@@ -13,7 +13,7 @@ import pytest
 from studio import ForbiddenError, InputError, JobError, Project, Recipe
 from studio.examples import Dataset
 from studio.jobs import queue
-from studio.jobs.job import Job
+from studio.jobs.job import Job, Stopped
 from studio.training.cloud import worker
 from studio.training.cloud.files import CloudFiles
 from studio.training.cloud.renting import CloudJob
@@ -119,6 +119,21 @@ def test_stop_cancels_there(project: Project, made: Made, clouds: FakeClouds) ->
     assert job.wait(60) == "stopped" and job.words == "cancelled"
     assert asked(clouds, "sky")[-1] == "jobs cancel"
     assert job.rented.until is not None
+
+
+def test_a_cancel_that_fails_says_that_it_may_still_cost(
+    project: Project, made: Made, clouds: FakeClouds, here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop_while_nobody_is_logged_in(following: worker.Following, seconds: float) -> None:
+        clouds.says("expired", "RUNNING")
+        raise Stopped
+
+    monkeypatch.setattr(worker.Following, "wait", stop_while_nobody_is_logged_in)
+    job = project.submit(made["skypilot"])
+    assert job.state == "failed" and not job.is_over
+    assert (
+        "may go on at SkyPilot (AWS, Google), and cost" in job.job.state.error and "aws configure" in job.job.state.fix
+    )
 
 
 def test_a_training_that_fails_there(project: Project, made: Made, clouds: FakeClouds, here: None) -> None:
