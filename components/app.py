@@ -55,7 +55,9 @@ def _wire(page: Page, blocks: gr.Blocks, looks: list[tuple[Any, Any]]) -> None:
     def switched(project: Project) -> Updates:
         return {**refresh(project), page.name: gr.update(choices=header.names(page))}
 
-    opened = blocks.load(opening, None, page.name, show_progress="hidden", api_visibility="private")
+    opened = blocks.load(
+        opening, None, page.name, show_progress="hidden", show_progress_on=[], api_visibility="private"
+    )
     page.on(opened.then, refresh, [], outputs, show_progress="hidden")
     chosen = page.on(page.name.input, switched, [], [*outputs, page.name], show_progress="hidden")
     chosen.then(None, page.name, None, js=SWITCH)

@@ -254,7 +254,10 @@ class Page:
                 return next(call(request, values))
 
         settings = {"show_progress": "minimal", "api_visibility": "private", **options}
-        return trigger(handler, [self.name, *inputs], targets, **settings)
+        # Gradio 6.31 tells the state of an event to every place where any event ever showed one, and searches the whole
+        # page for each; with all outputs as places, each event took the browser a second
+        shown = [cell.box] if cell is not None and settings["show_progress"] != "hidden" else []
+        return trigger(handler, [self.name, *inputs], targets, show_progress_on=shown, **settings)
 
 
 def visit(session: str | None) -> str:

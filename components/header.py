@@ -10,6 +10,7 @@ from components.cell import ENDED, Page, Updates, duration, handout
 from studio import JobError, Project, StudioError, machine
 
 MACHINE_SECONDS = 5.0
+TICK_SECONDS = 4.0
 
 
 class _Machine:
@@ -50,7 +51,7 @@ def build(page: Page) -> dict[str, Any]:
         file = gr.DownloadButton(
             "Download notebook", size="sm", visible=False, elem_id="notebook-file", min_width=130, scale=0
         )
-    timer = gr.Timer(3.0)
+    timer = gr.Timer(TICK_SECONDS)
     last = gr.State("")
 
     def tick(project: Project, before: str) -> Updates:
