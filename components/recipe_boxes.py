@@ -81,25 +81,34 @@ class RecipeBoxes:
             found["targets"] = {ALL: ALL, SEVEN: _seven()}.get(found["targets"], list(modules or []))
         return found
 
-    def write(self, values: dict[str, Any], modules: list[str], changed: set[str]) -> Updates:
+    def write(
+        self, values: dict[str, Any], modules: list[str], changed: set[str], before: dict[str, Any] | None, marked: set[str]
+    ) -> Updates:  # fmt: skip
         """Fills the boxes, which can be typed into from now on, and shows those that method and objective use; `modules` are
-        those that the model has."""
+        those that the model has. `before` are the values for which the boxes were shown last, `marked` those shown as changed:
+        a box that is shown or hidden costs the page a walk over all that is on it, so only what differs is sent."""
         method, objective, targets = values["method"], values["objective"], values["targets"]
         place = targets if targets == ALL else (SEVEN if targets == _seven() else CHOSEN)
         named = modules if targets == ALL else list(targets)
         said = {**values, "targets": place}
-        shown: Updates = {
-            box: gr.update(
-                value=said[field], label=_marked(field, field in changed), interactive=True, visible=used(field, method, objective)
-            )
-            for field, box in self.box.items()
-        }  # fmt: skip
+        shown: Updates = {}
+        for field, box in self.box.items():
+            update: dict[str, Any] = {"value": said[field]}
+            if before is None:
+                update["interactive"] = True
+            if (field in changed) != (field in marked):
+                update["label"] = _marked(field, field in changed)
+            is_used = used(field, method, objective)
+            if is_used != (before is None or used(field, before["method"], before["objective"])):
+                update["visible"] = is_used
+            shown[box] = gr.update(**update)
         choices = list(dict.fromkeys([*modules, *named]))
-        return shown | {
-            self.modules: gr.update(choices=choices, value=named, visible=place == CHOSEN),
-            self.groups["Adapter"]: gr.update(visible=method != "full"),
-            self.groups["Preferences"]: gr.update(visible=objective != "sft"),
-        }
+        shown[self.modules] = gr.update(choices=choices, value=named, visible=place == CHOSEN)
+        if (method != "full") != (before is None or before["method"] != "full"):
+            shown[self.groups["Adapter"]] = gr.update(visible=method != "full")
+        if (objective != "sft") != (before is not None and before["objective"] != "sft"):
+            shown[self.groups["Preferences"]] = gr.update(visible=objective != "sft")
+        return shown
 
     def show_modules(self, project: Any, place: str) -> Updates:
         return {self.modules: gr.update(visible=place == CHOSEN)}

@@ -140,9 +140,9 @@ class RecipeCell:
         if _is_under_way(latest, before, at, project):
             return {}
         if before is None:
-            return self._propose(project, *_kept(project, at))
+            return self._propose(project, *_kept(project, at), shown)
         if before.at != at.base:
-            return self._propose(project, at, before.changed_by(typed), before.taken)
+            return self._propose(project, at, before.changed_by(typed), before.taken, shown)
         return self._view(project, at, before, before.changed_by(typed))
 
     def _typed(self, field: str, project: Project, latest: dict[str, Any], shown: str, *values: Any) -> Updates:
@@ -151,7 +151,8 @@ class RecipeCell:
         before = Proposal.read(shown, project)
         if before is not None and field in typed and _is_under_way(latest, before, at, project):
             at = At(latest["at"][0], at.evaluation, *latest["at"][1:])
-            return self._propose(project, at, {**latest["changed"], field: typed[field]}, latest["taken"])
+            changed = {**latest["changed"], field: typed[field]}
+            return self._propose(project, at, changed, latest["taken"], before.replaced_by(latest).write())
         return self._follow(project, latest, shown, *values)
 
     def _begin_anew(self, project: Project, latest: dict[str, Any], shown: str, *values: Any) -> Updates:
@@ -159,7 +160,7 @@ class RecipeCell:
         if not at.dataset:
             return self._nothing()
         at = at.anew(at.preset)
-        return {**self._propose(project, at, {}, {}), self.chosen.method: at.method}
+        return {**self._propose(project, at, {}, {}, shown), self.chosen.method: at.method}
 
     def _taking(
         self, project: Project, offered: dict[str, Any], latest: dict[str, Any], shown: str, *values: Any
@@ -174,7 +175,7 @@ class RecipeCell:
         at = replace(at, **{name: given.pop(name) for name in ("model", "method", "objective") if name in given})
         why = {field: reason if isinstance(reason, str) else reason.get(field, BY_YOU) for field in given}
         taken = {**taken, **{field: [value, why[field]] for field, value in given.items()}}
-        updates = self._propose(project, at, {**changed, **given}, taken)
+        updates = self._propose(project, at, {**changed, **given}, taken, shown)
         return {**updates, self.chosen.model: at.model, self.chosen.method: at.method}
 
     def preset_recipe(self, project: Project, preset: str, *values: Any) -> Recipe:
@@ -189,8 +190,9 @@ class RecipeCell:
             return Recipe.recommended(dataset, at.model, at.method, objective)  # type: ignore[arg-type]
         return Recipe.preset(at.preset, dataset, model=at.model, method=at.method, objective=objective)
 
-    def _propose(self, project: Project, at: At, changed: dict[str, Any], taken: dict[str, Any]) -> Updates:
-        """The values that fit what is asked for, under those that were changed."""
+    def _propose(self, project: Project, at: At, changed: dict[str, Any], taken: dict[str, Any], shown: str) -> Updates:
+        """The values that fit what is asked for, under those that were changed, in place of what is shown."""
+        old = Proposal.of_text(shown)
         possible = project.aims(opened(project, at.dataset))["possible"]
         if at.objective not in possible:
             at = replace(at, objective=FOLLOWS)
@@ -199,7 +201,9 @@ class RecipeCell:
         choices = [("what fits the data", FOLLOWS), *((OBJECTIVES[name], name) for name in possible)]
         marked = set(base.applied(changed))
         return {
-            **self.boxes.write({**base.values, **changed}, project.linear_modules(at.model), marked),
+            **self.boxes.write(
+                {**base.values, **changed}, project.linear_modules(at.model), marked, old and old.values, set(old.marked if old else []),
+            ),
             self.preset: at.preset,
             self.objective: gr.update(choices=choices, value=at.objective, visible=len(possible) > 1),
             **self._view(project, at, replace(base, marked=sorted(marked)), changed),
@@ -216,7 +220,7 @@ class RecipeCell:
         updates: Updates = {
             **self.boxes.mark(set(applied), set(base.marked)),
             self.shown: replace(base, marked=sorted(applied)).write(),
-            self.latest: {**asdict(base), "changed": changed},
+            self.latest: {**asdict(base), "marked": sorted(applied), "changed": changed},
             self.reset: gr.update(interactive=bool(changed) or at.objective != FOLLOWS),
             self.says: says(project.aims(dataset, base.values["objective"]), at, base),
             self.reasons: reasons_table(base, applied, (*MAIN, *(field for field in applied if field not in MAIN))),

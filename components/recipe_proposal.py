@@ -64,8 +64,16 @@ class Proposal:
     @classmethod
     def read(cls, text: str | None, project: Project) -> "Proposal | None":
         """None before the first one, and for another project."""
-        found = cls(**json.loads(text)) if text else None
+        found = cls.of_text(text)
         return found if found is not None and found.project == project.name else None
+
+    @classmethod
+    def of_text(cls, text: str | None) -> "Proposal | None":
+        """Whosever it is: what the boxes look like hangs on it. None before the first one."""
+        return cls(**json.loads(text)) if text else None
+
+    def replaced_by(self, latest: dict[str, Any]) -> "Proposal":
+        return replace(self, **{name: latest[name] for name in asdict(self)})
 
     def write(self) -> str:
         return json.dumps(asdict(self))
