@@ -202,7 +202,8 @@ def _with_given(asked: "pyarrow.Array", given: "pyarrow.Array") -> "pyarrow.Arra
     import pyarrow
     import pyarrow.compute
 
-    both = _joined(asked, "\n\nInput: ", given.fill_null(""))
+    # not fill_null, which imports pandas
+    both = _joined(asked, "\n\nInput: ", pyarrow.compute.coalesce(given, ""))
     blank = _blank(given)
     return pyarrow.compute.if_else(pyarrow.array(blank), asked, both) if blank.any() else both
 
@@ -212,7 +213,7 @@ def _said(given: "pyarrow.Array", otherwise: "pyarrow.Array") -> "pyarrow.Array"
     import pyarrow
     import pyarrow.compute
 
-    is_said = pyarrow.compute.fill_null(pyarrow.compute.not_equal(given, ""), False)
+    is_said = pyarrow.compute.coalesce(pyarrow.compute.not_equal(given, ""), False)
     return pyarrow.compute.if_else(is_said, given, otherwise)
 
 

@@ -44,7 +44,10 @@ def _small(small: tuple[str, ...]) -> Array:
     """A table (see `_slot`) of the hashes of these words."""
     table = np.zeros(1 << 10, np.uint64)
     for hash_ in words([" ".join(small)]).hashes | np.uint64(1):
-        table[_slot(table, len(table), hash_)] = hash_
+        at = int(hash_) % len(table)
+        while table[at]:  # as `_slot`, which would be compiled for this alone
+            at = (at + 1) % len(table)
+        table[at] = hash_
     return table
 
 
