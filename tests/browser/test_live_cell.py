@@ -49,9 +49,9 @@ def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
 
 
 def lines_of(page: Page, chart: str) -> int:
-    """How many lines of a chart have more than one point."""
-    marks = page.locator(f"#{chart} svg .mark-line path").all()
-    return sum("L" in (mark.get_attribute("d") or "") for mark in marks)
+    """How many lines of a chart have more than one point; counted at once, for a chart that moves is drawn anew."""
+    lines = "marks => marks.filter(mark => (mark.getAttribute('d') || '').includes('L')).length"
+    return int(page.locator(f"#{chart} svg .mark-line path").evaluate_all(lines))
 
 
 def ticks(page: Page, chart: str, which: int = 0) -> list[str]:
@@ -144,13 +144,17 @@ def test_a_run_is_named_and_deleted_after_a_question(page: Page, project: Projec
 
 
 def test_a_run_is_found_and_followed_after_a_reload_and_a_killed_studio(
-    home: Path, browser: Browser, one_thread: None
+    home: Path, browser: Browser, one_thread: None, request: pytest.FixtureRequest
 ) -> None:
-    """Stop and Resume from the page, too, and the settings that fit after a run for which there was not enough memory."""
+    """Stop and Resume from the page, too."""
     project = Project.open("followed", home=home)
-    rows = "\n".join(f'{{"prompt": "Ticket {number}: help.", "completion": "{number}"}}' for number in range(64))
-    recipe = Recipe(epochs=80, batch_size=2, accumulation=1, max_length=64, logging_steps=1, evaluations=5, samples=0)
+    rows = "\n".join(f'{{"prompt": "Ticket {number}: help.", "completion": "{number}"}}' for number in range(256))
+    recipe = Recipe(epochs=100, batch_size=2, accumulation=1, max_length=64, logging_steps=50, evaluations=5, samples=0)
     run = project.train(project.load(pasted=rows, name="rows"), recipe)
+    request.addfinalizer(lambda: [one.stop() for one in project.runs() if one.state in ("queued", "running")])
+    worker = run.job.state.pid
+    assert worker is not None
+    psutil.Process(worker).nice(19)  # the page and the browser have two cores as well
     with visit(browser, home, project.name) as page:
         tab(page, "3 Train")
         state_of(page, "train-live", r"run-001 running \d+ ?%", 3 * MINUTES)
@@ -159,8 +163,10 @@ def test_a_run_is_found_and_followed_after_a_reload_and_a_killed_studio(
         state_of(page, "train-live", r"run-001 running \d+ ?%", 3 * MINUTES)
         until(lambda: lines_of(page, "train-live-loss") > 0)
         studio_of(home, project.name).kill()
+        page.close()
     assert run.state == "running"
     with visit(browser, home, project.name) as page:
+        page.set_default_timeout(2 * MINUTES)
         tab(page, "3 Train")
         state_of(page, "train-live", r"run-001 running \d+ ?%", 3 * MINUTES)
         seen = len(run.metrics())
@@ -170,17 +176,6 @@ def test_a_run_is_found_and_followed_after_a_reload_and_a_killed_studio(
             state_of(page, "train-live", f"run-001 {word}", 3 * MINUTES)
         run.stop()
         assert run.wait(timeout=120) == "stopped"
-        run.job.set_state(status="failed", cause="memory", error="Out of memory", fix="Start again with less")
-        page.reload()
-        tab(page, "3 Train")
-        expect(page.locator("#train-again")).to_contain_text("Batch 1 and accumulation 2")
-        page.locator("#train-again button", has_text="Batch 1").click()
-        state_of(page, "train-live", "run-002", 3 * MINUTES)
-        again = project.run("run-002")
-        assert again.recipe.batch_size == 1 and again.recipe.accumulation == 2
-        expect(page.locator("#train-again")).to_be_hidden()
-        again.stop()
-        again.wait(timeout=120)
 
 
 def studio_of(home: Path, project: str) -> psutil.Process:

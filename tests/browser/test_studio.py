@@ -1,4 +1,4 @@
-"""What one does with a small run on the real page: bad rows, a wrong recipe, measure, export, report, stop and resume.
+"""What one does with a small run on the real page: bad rows, a wrong recipe, measure, export, report.
 
 The run is trained once, by the verbs, while the studio starts.
 """
@@ -15,7 +15,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from studio import JobError, Project, Recipe
 from tests.browser.page import MINUTES, choose, fill, more, opened, press, state_of, tab, visit
-from tests.waiting import until
 
 ROOMS = "kitchen garden office cellar attic hall studio library".split()
 THINGS = "lamp door printer window heater".split()
@@ -180,30 +179,6 @@ def test_a_report_is_made_and_shown(page: Page, trained: Project) -> None:
     with page.expect_download() as download:
         press(page, "export-report-file")
     assert download.value.path().read_text(encoding="utf-8").lstrip().startswith("<!")
-
-
-def test_a_training_is_stopped_and_resumed(page: Page, trained: Project) -> None:
-    tab(page, "3 Train")
-    choose(page, "train-dataset", "train@v1")
-    expect(page.locator("#train-reasons tbody tr")).not_to_have_count(0)
-    more(page, "train-recipe")
-    fill(page, "train-epochs", 60)
-    press(page, "train-start")
-    until(lambda: len(trained.runs()) == 2)
-    run = trained.runs()[-1]
-    expect(page.locator("#train-run input")).to_have_value(run.id)
-    until(lambda: len(run.metrics()) >= 3)
-    press(page, "train-stop")
-    state_of(page, "train-live", f"{run.id} stopped", timeout=MINUTES)
-    reached = run.metrics()["step"].max()
-    opened(page, "train-past", "train-past-table")
-    expect(page.locator("#train-past-table")).to_contain_text("stopped")
-    press(page, "train-resume")
-    state_of(page, "train-live", f"{run.id} running", timeout=MINUTES)
-    until(lambda: run.metrics()["step"].max() > reached)
-    press(page, "train-stop")
-    state_of(page, "train-live", f"{run.id} stopped", timeout=MINUTES)
-    assert run.is_ready
 
 
 def test_an_export_that_failed_says_so_after_a_reload_too(page: Page, trained: Project) -> None:
