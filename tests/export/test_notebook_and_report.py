@@ -102,9 +102,7 @@ def hostile_page(tmp_path: Path) -> str:
     request = {"dataset": "train@v1", "evaluation": None}
     store.write_json(folder / "job.json", {"format": 1, "kind": "train", "home": str(tmp_path), "request": request})
     price = {"rent": 0.0, "watts": 350.0, "dollars_a_kwh": 0.3, "date": "2026-11-24", "machine": f"RTX 4090 {IMAGE}"}
-    store.write_json(
-        folder / "result.json", {"steps": 2, "seconds": 60.0, "cost": {"dollars": 1.175, "price": price}}
-    )
+    store.write_json(folder / "result.json", {"steps": 2, "seconds": 60.0, "cost": {"dollars": 1.175, "price": price}})
     for number in (1, 2, 3):
         store.append_json_line(folder / "metrics.jsonl", {"step": number, "loss": 1 / number})
     figures = {column: [0.5] for name in CONTESTANTS for column in (name, f"{name}_low", f"{name}_high")}
