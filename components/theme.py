@@ -114,7 +114,7 @@ footer { display: none !important; }
   .plain { font-size: 13px; } .plain td:last-child { min-width: 38%; } .plain small { display: block; white-space: normal; }
   .chart text { font-size: 20px; }
   .intervals { grid-template-columns: 1fr; gap: 2px; } .intervals div { margin-bottom: 8px; }
-  .cell .row > button { max-width: none; }
+  .cell .row > button { max-width: none; height: auto; min-height: 42px; }
   .row { flex-wrap: wrap !important; } .row > * { min-width: min(100%, 240px) !important; flex: 1 1 240px !important; }
   .row > button { min-width: 120px !important; flex: 1 1 120px !important; }
 }

@@ -6,7 +6,7 @@ import sys
 
 LIMITS = {
     "startup": "at most 1.3",
-    "training": "at least 0.97",
+    "training": "at least 0.98",
     "side_by_side": "at most 1.3",
     "data_threshold": "at most 0.05",
     "data": "at least 3",
