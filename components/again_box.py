@@ -22,7 +22,7 @@ def build_again(page: Page, live: Live, cell: Cell) -> None:
     shown = [box, *buttons, offers]
 
     def show(project: Project, run_id: str | None) -> Updates:
-        run = project.run(run_id) if run_id else None
+        run = next((one for one in project.runs() if one.id == run_id), None)
         # a trial belongs to its search, which goes on without it
         changes = run.what_fits()[:MOST] if run is not None and "search" not in run.job.request else []
         labels = [

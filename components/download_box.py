@@ -9,6 +9,8 @@ import gradio as gr
 from components.cell import ENDED, Cell, Page, Updates, job_line, size
 from studio import JobError, Project
 
+SAID_SECONDS = 60.0  # so long it is said that a download has finished
+
 
 @dataclass(frozen=True)
 class DownloadBox:
@@ -42,7 +44,7 @@ def wire_download(page: Page, cell: Cell, model: Any, parts: list[Any]) -> None:
         hidden = gr.update(visible=False)
         jobs = [] if project.demo else project.downloads()
         job = jobs[-1] if jobs else None
-        if job is None or (job.state.status == "finished" and not before):
+        if job is None or (job.state.status == "finished" and time.time() - (job.state.ended or 0) > SAID_SECONDS):
             return {state: "", stop: hidden, resume: hidden, timer: gr.update(active=False), followed: ""}
         status, progress = job.state.status, job.progress
         now = f"{job.id} {status} {progress.done} {progress.note}"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from components import curves, live_words
 from components.cell import ENDED, Cell, Page, Updates, empty, job_line, tiles
-from studio import JobError, Project
+from studio import JobError, NotFoundError, Project
 
 NONE = "No run yet. Press “Start training” in cell 4 and watch the loss fall here."
 LOG_LINES = 200
@@ -40,7 +40,8 @@ def build_live(page: Page) -> Live:
     why = "The loss on what it learns from, and on rows that it does not see. Both should fall."
     with Cell(page, "train-live", 5, "Live", why, opened=True) as cell:
         with gr.Row(elem_classes="row"):
-            run = gr.Dropdown([], label="Run", elem_id="train-run", min_width=160)
+            # any value may come: while another project is opened, a tick with the run of the one before is on its way
+            run = gr.Dropdown([], label="Run", allow_custom_value=True, elem_id="train-run", min_width=160)
             others = gr.Dropdown(
                 [], multiselect=True, label="Lay over it", visible=False, elem_id="train-live-others", min_width=160
             )
@@ -88,9 +89,12 @@ def build_live(page: Page) -> Live:
                 part: gr.update(visible=False) for part in (*drawn, choices, samples_box, health, stop, resume, sync)
             }
             return {state: empty(NONE), timer: gr.update(active=False), seen: {}, **hidden, **cell.says("")}
-        chosen = project.run(run_id)
+        try:
+            chosen = project.run(run_id)
+            runs = [chosen, *(project.run(other) for other in besides if other != run_id)]
+        except NotFoundError:
+            return {}
         job, status = chosen.job, chosen.state
-        runs = [chosen, *(project.run(other) for other in besides if other != run_id)]
         prints = {
             "head": f"{run_id} {status} {job.progress.done} {_size(chosen, 'metrics.jsonl')} {chosen.tracking}",
             "curves": f"{smooth} {status in ENDED} " + " ".join(f"{one.id} {_size(one, 'metrics.jsonl')}" for one in runs),

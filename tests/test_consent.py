@@ -20,7 +20,12 @@ def _modules_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", folder)
         patch.syspath_prepend(folder)
+        _forget_modules()  # another test may have had them elsewhere
         yield
+    _forget_modules()
+
+
+def _forget_modules() -> None:
     for name in [name for name in sys.modules if name.startswith("transformers_modules")]:
         del sys.modules[name]
 

@@ -51,6 +51,8 @@ class Trainer(Continuing, SFTTrainer):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._epochs = Epochs()
+        self.add_callback(self._epochs)
         if self.args.use_cpu:
             model = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
             add_head(model)
@@ -62,7 +64,19 @@ class Trainer(Continuing, SFTTrainer):  # type: ignore[misc]
         if self.args.packing:
             return super()._get_train_sampler(train_dataset)
         together = self._train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        return ByLength(lengths_of(self.train_dataset), together, self.args.seed)
+        self._epochs.order = ByLength(lengths_of(self.train_dataset), together, self.args.seed)
+        return self._epochs.order
+
+
+class Epochs(TrainerCallback):  # type: ignore[misc]
+    """Tells the order which epoch begins: accelerate 1.15 does not reach it where several processes divide the rows and
+    the run goes on in the middle of one."""
+
+    order: ByLength | None = None
+
+    def on_epoch_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.order is not None:
+            self.order.set_epoch(int(state.epoch + 1e-6))  # of a resumed run it is a fraction
 
 
 def lengths_of(rows: Any) -> "np.ndarray[Any, Any]":

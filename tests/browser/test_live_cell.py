@@ -146,7 +146,7 @@ def test_a_run_is_named_and_deleted_after_a_question(page: Page, project: Projec
 def test_a_run_is_found_and_followed_after_a_reload_and_a_killed_studio(
     home: Path, browser: Browser, one_thread: None, request: pytest.FixtureRequest
 ) -> None:
-    """Stop and Resume from the page, too."""
+    """Stop and Resume from the page, too, and the settings that fit after a run for which there was not enough memory."""
     project = Project.open("followed", home=home)
     rows = "\n".join(f'{{"prompt": "Ticket {number}: help.", "completion": "{number}"}}' for number in range(256))
     recipe = Recipe(epochs=100, batch_size=2, accumulation=1, max_length=64, logging_steps=50, evaluations=5, samples=0)
@@ -176,6 +176,15 @@ def test_a_run_is_found_and_followed_after_a_reload_and_a_killed_studio(
             state_of(page, "train-live", f"run-001 {word}", 3 * MINUTES)
         run.stop()
         assert run.wait(timeout=120) == "stopped"
+        run.job.set_state(status="failed", cause="memory", error="Out of memory", fix="Start again with less")
+        page.reload()
+        tab(page, "3 Train")
+        expect(page.locator("#train-again")).to_contain_text("Batch 1 and accumulation 2")
+        page.locator("#train-again button", has_text="Batch 1").click()
+        until(lambda: len(project.runs()) == 2)
+        again = project.runs()[-1]
+        assert again.recipe.batch_size == 1 and again.recipe.accumulation == 2
+        expect(page.locator("#train-again")).to_be_hidden()
 
 
 def studio_of(home: Path, project: str) -> psutil.Process:
