@@ -82,7 +82,10 @@ def bring_back(bucket: Path, run: Path) -> "str | None":
 
 
 def save(run: Path, bucket: Path, newest: "Path | None") -> None:
-    """The newest whole checkpoint and the curves to the bucket; the checkpoints that the trainer let go leave it too."""
+    """The curves and the newest whole checkpoint to the bucket; the checkpoints that the trainer let go leave it too."""
+    for name in FOLLOWED:  # first: whoever goes on from the checkpoint has the curves that led to it
+        if (run / name).exists():
+            shutil.copyfile(run / name, bucket / name)
     kept = bucket / "checkpoints"
     if newest is not None and not is_whole(kept / newest.name):
         copy_checkpoint(newest, kept / newest.name)
@@ -91,9 +94,6 @@ def save(run: Path, bucket: Path, newest: "Path | None") -> None:
             for old in kept.glob("checkpoint-*"):
                 if not (newest.parent / old.name).exists():
                     shutil.rmtree(old, ignore_errors=True)
-    for name in FOLLOWED:
-        if (run / name).exists():
-            shutil.copyfile(run / name, bucket / name)
 
 
 def main() -> int:
