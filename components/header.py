@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import ENDED, Page, Updates, duration, handout
+from components.queue_box import project_of
 from studio import JobError, Project, StudioError, machine
 
 MACHINE_SECONDS = 5.0
@@ -105,7 +106,7 @@ def _card(job: Any, waiting: int = 0, private: bool = False) -> str:
         "serve": "Answering",
         "generate": "Making examples",
     }.get(job.kind, job.kind)
-    project = job.folder.parts[-3] if len(job.folder.parts) > 3 else ""
+    project = project_of(job.folder)
     if job.kind == "serve":
         since = f", idle ones leave after 10 min{queue}"
         return f'<div class="facts"><b>{words}</b> has the card<br>{escape(project)}{since}</div>'

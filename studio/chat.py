@@ -75,11 +75,6 @@ def load_tokenizer(
     return tokenizer
 
 
-def uses_simple_template(tokenizer: "PreTrainedTokenizerBase") -> bool:
-    """Whether the studio chose the template because the model had none."""
-    return tokenizer.chat_template == SIMPLE_TEMPLATE
-
-
 def encode(
     tokenizer: "PreTrainedTokenizerBase",
     messages: Sequence[Message],

@@ -93,7 +93,7 @@ def without_template(folder: Path) -> Path:
 
 def test_a_base_model_gets_the_simple_template_and_a_pad_token(tmp_path: Path, caplog) -> None:
     tokenizer = chat.load_tokenizer(without_template(tmp_path))
-    assert chat.uses_simple_template(tokenizer) and "no chat template" in caplog.text
+    assert tokenizer.chat_template == chat.SIMPLE_TEMPLATE and "no chat template" in caplog.text
     assert tokenizer.pad_token == tokenizer.eos_token
     encoded = chat.encode(tokenizer, CONVERSATION)
     assert trained_text(tokenizer, encoded) == '{"name": "Ola", "emoji": "é😀"}<|end|>Fine.\n<|end|>'

@@ -31,11 +31,6 @@ def save_copy(dataset: Dataset, form: str, folder: Path, steps: Iterable[str]) -
     return path
 
 
-def openai_jsonl(examples: pd.DataFrame, path: Path) -> None:
-    """One `{"messages": [...]}` a line: the form of OpenAI's chat fine-tuning."""
-    write([examples], path, "openai")
-
-
 def write(batches: Iterable[pd.DataFrame], path: Path, form: str) -> None:
     """Writes examples in a form of FORMS, whole or not at all; nothing when there is one that the form cannot hold."""
     if form == "parquet":

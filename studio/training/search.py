@@ -96,12 +96,6 @@ class Search(JobView):
         found = optuna.importance.get_param_importances(study, evaluator=evaluator)
         return {name: float(share) for name, share in found.items()}
 
-    @property
-    def seconds_spent(self) -> float:
-        """Of computing, stops left out: what the time limit counts."""
-        seconds = self.trials["seconds"]
-        return float(seconds.sum()) if len(seconds) else 0.0
-
     def resume(self) -> "Search":
         """Goes on where it was: what finished is neither lost nor repeated, what ran when it ended begins again."""
         if self.state == "finished":

@@ -93,6 +93,6 @@ def test_a_split_is_seeded_and_keeps_duplicates_together(sample: pd.DataFrame) -
 
 
 def test_openai_jsonl(sample: pd.DataFrame, tmp_path: Path) -> None:
-    writers.openai_jsonl(sample.head(3), tmp_path / "copy.jsonl")
+    writers.write([sample.head(3)], tmp_path / "copy.jsonl", "openai")
     rows = [json.loads(line) for line in (tmp_path / "copy.jsonl").read_text().splitlines()]
     assert [row["messages"] for row in rows] == list(sample["messages"].head(3))

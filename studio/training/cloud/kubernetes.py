@@ -13,7 +13,7 @@ from studio.training.cloud.provider import Machine, Missing, Provider, Stage, to
 VOLUME, JOB = "volume.yaml", "job.yaml"
 IMAGE = "pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime"
 RESTARTS = 20
-START = "python3 -m zipfile -e /bucket/package.zip /work && cd /work/package && exec python3 start.py"
+START = "python3 -m zipfile -e /bucket/package.zip /studio && cd /studio/package && exec python3 start.py"
 MACHINES = [Machine("kubernetes", f"{count} x NVIDIA GPU", count) for count in (1, 4, 8)]
 
 
@@ -51,7 +51,7 @@ def job(plan: Plan) -> dict[str, Any]:
         "name": "train", "image": IMAGE, "command": ["bash", "-c", START], "env": environment,
         "resources": {"requests": {"cpu": "4", "memory": "24Gi"}, "limits": {"nvidia.com/gpu": plan.gpus, "memory": "32Gi"}},
         "volumeMounts": [
-            {"name": "bucket", "mountPath": "/bucket"}, {"name": "work", "mountPath": "/work"}, {"name": "shared-memory", "mountPath": "/dev/shm"},
+            {"name": "bucket", "mountPath": "/bucket"}, {"name": "work", "mountPath": "/studio"}, {"name": "shared-memory", "mountPath": "/dev/shm"},
         ],
     }  # fmt: skip
     pod = {
