@@ -4,8 +4,10 @@ Import this only inside a function: it brings a compiler.
 """
 
 import os
-from functools import partial
+from collections.abc import Callable
+from functools import cache, wraps
 from pathlib import Path
+from typing import Any
 
 from numba import config, njit, types
 
@@ -16,5 +18,14 @@ if not config.CACHE_DIR and not os.access(Path(__file__).parent, os.W_OK):  # in
 
 BYTES, PLACES, HASHES = (types.Array(kind, 1, "C", readonly=True) for kind in (types.uint8, types.int64, types.uint64))
 EIGHTS = types.Array(types.uint64, 1, "A", aligned=False)  # see folded_words.room
-loop = partial(njit, cache=True, nogil=True)
-"""Decorates a function with the types of its arguments; other threads run while it does."""
+
+
+def loop(signature: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorates a function with the types of its arguments; other threads run while it does. It is compiled, or read from
+    where that is kept, at its first call."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        compiled = cache(lambda: njit(signature, cache=True, nogil=True)(function))
+        return wraps(function)(lambda *arguments: compiled()(*arguments))
+
+    return decorate

@@ -7,7 +7,7 @@ import numpy as np
 
 from studio import example_tables
 from studio.chat import DEFAULT_SYSTEM
-from studio.data import quality
+from studio.data import near_duplicates, quality
 from studio.data.duplicates import fingerprint_of, fingerprint_of_turn
 from studio.data.studio_quality import question_and_answer
 from studio.data.text_column import TextColumn
@@ -116,6 +116,10 @@ class Gathered:
         for at, messages in zip(self.prints, self.conversations(self.prints), strict=True):
             plain[at] = text(messages)
         return TextColumn.of(plain)
+
+    def signed(self, common: Array) -> tuple[Array, Array]:
+        """As `near_duplicates.sign_some`."""
+        return near_duplicates.sign_some(self.texts(), common)
 
     def characters(self) -> Array:
         """How many characters (int64) the messages of each row have together."""

@@ -92,12 +92,17 @@ def _find(text: str, kinds: Sequence[str]) -> list[Detail]:
     return sorted(found, key=lambda detail: detail.start)
 
 
+def suspects(column: TextColumn) -> Array:
+    """Whether a text is worth `find`: it has a sign of some private detail."""
+    return column.matching(SUSPECT, column.perhaps())
+
+
 def find_batch(texts: Sequence[str], kinds: Sequence[str] = KINDS) -> list[list[Detail]]:
     """`find` for each text; those without any sign of one are passed over."""
     check_kinds(kinds)
     found: list[list[Detail]] = [[] for _ in texts]
     column = TextColumn.of(texts)
-    for at, details in find_in(column, column.matching(SUSPECT)):
+    for at, details in find_in(column, suspects(column)):
         found[at] = [detail for detail in details if detail.kind in kinds]
     if named := [kind for kind in kinds if kind in presidio.KINDS]:
         for at, more in presidio.find(texts, named):

@@ -158,8 +158,8 @@ def _encoded(texts: Sequence[str]) -> "pyarrow.Array":
 
 
 def score_columns(
-    prompts: "pyarrow.Array",
-    answers: "pyarrow.Array",
+    prompts: "pyarrow.Array | TextColumn",
+    answers: "pyarrow.Array | Answers",
     others: "pyarrow.Array | None" = None,
     calls: "pyarrow.Array | None" = None,
 ) -> "pyarrow.Table":
@@ -176,7 +176,8 @@ def score_columns(
     import pyarrow
     import pyarrow.compute as compute
 
-    asked, said = TextColumn(prompts), Answers(answers)
+    asked = prompts if isinstance(prompts, TextColumn) else TextColumn(prompts)
+    said = answers if isinstance(answers, Answers) else Answers(answers)
     called = said
     if calls is not None:
         other = TextColumn(calls)
@@ -204,7 +205,7 @@ def score_columns(
 
 def _private(asked: TextColumn, said: Answers, others: "pyarrow.Array | None") -> Iterator[tuple[set[str], int]]:
     """(kinds of private details, row) for each text that has any."""
-    yield from _found(asked, asked.matching(privacy.SUSPECT))
+    yield from _found(asked, privacy.suspects(asked))
     yield from _found(said, said.with_sign(privacy.SUSPECT))
     if others is not None:
         import pyarrow
@@ -212,7 +213,7 @@ def _private(asked: TextColumn, said: Answers, others: "pyarrow.Array | None") -
         is_list = not pyarrow.types.is_string(others.type) and hasattr(others, "flatten")
         texts = TextColumn(others.flatten() if is_list else others)
         rows = others.value_parent_indices() if is_list else None
-        for kinds, at in _found(texts, texts.matching(privacy.SUSPECT)):
+        for kinds, at in _found(texts, privacy.suspects(texts)):
             yield kinds, rows[at].as_py() if rows is not None else at
 
 

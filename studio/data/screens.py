@@ -21,6 +21,8 @@ GUIDE = rf"(?i:i cannot|i'm not sure|i don't know|todo|tbd|\[placeholder\]|alway
 TODO = rf"TODO|TBD|TBA|FIXME|[\[<](?i:placeholder|insert|enter|fill in|add|your )|\{{\{{|(?i:lorem ipsum)|{FOLDED}"
 UNSURE = rf"(?i:not sure|don(?:'|\xe2\x80\x99)t know)|{FOLDED}"
 ANY = f"{GUIDE}|{TODO}|{UNSURE}|{privacy.SUSPECT}"
+WORDS = (b"cann", b"t\0su", b"t\0kn", b"todo", b"alwa", b"none", b"fals", b"lore")
+"""Of each word of GUIDE, TODO and UNSURE a part that no text without it has; for the others see `sign_look`."""
 SPACE = r"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
 LINE_BREAK = r"\xc2\x85|\xe2\x80[\xa8\xa9]"
 QUOTE = r"\xc2[\xab\xbb]|\xe3\x80[\x8c-\x91]|\xef\xbc[\x88\x89]|\xe2\x80[\x9c-\x9e]"
@@ -29,6 +31,7 @@ FEWEST_CHARACTERS = 2 * repetition.LEAST_WORDS - 1
 SMALL_WORDS = tuple(
     sorted({word for words in language.SMALL_WORDS.values() for word in words.split() if word.isascii()})
 )
+LOOK = repetition.LEAST_WORDS, SMALL_WORDS, language.LOOKED_AT
 ENGLISH = "|".join(language.PLAINLY_ENGLISH)
 LONGEST_PLACEHOLDER = 12  # bytes
 _SENTENCE_END = np.zeros(256, bool)
@@ -41,14 +44,14 @@ class Answers(TextColumn):
     @cached_property
     def any_sign(self) -> Array:
         """One pass for all patterns; few texts hold any, and only those are passed over again."""
-        return self.matching(ANY)
+        return self.matching(ANY, self.perhaps(WORDS))
 
     @cached_property
     def look(self) -> "Look":
         from studio.data import word_look
 
         bounds = np.append(self.starts, self.ends[-1:])
-        return word_look.look(self.data, bounds, self.first, repetition.LEAST_WORDS, SMALL_WORDS, language.LOOKED_AT)
+        return word_look.look(self.data, bounds, self.first, *LOOK)
 
     def with_sign(self, pattern: str) -> Array:
         """Whether one of the patterns that make up ANY stands in the text."""

@@ -3,6 +3,7 @@
 It says `read BYTES` now and then, and last what it found, as one line of JSON.
 """
 
+import gc
 import io
 import json
 import sys
@@ -14,34 +15,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from studio.data import slices
 from studio.data.compressed import LONGEST_LINE
 
 if TYPE_CHECKING:
     from studio.data.gathering import Gathered
-    from studio.data.slices import Slice
     from studio.data.turns import Turns
 
 BLOCK = 1 << 22  # bytes read together, so that what is done once a block costs little a row
 PART = 1 << 18  # bytes tried as columns where a block holds a line that is no plain row
 
 
-def blocks(piece: "Slice | io.BytesIO", first_line: int, size: int = BLOCK) -> Iterator[tuple[bytes, int]]:
+def blocks(piece: slices.Slice | io.BytesIO, first_line: int, size: int = BLOCK) -> Iterator[tuple[bytes, int]]:
     """The bytes of a slice in whole lines, about `size` together, and the number of the first line of each."""
-    stream = io.BufferedReader(piece, size)
+    stream = io.BufferedReader(piece)
     while block := stream.read(size):
         if not block.endswith(b"\n"):
             block += (rest := stream.readline(LONGEST_LINE))
             while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):  # that line is no row: its end is passed over
                 rest = stream.readline(LONGEST_LINE)
         yield block, first_line
-        first_line += block.count(b"\n")
+        first_line += slices.count_lines(block)
 
 
 def main() -> None:
+    gc.disable()  # what is made of a block is let go without it, and it would look at all the libraries again and again
     sys.modules["scipy"] = None  # type: ignore[assignment]  # Numba would look for its linear algebra, for half a second
     from studio import example_tables
     from studio.chat import TokenCounter
-    from studio.data import near_duplicates, readers, shapes, slices
+    from studio.data import near_duplicates, readers, shapes
     from studio.data import turns as turns_of
     from studio.data.columns import Choices
     from studio.data.rows import clean
@@ -89,7 +91,7 @@ def main() -> None:
         found.has_ids = found.has_ids or "id" in row
 
     def made(rows: "Gathered | Turns") -> Any:
-        signed = near_duplicates.sign_some(rows.texts(), common)
+        signed = rows.signed(common)
         keys.append(signed[0])
         present.append(signed[1])
         return rows.scored(counts.of(rows))

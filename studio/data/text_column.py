@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 SIGNS = b'()[]{}"`'
 KINDS = len(SIGNS) + 1  # the last are the line breaks of ASCII
-_KIND = np.full(256, len(SIGNS))
+_KIND = np.full(256, KINDS, np.uint8)
+_KIND[[10, 11, 12, 13, 28, 29, 30]] = len(SIGNS)
 _KIND[list(SIGNS)] = np.arange(len(SIGNS))
 _INSIDE = np.zeros(256, bool)  # bytes at which a text is surely stripped
 _INSIDE[0x21:0x7F] = True
-_PART = 1 << 18  # bytes looked at together: what fits the cache of a core
 
 
 class TextColumn:
@@ -129,22 +129,18 @@ class TextColumn:
             found[rows] = pyarrow.compute.match_substring_regex(array, pattern).to_numpy(zero_copy_only=False)
         return found
 
+    def perhaps(self, words: Sequence[bytes] = ()) -> Array:
+        """See `sign_look.perhaps`."""
+        from studio.data import sign_look
+
+        return sign_look.perhaps(self.data, self.starts, self.ends, words)
+
     @cached_property
     def signs(self) -> Array:
         """How often each of SIGNS, and a line break, stands in each text: (texts, KINDS)."""
-        counts = np.zeros((len(self), KINDS), np.int32)
-        for begin in range(int(self.starts[0]) if len(self) else 0, len(self.data), _PART):
-            part = self.data[begin : begin + _PART]
-            folded = part | 0x20
-            is_sign = ((part & 0xFE) == 0x28) | (part == 0x22) | (part == 0x60) | (folded == 0x7B) | (folded == 0x7D)
-            is_sign |= (part - 10 < 4) | (part - 28 < 3)
-            places = np.flatnonzero(is_sign)
-            if len(places):
-                rows = np.searchsorted(self.ends, places + begin, "right")
-                first, end = int(rows[0]), int(rows[-1]) + 1
-                found = np.bincount((rows - first) * KINDS + _KIND[part[places]], minlength=(end - first) * KINDS)
-                counts[first:end] += found.reshape(-1, KINDS).astype(np.int32)
-        return counts
+        from studio.data import sign_look
+
+        return sign_look.counts(self.data, self.starts, self.ends, _KIND, KINDS)
 
 
 _NONE = np.zeros(1, np.int64)

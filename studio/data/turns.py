@@ -12,10 +12,11 @@ from xxhash import xxh3_128_digest
 
 from studio import example_tables
 from studio.chat import DEFAULT_SYSTEM
-from studio.data import quality, shapes
+from studio.data import near_duplicates, quality, shapes
 from studio.data.columns import Choices
 from studio.data.duplicates import parts_of_turn
 from studio.data.rows import clean
+from studio.data.screens import LOOK, Answers
 from studio.data.shapes import Turn
 from studio.data.text_column import TextColumn
 from studio.data.words import Array
@@ -58,10 +59,33 @@ class Turns:
         """All that is asked and answered in each row, the system prompt left out; see `texts.text`."""
         return TextColumn(_joined(self.asked, "\n", self.last))
 
+    @cached_property
+    def _question(self) -> TextColumn:
+        return TextColumn(self.asked)
+
+    @cached_property
+    def _answer(self) -> Answers:
+        return Answers(self.last)
+
     def characters(self) -> Array:
         """How many characters (int64) the messages of each row have together."""
-        characters: Array = TextColumn(self.asked).characters + TextColumn(self.last).characters + len(self.system)
+        characters: Array = self._question.characters + self._answer.characters + len(self.system)
         return characters.astype(np.int64)
+
+    def signed(self, common: Array) -> tuple[Array, Array]:
+        """As `near_duplicates.sign_some`. Where all is ASCII, what `scored` wants of the words of the answers is taken from
+        the same reading."""
+        texts, answer = self.texts(), self._answer
+        if not texts.is_all_ascii:
+            return near_duplicates.sign_some(texts, common)
+        from studio.data import turn_words
+
+        begins = self._question.ends - self._question.starts + 1
+        keys, present, answer.look = turn_words.sign_and_look(
+            texts.data, texts.starts, texts.ends, begins, answer.first - answer.starts,
+            near_duplicates.WORDS_IN_A_RUN, common, *near_duplicates.bands(near_duplicates.THRESHOLD), *LOOK,
+        )  # fmt: skip
+        return keys, present
 
     def scored(self, tokens: Array) -> Any:
         """All stored columns; see example_tables.schema."""
@@ -70,7 +94,7 @@ class Turns:
         others = None
         if self.system not in ("", DEFAULT_SYSTEM):
             others = _repeated(self.system, len(self))
-        found = quality.score_columns(self.asked, self.last, others)
+        found = quality.score_columns(self._question, self._answer, others)
         return example_tables.of_columns(
             {
                 "id": self.ids, "messages": self._messages, "source": self.sources, "tokens": pyarrow.array(tokens),

@@ -35,12 +35,12 @@ def look(data: Array, bounds: Array, first: Array, least_words: int, small: Sequ
     letter stands beside a digit or _ there.
     """
     found = Look(*(np.zeros(len(first), bool) for _ in Look._fields))
-    _look(data, bounds, first, *room(bounds[:-1], bounds[1:]), least_words, _small(tuple(small)), within, *found)
+    _look(data, bounds, first, *room(bounds[:-1], bounds[1:]), least_words, table_of(tuple(small)), within, *found)
     return found
 
 
 @cache
-def _small(small: tuple[str, ...]) -> Array:
+def table_of(small: tuple[str, ...]) -> Array:
     """A table (see `_slot`) of the hashes of these words."""
     table = np.zeros(1 << 10, np.uint64)
     for hash_ in words([" ".join(small)]).hashes | np.uint64(1):
@@ -148,6 +148,28 @@ def _has_small_words(folded, words, places, count, small, begin, end):  # type: 
     return beside
 
 
+@njit
+def look_tables(words):  # type: ignore[no-untyped-def, misc]
+    """What `look_at` counts in, for as many words as there is room for in `words`."""
+    size = 1 << 8
+    while size < 2 * len(words):
+        size *= 2
+    return np.zeros(size, np.uint64), np.zeros(size, np.int32)
+
+
+@njit
+def look_at(text, folded, words, places, begin, within, least_words, small_words, seen, times):  # type: ignore[no-untyped-def, misc]
+    """(few_different, again, small_words) of one text; `begin` is the first byte that is no space."""
+    count = len(words)
+    few = _has_few_different(text, words, places, count, seen)
+    again = count >= least_words and _says_again(words, places, count, seen, times)
+    return (
+        few,
+        again,
+        _has_small_words(folded, words, places, count, small_words, begin, min(begin + within, len(text))),
+    )
+
+
 @loop(
     types.void(
         BYTES, PLACES, PLACES, types.uint8[::1], EIGHTS, types.int64, types.uint64[::1], types.int64,
@@ -156,15 +178,11 @@ def _has_small_words(folded, words, places, count, small, begin, end):  # type: 
 )  # fmt: skip
 def _look(data, bounds, first, folded, eights, least_words, small_words, within, few, again, small):  # type: ignore[no-untyped-def, misc]
     words, places = word_room(folded)
-    seen = np.zeros(1 << 8, np.uint64)
-    times = np.zeros(1 << 8, np.int32)
+    seen, times = look_tables(words)
     for row in range(len(first)):
         text = data[bounds[row] : bounds[row + 1]]
         fold_bytes(text, folded)
         count = hash_words(folded, eights, len(text), words, places)
-        while len(seen) < 2 * count:
-            seen, times = np.zeros(2 * len(seen), np.uint64), np.zeros(2 * len(seen), np.int32)
-        few[row] = _has_few_different(text, words, places, count, seen)
-        again[row] = count >= least_words and _says_again(words, places, count, seen, times)
-        begin = first[row] - bounds[row]
-        small[row] = _has_small_words(folded, words, places, count, small_words, begin, min(begin + within, len(text)))
+        few[row], again[row], small[row] = look_at(
+            text, folded, words[:count], places[:count], first[row] - bounds[row], within, least_words, small_words, seen, times
+        )  # fmt: skip

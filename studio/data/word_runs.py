@@ -29,7 +29,7 @@ def signatures(
     """(keys, uint32, texts by bands: two texts share one when they share `values` MinHash values; whether a text has any
     words), of the same texts and runs."""
     keys, present = np.empty((len(starts), bands), np.uint32), np.empty(len(starts), np.bool_)
-    factors, terms = _permutations(bands * values)
+    factors, terms = permutations(bands * values)
     _sign(data, starts, ends, *room(starts, ends), run, common, factors, terms, keys, present)
     return keys, present
 
@@ -42,7 +42,7 @@ def jaccard(members: Array, bounds: Array, first: Array, second: Array) -> Array
     return similarity
 
 
-def _permutations(count: int) -> tuple[Array, Array]:
+def permutations(count: int) -> tuple[Array, Array]:
     """Factors (odd) and terms of `count` permutations of 32 bits, x to factor times x plus term; the same for ever."""
     numbers = np.arange(1, 2 * count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -85,7 +85,7 @@ def _runs_of(words, count, run, common, perhaps, found, begin):  # type: ignore[
 
 
 @njit
-def _perhaps(common):  # type: ignore[no-untyped-def, misc]
+def perhaps_common(common):  # type: ignore[no-untyped-def, misc]
     """Whether any of the common hashes begins with these 12 bits."""
     perhaps = np.zeros(1 << 12, np.bool_)
     for hash_ in common:
@@ -95,35 +95,41 @@ def _perhaps(common):  # type: ignore[no-untyped-def, misc]
 
 @loop(types.void(*TEXTS, types.uint64[::1], types.int64[::1]))
 def _runs(data, starts, ends, folded, eights, run, common, hashes, bounds):  # type: ignore[no-untyped-def, misc]
-    perhaps = _perhaps(common)
+    perhaps = perhaps_common(common)
     words, places = word_room(folded)
     for row in range(len(starts)):
         count = hash_words(folded, eights, fold(data[starts[row] : ends[row]], folded), words, places)
         bounds[row + 1] = _runs_of(words, count, run, common, perhaps, hashes, bounds[row])
 
 
+@njit
+def sign_words(words, count, run, common, perhaps, factors, terms, found, least, keys):  # type: ignore[no-untyped-def, misc]
+    """Writes the `keys` of one text's words; whether it has any. `found` and `least` are room, for a run a word and for a
+    value a permutation."""
+    count = _runs_of(words, count, run, common, perhaps, found, 0)
+    least[:] = 0xFFFFFFFF
+    for at in range(count):
+        hash_ = np.uint32(found[at] >> np.uint64(32))
+        for place in range(len(factors)):  # several at once in the processor's wide registers
+            permuted = np.uint32(factors[place] * hash_ + terms[place])
+            least[place] = min(least[place], permuted)
+    values = len(factors) // len(keys)
+    for band in range(len(keys)):
+        key = np.uint64(band)
+        for value in range(values):
+            key = mixed(key ^ np.uint64(least[band * values + value]))
+        keys[band] = np.uint32(key >> np.uint64(32))
+    return count > 0
+
+
 @loop(types.void(*TEXTS, types.uint32[::1], types.uint32[::1], types.uint32[:, ::1], types.bool_[::1]))
 def _sign(data, starts, ends, folded, eights, run, common, factors, terms, keys, present):  # type: ignore[no-untyped-def, misc]
-    perhaps = _perhaps(common)
+    perhaps = perhaps_common(common)
     words, places = word_room(folded)
-    found = np.empty(len(words), np.uint64)
-    least = np.empty(len(factors), np.uint32)
-    values = len(factors) // keys.shape[1]
+    found, least = np.empty(len(words), np.uint64), np.empty(len(factors), np.uint32)
     for row in range(len(starts)):
         count = hash_words(folded, eights, fold(data[starts[row] : ends[row]], folded), words, places)
-        count = _runs_of(words, count, run, common, perhaps, found, 0)
-        present[row] = count > 0
-        least[:] = 0xFFFFFFFF
-        for at in range(count):
-            hash_ = np.uint32(found[at] >> np.uint64(32))
-            for place in range(len(factors)):  # several at once in the processor's wide registers
-                permuted = np.uint32(factors[place] * hash_ + terms[place])
-                least[place] = min(least[place], permuted)
-        for band in range(keys.shape[1]):
-            key = np.uint64(band)
-            for value in range(values):
-                key = mixed(key ^ np.uint64(least[band * values + value]))
-            keys[row, band] = np.uint32(key >> np.uint64(32))
+        present[row] = sign_words(words, count, run, common, perhaps, factors, terms, found, least, keys[row])
 
 
 @loop(types.void(HASHES, PLACES, PLACES, PLACES, types.float64[::1]))
