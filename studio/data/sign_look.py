@@ -63,7 +63,7 @@ def _counts(data, starts, ends, kind, found):  # type: ignore[no-untyped-def, mi
 def _is_suspect(text):  # type: ignore[no-untyped-def, misc]
     """Whether one of these stands in it, of which each text has one that a pattern of privacy.SUSPECT, or one of screens.ANY
     that is no word alone, matches."""
-    found = False
+    found = np.bool_(False)
     for at in range(len(text)):
         byte = text[at]
         found |= np.uint8(byte - np.uint8(0x30)) < np.uint8(10)

@@ -26,6 +26,18 @@ BLOCK = 1 << 22  # bytes read together, so that what is done once a block costs 
 PART = 1 << 18  # bytes tried as columns where a block holds a line that is no plain row
 
 
+class Unused:
+    """Says of libraries that they are not there: Numba and Arrow would load them, which takes longer than they are worth,
+    only to ask whether a value is of theirs."""
+
+    NAMES = ("scipy", "pandas")
+
+    @classmethod
+    def find_spec(cls, name: str, *rest: Any) -> None:
+        if name in cls.NAMES:
+            raise ModuleNotFoundError(f"{name} is not used here", name=name)
+
+
 def blocks(piece: slices.Slice | io.BytesIO, first_line: int, size: int = BLOCK) -> Iterator[tuple[bytes, int]]:
     """The bytes of a slice in whole lines, about `size` together, and the number of the first line of each."""
     stream = io.BufferedReader(piece)
@@ -40,7 +52,7 @@ def blocks(piece: slices.Slice | io.BytesIO, first_line: int, size: int = BLOCK)
 
 def main() -> None:
     gc.disable()  # what is made of a block is let go without it, and it would look at all the libraries again and again
-    sys.modules["scipy"] = None  # type: ignore[assignment]  # Numba would look for its linear algebra, for half a second
+    sys.meta_path.insert(0, Unused)
     from studio import example_tables
     from studio.chat import TokenCounter
     from studio.data import near_duplicates, readers, shapes

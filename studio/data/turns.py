@@ -81,9 +81,10 @@ class Turns:
         from studio.data import turn_words
 
         begins = self._question.ends - self._question.starts + 1
+        bands, values = near_duplicates.bands(near_duplicates.THRESHOLD)
         keys, present, answer.look = turn_words.sign_and_look(
             texts.data, texts.starts, texts.ends, begins, answer.first - answer.starts,
-            near_duplicates.WORDS_IN_A_RUN, common, *near_duplicates.bands(near_duplicates.THRESHOLD), *LOOK,
+            near_duplicates.WORDS_IN_A_RUN, common, bands, values, *LOOK,
         )  # fmt: skip
         return keys, present
 

@@ -1,4 +1,5 @@
-"""One browser for a module. It is closed after each, so that its event loop is in no other test's way."""
+"""One browser and one studio for all files here that can share them: each has a project of its own. They are closed after
+the last, so that the browser's event loop is in no other test's way."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,12 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.page import FLAGS
+from tests.browser.page import FLAGS, studio
 
 expect.set_options(timeout=30_000)  # a busy machine is slow to show what a quiet one shows at once
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(chromium: Path) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
@@ -19,6 +20,30 @@ def browser(chromium: Path) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the shared studio. A test must find its way beside what others left there: their projects, prices, measured runs."""
     return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="package")
+def address(home: Path) -> Iterator[str]:
+    """Of the shared studio. Its jobs compute in one thread, for page and browser have two cores as well."""
+    with studio(home, "shared", OMP_NUM_THREADS="1") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For a file that needs a studio of its own."""
+    return tmp_path_factory.mktemp("own-home")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _whose_fault(home: Path) -> Iterator[None]:
+    """What goes wrong in the shared studio fails the file that made it."""
+    log = home / "page.log"
+    before = log.stat().st_size if log.exists() else 0
+    yield
+    if log.exists():
+        assert b"Traceback" not in log.read_bytes()[before:], log.read_text()

@@ -58,15 +58,13 @@ def studio(home: Path, project: str, **environment: str) -> Iterator[str]:
 
 
 @contextmanager
-def visit(
-    browser: Browser, home: Path, project: str, permissions: Sequence[str] = (), **environment: str
-) -> Iterator[Page]:
-    """A page of a studio that serves `home`, 1280 pixels wide."""
-    with studio(home, project, **environment) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, permissions=[*permissions])
-        page.set_default_timeout(30_000)
-        page.goto(address)
-        yield page
+def visit(browser: Browser, address: str, project: str, permissions: Sequence[str] = ()) -> Iterator[Page]:
+    """The page of a project that is there, 1280 pixels wide, as somebody sees it who was never here before."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, permissions=[*permissions])
+    page.set_default_timeout(30_000)
+    page.goto(f"{address}?project={project}")
+    yield page
+    page.close()  # an open one goes on asking the studio
 
 
 def tab(page: Page, name: str) -> None:

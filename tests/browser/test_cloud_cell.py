@@ -11,14 +11,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import choose, opened, press, state_of, tab, visit
+from tests.browser.page import choose, opened, press, state_of, studio, tab, visit
 from tests.fake_clouds import FakeClouds
 from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
-def project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project.open("rents", home=home)
+def project(own_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.open("rents", home=own_home)
     rows = [{"prompt": f"Ticket {at}.", "completion": f"{at}."} for at in range(40)]
     path = tmp_path_factory.mktemp("files") / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -32,10 +32,14 @@ def clouds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(project: Project, home: Path, browser: Browser, clouds: Path) -> Iterator[Page]:
+def page(project: Project, browser: Browser, clouds: Path) -> Iterator[Page]:
     """Nobody is logged in anywhere, and no tool is there, until a test makes them."""
     path = os.pathsep.join([str(clouds / "tools"), os.environ["PATH"]])
-    with visit(browser, home, project.name, PATH=path, HOME=str(clouds / "person"), AWS_PROFILE="") as page:
+    environment = {"PATH": path, "HOME": str(clouds / "person"), "AWS_PROFILE": ""}
+    with (
+        studio(project.home, project.name, **environment) as address,
+        visit(browser, address, project.name) as page,
+    ):
         tab(page, "Train")
         yield page
 
@@ -103,7 +107,7 @@ def write(page: Page, row: int, column: int, text: str) -> None:
     """Types into a cell of the table of prices."""
     cell = page.locator(f"#train-cloud-prices-table [data-row='{row}'][data-col='{column}']").last
     cell.dblclick()
-    page.keyboard.press("Control+A")
-    page.keyboard.type(text)
-    page.keyboard.press("Enter")
+    editor = page.locator("#train-cloud-prices-table textarea:focus, #train-cloud-prices-table input:focus")
+    editor.fill(text)
+    editor.press("Enter")
     expect(cell).to_contain_text(text)

@@ -11,8 +11,8 @@ from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
-def address(home: Path) -> Iterator[str]:
-    with studio(home, "demo", SPACE_ID="somebody/studio") as address:
+def demo(own_home: Path) -> Iterator[str]:
+    with studio(own_home, "demo", SPACE_ID="somebody/studio") as address:
         yield address
 
 
@@ -23,15 +23,15 @@ def visit(browser: Browser, address: str) -> Page:
     return page
 
 
-def test_each_browser_has_a_project_of_its_own_and_none_trains(home: Path, address: str, browser: Browser) -> None:
-    one, other = visit(browser, address), visit(browser, address)
+def test_each_browser_has_a_project_of_its_own_and_none_trains(own_home: Path, demo: str, browser: Browser) -> None:
+    one, other = visit(browser, demo), visit(browser, demo)
     press(one, "data-load-sample")
     state_of(one, "data-load", "✓ 1,236")
     press(other, "data-load-sample")
     state_of(other, "data-load", "✓ 1,236")
 
     def projects() -> list[Path]:
-        return [folder for folder in (home / "projects").iterdir() if (folder / "datasets").exists()]
+        return [folder for folder in (own_home / "projects").iterdir() if (folder / "datasets").exists()]
 
     assert len(projects()) == 2
     for page in (one, other):

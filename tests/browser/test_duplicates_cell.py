@@ -19,8 +19,8 @@ def project(home: Path) -> Project:
 
 
 @pytest.fixture(scope="module")
-def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
-    with visit(browser, home, project.name, OMP_NUM_THREADS="1") as page:
+def page(project: Project, address: str, browser: Browser) -> Iterator[Page]:
+    with visit(browser, address, project.name) as page:
         yield page
 
 

@@ -18,6 +18,7 @@ PAST = Recipe(
 
 @pytest.fixture(scope="module")
 def project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    (home / "measured.jsonl").unlink(missing_ok=True)  # nothing was trained here yet, whatever the other files did
     project = Project.open("fits", home=home)
     files = tmp_path_factory.mktemp("files")
     rows = [{"prompt": f"What is {at} and {at}? " + "Say why. " * 400, "completion": str(2 * at)} for at in range(60)]
@@ -35,8 +36,8 @@ def project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture(scope="module")
-def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
-    with visit(browser, home, project.name) as page:
+def page(project: Project, address: str, browser: Browser) -> Iterator[Page]:
+    with visit(browser, address, project.name) as page:
         tab(page, "Train")
         yield page
 

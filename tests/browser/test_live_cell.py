@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project, Recipe, store
-from tests.browser.page import MINUTES, fill, opened, press, state_of, tab, visit
+from tests.browser.page import MINUTES, fill, opened, press, state_of, studio, tab, visit
 from tests.training.test_live import made_run
 from tests.waiting import until
 
@@ -42,8 +42,8 @@ def project(home: Path) -> Project:
 
 
 @pytest.fixture(scope="module")
-def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
-    with visit(browser, home, project.name, permissions=["clipboard-read", "clipboard-write"]) as page:
+def page(project: Project, address: str, browser: Browser) -> Iterator[Page]:
+    with visit(browser, address, project.name, permissions=["clipboard-read", "clipboard-write"]) as page:
         tab(page, "3 Train")
         yield page
 
@@ -144,7 +144,7 @@ def test_a_run_is_named_and_deleted_after_a_question(page: Page, project: Projec
 
 
 def test_a_run_is_found_and_followed_after_a_reload_and_a_killed_studio(
-    home: Path, browser: Browser, one_thread: None, request: pytest.FixtureRequest
+    home: Path, address: str, browser: Browser, one_thread: None, request: pytest.FixtureRequest
 ) -> None:
     """Stop and Resume from the page, too, and the settings that fit after a run for which there was not enough memory."""
     project = Project.open("followed", home=home)
@@ -152,10 +152,9 @@ def test_a_run_is_found_and_followed_after_a_reload_and_a_killed_studio(
     recipe = Recipe(epochs=100, batch_size=2, accumulation=1, max_length=64, logging_steps=50, evaluations=5, samples=0)
     run = project.train(project.load(pasted=rows, name="rows"), recipe)
     request.addfinalizer(lambda: [one.stop() for one in project.runs() if one.state in ("queued", "running")])
-    worker = run.job.state.pid
-    assert worker is not None
-    psutil.Process(worker).nice(19)  # the page and the browser have two cores as well
-    with visit(browser, home, project.name) as page:
+    until(lambda: run.state == "running")  # another file's job may still have been on its way out
+    psutil.Process(run.job.state.pid).nice(19)  # the page and the browser have two cores as well
+    with studio(home, project.name) as doomed, visit(browser, doomed, project.name) as page:
         tab(page, "3 Train")
         state_of(page, "train-live", r"run-001 running \d+ ?%", 3 * MINUTES)
         page.reload()
@@ -163,9 +162,8 @@ def test_a_run_is_found_and_followed_after_a_reload_and_a_killed_studio(
         state_of(page, "train-live", r"run-001 running \d+ ?%", 3 * MINUTES)
         until(lambda: lines_of(page, "train-live-loss") > 0)
         studio_of(home, project.name).kill()
-        page.close()
     assert run.state == "running"
-    with visit(browser, home, project.name) as page:
+    with visit(browser, address, project.name) as page:  # of the next studio
         page.set_default_timeout(2 * MINUTES)
         tab(page, "3 Train")
         state_of(page, "train-live", r"run-001 running \d+ ?%", 3 * MINUTES)

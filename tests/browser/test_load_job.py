@@ -6,17 +6,18 @@ from playwright.sync_api import Browser, expect
 
 from studio import Project
 from tests.benchmarks.data import write_rows
-from tests.browser.page import MINUTES, press, studio
+from tests.browser.page import MINUTES, press, visit
 
 
-def test_a_large_load_is_followed_and_can_be_stopped(home: Path, browser: Browser, tmp_path: Path) -> None:
+def test_a_large_load_is_followed_and_can_be_stopped(
+    home: Path, address: str, browser: Browser, tmp_path: Path
+) -> None:
     project = Project.open("large", home=home)
     path = tmp_path / "rows.jsonl"
     write_rows(path, 25_000)  # 18 MB
-    with studio(home, project.name) as address:
-        page = browser.new_page(viewport={"width": 390, "height": 844})
+    with visit(browser, address, project.name) as page:
+        page.set_viewport_size({"width": 390, "height": 844})
         page.set_default_timeout(60_000)
-        page.goto(address)
         page.set_input_files("#data-load-file input[type=file]", str(path))
         expect(page.locator("#data-load-preview")).to_contain_text("alpaca")
         press(page, "data-load-run")

@@ -31,8 +31,8 @@ def project(home: Path) -> Project:
 
 
 @pytest.fixture(scope="module")
-def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
-    with visit(browser, home, project.name, ["clipboard-read", "clipboard-write"]) as page:
+def page(project: Project, address: str, browser: Browser) -> Iterator[Page]:
+    with visit(browser, address, project.name, ["clipboard-read", "clipboard-write"]) as page:
         opened(page, "data-look", "data-look-table")
         yield page
 
@@ -150,7 +150,7 @@ def test_languages_are_counted_and_filtered_and_a_bad_pattern_is_told(page: Page
 def test_a_narrow_dark_page_is_not_wider_than_its_window(page: Page, browser: Browser) -> None:
     narrow = browser.new_page(viewport={"width": 390, "height": 844})
     narrow.set_default_timeout(30_000)
-    narrow.goto(page.url.split("?")[0] + "?__theme=dark")
+    narrow.goto(page.url + "&__theme=dark")
     opened(narrow, "data-look", "data-look-table")
     expect(narrow.locator("#data-look-sources-chart .plot-container").first).to_be_visible()
     narrow.locator("#data-look-table").get_by_text("r000001").last.click()

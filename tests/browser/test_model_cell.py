@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from studio import Project, consent, models
 from tests import own_code
-from tests.browser.page import MINUTES, more, press, tab, visit
+from tests.browser.page import MINUTES, more, press, studio, tab, visit
 from tests.families import make_model
 from tests.hub_server import TOKEN, HubServer, put_into_cache
 from tests.waiting import until
@@ -29,14 +29,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
 
 
 @pytest.fixture(scope="module")
-def project(home: Path) -> Project:
-    return Project.open("models", home=home)
+def project(own_home: Path) -> Project:
+    return Project.open("models", home=own_home)
 
 
 @pytest.fixture(scope="module")
-def page(project: Project, home: Path, server: HubServer, browser: Browser) -> Iterator[Page]:
-    put_into_cache(home / "hf" / "hub", "maker/cached", models.STARTER)
-    with visit(browser, home, project.name, **server.environment(home / "hf")) as page:
+def page(project: Project, own_home: Path, server: HubServer, browser: Browser) -> Iterator[Page]:
+    put_into_cache(own_home / "hf" / "hub", "maker/cached", models.STARTER)
+    with (
+        studio(own_home, project.name, **server.environment(own_home / "hf")) as address,
+        visit(browser, address, project.name) as page,
+    ):
         page.set_default_timeout(MINUTES)
         tab(page, "3 Train")
         expect(page.locator("#train-model-report")).to_contain_text("comes with the studio", timeout=3 * MINUTES)
@@ -97,7 +100,7 @@ def test_it_is_fetched_and_found_again_after_a_reload(page: Page, server: HubSer
     expect(page.locator("#train-model-download")).to_be_hidden()
 
 
-def test_a_gated_model_is_explained_and_a_token_opens_it(page: Page, home: Path) -> None:
+def test_a_gated_model_is_explained_and_a_token_opens_it(page: Page, own_home: Path) -> None:
     take_model(page, "maker/small-closed")
     expect(page.locator("#train-model-report")).to_contain_text("is gated: its owner asks you to accept terms first")
     look_under_more(page)
@@ -108,7 +111,7 @@ def test_a_gated_model_is_explained_and_a_token_opens_it(page: Page, home: Path)
     expect(page.locator("#train-model-report")).to_contain_text("on the Hub, not here yet · gated")
     expect(page.locator("#train-model-report")).not_to_contain_text("is gated")
     assert page.locator("#train-model-token input").input_value() == "" and TOKEN not in page.content()
-    assert not [path for path in home.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+    assert not [path for path in own_home.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
     press(page, "train-model-token-forget")
     expect(page.locator("#train-model-token-state")).to_contain_text("No token")
 
@@ -127,20 +130,20 @@ def test_a_base_model_is_told_how_it_is_asked_and_an_encoder_is_refused(page: Pa
     )
 
 
-def test_code_of_its_own_is_read_allowed_and_taken_back(page: Page, home: Path, tmp_path: Path) -> None:
+def test_code_of_its_own_is_read_allowed_and_taken_back(page: Page, own_home: Path, tmp_path: Path) -> None:
     marker = tmp_path / "it-ran"
     model = own_code.make_model(tmp_path / "own", marker)
     take_model(page, model)
     expect(page.locator("#train-model-code")).to_contain_text("nobody allowed it yet")
     page.locator("#train-model-code summary", has_text="modeling_tiny.py").click()
     expect(page.locator("#train-model-code pre", has_text="class TinyForCausalLM")).to_be_visible()
-    assert consent.listed(home) == []
+    assert consent.listed(own_home) == []
     press(page, "train-model-allow")
     expect(page.locator("#train-model-code")).to_contain_text("it is allowed")
     look_under_more(page)
     expect(page.locator("#train-model-consents")).to_contain_text("modeling_tiny.py")
-    assert [one.model for one in consent.listed(home)] == [str(model)]
+    assert [one.model for one in consent.listed(own_home)] == [str(model)]
     press(page, "train-model-withdraw")
     expect(page.locator("#train-model-code")).to_contain_text("nobody allowed it yet")
-    until(lambda: consent.listed(home) == [])
+    until(lambda: consent.listed(own_home) == [])
     assert not marker.exists()

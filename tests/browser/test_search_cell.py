@@ -12,12 +12,12 @@ from studio import Project
 from tests.browser.page import MINUTES, fill, more, opened, press, state_of, tab, visit
 from tests.waiting import until
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 RANGES = '{"learning_rate": {"low": 1e-3, "high": 5e-3, "log": true}, "r": [8, 16], "logging_steps": 2}'
 
 
 @pytest.fixture(scope="module")
 def project(home: Path) -> Project:
+    (home / "measured.jsonl").unlink(missing_ok=True)  # nothing was trained here yet, whatever the other files did
     project = Project.open("searching", home=home)
     path = home / "greetings.jsonl"
     rows = [{"prompt": f"Greet guest {row}.", "completion": f"Hello {row}."} for row in range(48)]
@@ -27,8 +27,8 @@ def project(home: Path) -> Project:
 
 
 @pytest.fixture(scope="module")
-def page(project: Project, home: Path, browser: Browser, one_thread: None) -> Iterator[Page]:
-    with visit(browser, home, project.name) as page:
+def page(project: Project, address: str, browser: Browser) -> Iterator[Page]:
+    with visit(browser, address, project.name) as page:
         tab(page, "3 Train")
         yield page
 

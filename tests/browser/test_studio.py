@@ -48,8 +48,8 @@ def project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture(scope="module")
-def page(project: Project, home: Path, browser: Browser) -> Iterator[Page]:
-    with visit(browser, home, project.name) as page:
+def page(project: Project, address: str, browser: Browser) -> Iterator[Page]:
+    with visit(browser, address, project.name) as page:
         yield page
 
 

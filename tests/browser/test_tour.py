@@ -8,16 +8,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import MINUTES, opened, press, state_of, studio, tab
+from tests.browser.page import MINUTES, opened, press, state_of, tab, visit
 from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
-def page(home: Path, browser: Browser) -> Iterator[Page]:
-    with studio(home, "tour") as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(30_000)
-        page.goto(address)
+def page(home: Path, address: str, browser: Browser) -> Iterator[Page]:
+    Project.open("tour", home=home)
+    with visit(browser, address, "tour") as page:
         yield page
 
 
