@@ -5,6 +5,7 @@ passed over has surely none. Import it inside a function: it brings a compiler.
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import njit, types
@@ -63,7 +64,7 @@ def _counts(data, starts, ends, kind, found):  # type: ignore[no-untyped-def, mi
 def _is_suspect(text):  # type: ignore[no-untyped-def, misc]
     """Whether one of these stands in it, of which each text has one that a pattern of privacy.SUSPECT, or one of screens.ANY
     that is no word alone, matches."""
-    found = np.bool_(False)
+    found: Any = False
     for at in range(len(text)):
         byte = text[at]
         found |= np.uint8(byte - np.uint8(0x30)) < np.uint8(10)
@@ -77,8 +78,8 @@ def _is_suspect(text):  # type: ignore[no-untyped-def, misc]
         found |= (first == 0x3A) & ((second == 0x3A) | is_hex)  # :: and 2001:db8:
         found |= (first == 0x41) & ((second == 0x4B) | (second == 0x53) | (second == 0x49))  # AKIA, ASIA and AIza
         found |= (first == 0x79) & (second == 0x4A)  # eyJ
-        found |= ((first == 0x54) & (second == 0x42)) | ((first == 0x49) & (second == 0x58))  # TBD, TBA and FIXME
         found |= (first == 0x78) & (second == 0x6F)  # xox
+        found |= ((first == 0x54) & (second == 0x42)) | ((first == 0x49) & (second == 0x58))  # TBD, TBA and FIXME
         found |= (second == 0x2D) & ((first == 0x6B) | (first == 0x74) | (first == 0x2D))  # sk-, glpat- and -----BEGIN
     return found
 
