@@ -48,6 +48,10 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
             ahead = state.global_step / last["step"] if last["step"] else 1.0
             self._tokens_before = max((row.get("tokens", 0.0) for row in earlier), default=0.0) * ahead
 
+    def on_step_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == self._first_step + 1:  # what the base answers was asked just now
+            self._since = time.monotonic()
+
     def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         now = time.monotonic()
         self.training_seconds += now - self._since

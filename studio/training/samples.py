@@ -3,6 +3,7 @@ figures, move no random number, and never end a run."""
 
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,16 @@ LOOKED_AT = 200  # rows from which the questions are taken
 
 
 class SampleCallback(TrainerCallback):  # type: ignore[misc]
-    """Give it to the trainer before the ProgressCallback, whose clock then leaves the answers out."""
+    """Give it to the trainer before the ProgressCallback, whose clock then leaves the answers out.
+
+    What the model answered before it learned anything is asked after the first step, with the adapter off: whoever waits
+    for a run to begin does not wait for answers too. A model without an adapter is asked before."""
 
     def __init__(self, file: Path, dataset: Dataset, count: int, max_length: int, has_evaluation: bool) -> None:
         self.file, self.dataset, self.count, self.max_length = file, dataset, count, max_length
         self.has_evaluation = has_evaluation
         self.questions: list[dict[str, Any]] = []
+        self.owes_base = False
 
     @classmethod
     def of(cls, run: Run) -> "SampleCallback":
@@ -50,6 +55,17 @@ class SampleCallback(TrainerCallback):  # type: ignore[misc]
         if not self.has_evaluation:
             self.ask(arguments, state, model, processing_class)
 
+    def on_step_begin(
+        self, arguments: Any, state: Any, control: Any, model: Any, processing_class: Any, **_: Any
+    ) -> None:
+        if state.global_step:
+            self.ask_base(model, processing_class)
+
+    def on_train_end(
+        self, arguments: Any, state: Any, control: Any, model: Any, processing_class: Any, **_: Any
+    ) -> None:
+        self.ask_base(model, processing_class)
+
     def ask(self, arguments: Any, state: Any, model: Any, tokenizer: Any) -> None:
         if not self.count or not state.is_world_process_zero:
             return
@@ -57,12 +73,30 @@ class SampleCallback(TrainerCallback):  # type: ignore[misc]
             print("no sample answers under FSDP", flush=True)
             self.count = 0
             return
+        if state.global_step == 0 and hasattr(model, "disable_adapter"):
+            self.owes_base = True
+            return
+        self.ask_base(model, tokenizer)
+        self.write_answers(state.global_step, model, tokenizer)
+
+    def ask_base(self, model: Any, tokenizer: Any) -> None:
+        """The answers at step 0, when they are still to come."""
+        if self.owes_base:
+            self.owes_base = False
+            self.write_answers(0, model, tokenizer)
+
+    def write_answers(self, step: int, model: Any, tokenizer: Any) -> None:
+        """At step 0 those of the model without what it has learned."""
+        if not self.count:
+            return
         try:
             self.questions = self.questions or choose(tokenizer, self.dataset, self.count, self.max_length)
-            found = answer(model, tokenizer, self.questions)
+            as_it_began = step == 0 and hasattr(model, "disable_adapter")
+            with model.disable_adapter() if as_it_began else nullcontext():
+                found = answer(model, tokenizer, self.questions)
             for question, said in zip(self.questions, found, strict=True):
                 shown = {key: question[key] for key in ("id", "prompt", "expected")}
-                store.append_json_line(self.file, {"step": state.global_step, **shown, "answer": said}, on_disk=False)
+                store.append_json_line(self.file, {"step": step, **shown, "answer": said}, on_disk=False)
         except Exception:  # also out of memory: the training is worth more than its samples
             traceback.print_exc()
             print("sample answers are off for the rest of this run", flush=True)

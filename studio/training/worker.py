@@ -15,6 +15,7 @@ from studio.examples import open_dataset
 from studio.jobs import endings, launching
 from studio.jobs.job import Job
 from studio.training import calibration, checkpoints, out_of_memory
+from studio.training.imports import import_bitsandbytes
 from studio.training.launching import share_of
 from studio.training.rows import encode_rows
 from studio.training.run import Run
@@ -35,6 +36,7 @@ def work(job: Job) -> None:
 
 
 def train(job: Job) -> None:
+    import_bitsandbytes()
     import torch
     from peft import LoraConfig
     from transformers import set_seed
