@@ -11,12 +11,13 @@ from studio.data import words
 from studio.data.words import PUNCTUATION, WIDE_LEADS, Array
 
 BASE = np.uint64(words.BASE)
-_ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
+_ALL, _LOWS, _HIGHS = (np.uint64(bits) for bits in (0xFFFFFFFFFFFFFFFF, 0x7F7F7F7F7F7F7F7F, 0x8080808080808080))
+_GATHER = np.uint64(0x0102040810204080)  # times ones in the lowest bits of eight bytes: those bits in the highest byte
 
 
 def room(starts: Array, ends: Array) -> tuple[Array, Array]:
     """Bytes for the longest text when it is folded, and the eight bytes from each of them on as one number."""
-    longest = 2 * int((ends - starts).max(initial=0)) + 16
+    longest = 2 * int((ends - starts).max(initial=0)) + 80  # 64 are looked at together
     folded = np.zeros(longest + 8, np.uint8)
     return folded, np.ndarray((longest,), np.uint64, folded.data, 0, (1,))
 
@@ -85,29 +86,38 @@ def _folded(byte):  # type: ignore[no-untyped-def, misc]
 @njit
 def hash_words(folded, eights, length, words, places):  # type: ignore[no-untyped-def, misc]
     """Writes the hash of each word of a folded text into `words`, and where it begins and ends into `places`; how many
-    there are. `eights[i]` are the eight bytes from `i` on: words and the gaps between them are measured with them, since
-    a loop over single bytes ends too soon or too late for the processor's guess."""
-    count = at = 0
-    while at < length:
-        part = eights[at]
-        if part == 0:
-            at += 8
-            continue
-        at += trailing_zeros(part) >> 3
-        places[count, 0] = at
-        part, hash_ = eights[at], np.uint64(0)
-        while True:
-            zeros = (part - _ONES) & ~part & _HIGHS  # the lowest bit is that of the first byte that is zero
-            if zeros:
-                bits = trailing_zeros(zeros) - 7
-                at += bits >> 3
-                if bits:
-                    hash_ = mixed(hash_ * BASE + (part & ((np.uint64(1) << np.uint64(bits)) - np.uint64(1))))
-                break
-            hash_ = mixed(hash_ * BASE + part)
-            at += 8
-            part = eights[at]
-        words[count] = hash_
-        places[count, 1] = at
+    there are. `eights[i]` are the eight bytes from `i` on. The bytes of words are first marked, 64 in a number, and words
+    taken from its bits: from byte to byte each step would wait for the last."""
+    count = begin_of_word = 0
+    inside = False
+    for begin in range(0, length, 64):
+        filled = np.uint64(0)
+        for step in range(8):
+            part = eights[begin + 8 * step]
+            ones = ((((part & _LOWS) + _LOWS) | part) & _HIGHS) >> np.uint64(7)  # a one in each byte that is not zero
+            filled |= ((ones * _GATHER) >> np.uint64(56)) << np.uint64(8 * step)
+        if length - begin < 64:  # behind the text is what stood there before
+            filled &= (np.uint64(1) << np.uint64(length - begin)) - np.uint64(1)
+        changes = filled ^ ((filled << np.uint64(1)) | np.uint64(inside))
+        while changes:
+            at = begin + trailing_zeros(changes)
+            changes &= changes - np.uint64(1)
+            if inside:
+                words[count] = _hash(eights, begin_of_word, at)
+                places[count, 0], places[count, 1] = begin_of_word, at
+                count += 1
+            begin_of_word, inside = at, not inside
+    if inside:
+        words[count] = _hash(eights, begin_of_word, length)
+        places[count, 0], places[count, 1] = begin_of_word, length
         count += 1
     return count
+
+
+@njit(inline="always")
+def _hash(eights, begin, end):  # type: ignore[no-untyped-def, misc]
+    hash_ = np.uint64(0)
+    while end - begin > 8:
+        hash_ = mixed(hash_ * BASE + eights[begin])
+        begin += 8
+    return mixed(hash_ * BASE + (eights[begin] & (_ALL >> np.uint64(8 * (8 - (end - begin))))))

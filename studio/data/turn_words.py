@@ -54,7 +54,9 @@ def _sign_and_look(  # type: ignore[no-untyped-def, misc]
         answer, at = answers[row], 0
         while at < count and places[at, 0] < answer:
             at += 1
-        places[at:count] -= np.int32(answer)
+        for word in range(at, count):
+            places[word, 0] -= answer
+            places[word, 1] -= answer
         few[row], again[row], small[row] = look_at(
             text[answer:], folded[answer:], words[at:count], places[at:count], first[row], within, least_words, small_words, seen, times
         )  # fmt: skip

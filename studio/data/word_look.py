@@ -62,9 +62,9 @@ def _slot(seen, size, hash_):  # type: ignore[no-untyped-def, misc]
 
 @njit
 def _cleared(seen, count):  # type: ignore[no-untyped-def, misc]
-    """How many places of `seen` are zero again: twice `count` at least, a power of two."""
+    """How many places of `seen` are zero again: four times `count` at least, a power of two."""
     size = 16
-    while size < 2 * count:
+    while size < 4 * count:
         size *= 2
     seen[:size] = 0
     return size
@@ -98,9 +98,17 @@ def _says_again(words, places, count, seen, times):  # type: ignore[no-untyped-d
     """The share of the characters in the most frequent pair of words (that of a longer one is in pairs that are as
     frequent) or in runs of five that stood before (as every longer one holds), and the number of these runs."""
     letters = pairs_again = 0
-    for at in range(count):
-        letters += places[at, 1] - places[at, 0]
     size = _cleared(seen, count)
+    for at in range(count - 1):  # a bit a pair: few texts have two of which the bits stood already
+        letters += places[at, 1] - places[at, 0]
+        pair = mixed(words[at] * BASE + words[at + 1])
+        bit = np.uint64(1) << (pair >> np.uint64(58))
+        pairs_again += (seen[pair & np.uint64(size - 1)] & bit) != 0
+        seen[pair & np.uint64(size - 1)] |= bit
+    if pairs_again < 2:
+        return False  # every measure over its threshold has two at least
+    letters += places[count - 1, 1] - places[count - 1, 0]
+    pairs_again, size = 0, _cleared(seen, count)
     times[:size] = 0
     for at in range(count - 1):
         pair = mixed(words[at] * BASE + words[at + 1]) | np.uint64(1)
@@ -112,7 +120,7 @@ def _says_again(words, places, count, seen, times):  # type: ignore[no-untyped-d
         if times[place] > 2 and times[place] * length > LEAST_TOP_SHARE * letters:
             return True
     if pairs_again < 2:
-        return False  # every measure over its threshold has two at least
+        return False
     size = _cleared(seen, count)
     covered = covered_to = runs_again = 0
     for at in range(count - 4):
@@ -152,7 +160,7 @@ def _has_small_words(folded, words, places, count, small, begin, end):  # type: 
 def look_tables(words):  # type: ignore[no-untyped-def, misc]
     """What `look_at` counts in, for as many words as there is room for in `words`."""
     size = 1 << 8
-    while size < 2 * len(words):
+    while size < 4 * len(words):
         size *= 2
     return np.zeros(size, np.uint64), np.zeros(size, np.int32)
 
