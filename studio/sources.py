@@ -1,6 +1,5 @@
 """What the user brings, copied into the project: a notebook finds it when the upload is gone."""
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -8,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from xxhash import xxh3_128
 
 from studio import store
 from studio.errors import ForbiddenError, InputError
@@ -115,10 +116,10 @@ def _state(path: Path) -> tuple[int, int, int]:
 
 
 def _hash_of(folder: Path, files: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
+    digest = xxh3_128()
     for path in files:
         digest.update(f"{path.relative_to(folder).as_posix()}\0{store.content_hash(path)}\n".encode("utf-8", "replace"))
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()
 
 
 def dataset_name(path: Path) -> str:
