@@ -1,17 +1,20 @@
 """A studio run against a plain TRL script with the same recipe, both in processes of their own, in turns.
 
-`python -m tests.benchmarks.training [PAIRS]` prints three figures of the default recipe on the sample (short rows):
+`python -m tests.benchmarks.training [PAIRS [SEEDS]]` prints three figures of the default recipe on the sample (short rows):
 - `ratio`: tokens a second of ours over the script's, from the first to the last optimiser step, without loading,
   evaluations, sample answers and checkpoints (at least 0.98);
 - `time_ratio`: the whole training after the first step, ours with its sample answers over the script's, which evaluates and
-  saves as often, with the same batch and as many optimiser steps (at most 0.5), beside both evaluation losses;
+  saves as often, with the same batch and as many optimiser steps (at most 0.5). Of the best evaluation loss of each comes
+  `loss_difference`, the mean of ours less that of the script (no worse: within twice `loss_spread`, the standard error of
+  that difference, for one seed differs from the next by a fifth);
 - `start_ratio`: from Start, or from the start of the script, to the end of the first optimiser step (at most 1.1), both
   with the evaluation before the first step. `start_ratio_unevaluated` compares without any evaluation in either.
-`ratio` and the starts are medians of PAIRS short pairs; `time_ratio` is of one whole pair. Each comes in processor seconds
-too (`..._cpu`), which other work on the machine disturbs less.
+`ratio` and the starts are medians of PAIRS short pairs, `time_ratio` of SEEDS whole ones. Each comes in processor seconds
+too (`..._cpu`), which other work on the machine disturbs less; of a start with those of the verb.
 """
 
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -26,7 +29,7 @@ from studio import Project, Recipe
 from studio.examples import Dataset
 from studio.models import STARTER
 
-PAIRS = 3
+PAIRS = SEEDS = 3
 SHORT = 0.4
 """Epochs of a short pair."""
 PLAIN = """
@@ -109,8 +112,9 @@ def plain(folder: Path, recipe: Recipe, train: Dataset, watched: Dataset | None)
 
 def ours(project: Project, recipe: Recipe, train: Dataset, watched: Dataset | None) -> dict[str, float]:
     """The same of a run, whose process is watched from outside."""
-    began = time.time()
+    began, used_before = time.time(), time.process_time()
     run = project.train(train, recipe, evaluation=watched)
+    asked = time.process_time() - used_before
     first: tuple[float, float] | None = None
     last = (began, 0.0)
     process = psutil.Process(run.job.state.pid)
@@ -127,27 +131,31 @@ def ours(project: Project, recipe: Recipe, train: Dataset, watched: Dataset | No
     assert first is not None
     result = run.result
     return {
-        "start": first[0] - began, "start_cpu": first[1], "seconds": last[0] - first[0], "cpu": last[1] - first[1],
+        "start": first[0] - began, "start_cpu": asked + first[1], "seconds": last[0] - first[0], "cpu": last[1] - first[1],
         "steps": result["steps"], "loss": result["best_eval_loss"], "speed": result["tokens_per_second"],
     }  # fmt: skip
 
 
-def main(pairs: int) -> None:
+def main(pairs: int, seeds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = Project.open("benchmark", home=folder)
         train, watched = project.split(project.filter(project.load(Project.sample())), test=0.1, seed=0)
         recipe = Recipe.recommended(train, model="starter")
-        short = Recipe(**{**recipe.model_dump(), "epochs": SHORT, "evaluations": 1})
+
+        def changed(**choices: Any) -> Recipe:
+            return Recipe(**{**recipe.model_dump(), **choices})
+
+        short = changed(epochs=SHORT, evaluations=1)
         measured: dict[str, list[dict[str, Any]]] = {}
-        for name, choices, evaluation, count in (
-            ("watched", short, watched, pairs), ("unwatched", short, None, pairs), ("whole", recipe, watched, 1),
-        ):  # fmt: skip
-            for _ in range(count):
-                for whose, found in (
-                    ("plain", plain(Path(folder), choices, train, evaluation)), ("ours", ours(project, choices, train, evaluation)),
-                ):  # fmt: skip
-                    measured.setdefault(f"{whose} {name}", []).append(found)
-                    print(f"{whose} {name}: {found}", file=sys.stderr, flush=True)
+        for name, choices, evaluation in [
+            *[("watched", short, watched)] * pairs, *[("unwatched", short, None)] * pairs,
+            *[("whole", changed(seed=seed), watched) for seed in range(seeds)],
+        ]:  # fmt: skip
+            for whose, found in (
+                ("plain", plain(Path(folder), choices, train, evaluation)), ("ours", ours(project, choices, train, evaluation)),
+            ):  # fmt: skip
+                measured.setdefault(f"{whose} {name}", []).append(found)
+                print(f"{whose} {name}: {found}", file=sys.stderr, flush=True)
 
         def over(field: str, *kinds: str) -> float:
             """The median of ours over that of the script."""
@@ -157,16 +165,26 @@ def main(pairs: int) -> None:
             )
             return mine / theirs
 
-        (whole,), (plain_whole,) = measured["ours whole"], measured["plain whole"]
+        losses, plain_losses = ([found["loss"] for found in measured[f"{whose} whole"]] for whose in ("ours", "plain"))
         print(json.dumps({
             "name": "training", "ratio": over("speed", "watched", "unwatched"),
             "time_ratio": over("seconds", "whole"), "time_ratio_cpu": over("cpu", "whole"),
-            "steps": [whole["steps"], plain_whole["steps"]], "evaluation_loss": [whole["loss"], plain_whole["loss"]],
+            "steps": [measured[f"{whose} whole"][0]["steps"] for whose in ("ours", "plain")],
+            "evaluation_loss": [losses, plain_losses],
+            "loss_difference": statistics.mean(losses) - statistics.mean(plain_losses),
+            "loss_spread": standard_error(losses, plain_losses),
             "start_ratio": over("start", "watched"), "start_ratio_cpu": over("start_cpu", "watched"),
             "start_ratio_unevaluated": over("start", "unwatched"), "start_ratio_unevaluated_cpu": over("start_cpu", "unwatched"),
             "measured": measured,
         }))  # fmt: skip
 
 
+def standard_error(*samples: list[float]) -> float | None:
+    """Of the difference of their means; nothing is known of it from one value each."""
+    if min(len(sample) for sample in samples) < 2:
+        return None
+    return math.sqrt(sum(statistics.variance(sample) / len(sample) for sample in samples))
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else PAIRS)
+    main(*(int(sys.argv[at]) if len(sys.argv) > at else count for at, count in ((1, PAIRS), (2, SEEDS))))
