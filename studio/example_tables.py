@@ -107,15 +107,15 @@ def of_columns(columns: dict[str, Any], rows: int) -> Any:
     return pyarrow.Table.from_arrays(arrays, schema=wanted)
 
 
-def write(path: Path, batches: Iterable[Any], measured: bool = True) -> int:
+def write(path: Path, batches: Iterable[Any], measured: bool = True, compression: str = "snappy") -> int:
     """Writes batches (tables or frames of examples) to one Parquet file, with or without what was MEASURED; the number
-    of rows."""
+    of rows. `compression` is one of Parquet's, or "none"."""
     import pyarrow
     import pyarrow.parquet
 
     wanted, rows = schema() if measured else pyarrow.schema([schema().field(name) for name in COLUMNS]), 0
     with pyarrow.parquet.ParquetWriter(
-        path, wanted, compression="snappy", use_dictionary=REPEATING, write_statistics=False
+        path, wanted, compression=compression, use_dictionary=REPEATING, write_statistics=False
     ) as writer:
         for batch in batches:
             table = conformed(batch) if isinstance(batch, pyarrow.Table) else to_table(batch)

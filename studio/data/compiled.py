@@ -20,11 +20,11 @@ BYTES, PLACES, HASHES = (types.Array(kind, 1, "C", readonly=True) for kind in (t
 EIGHTS = types.Array(types.uint64, 1, "A", aligned=False)  # see folded_words.room
 
 
-def loop(signature: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def loop(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorates a function with the types of its arguments; other threads run while it does. It is compiled, or read from
     where that is kept, at its first call."""
 
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         compiled = cache(lambda: njit(signature, cache=True, nogil=True)(function))
         return wraps(function)(lambda *arguments: compiled()(*arguments))
 

@@ -188,19 +188,12 @@ def sign_some(
 def _sharing(keys: Array, present: Array) -> Array:
     """Pairs of the places `present`, one a row, that share a band."""
 
+    from studio.data import word_runs
+
     def of_band(column: int) -> Array:
-        found = [np.zeros(0, np.int64)]
         band = (keys[present, column].astype(np.uint64) << np.uint64(32)) | present.astype(np.uint64)
         band.sort()
-        key, at = band >> np.uint64(32), (band & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        same = np.arange(len(band) - 1)
-        for lag in range(1, NEIGHBOURS + 1):
-            same = same[same + lag < len(band)]
-            same = same[key[same + lag] == key[same]]
-            if not len(same):
-                break
-            found.append((at[same] << 32) | at[same + lag])
-        return np.concatenate(found)
+        return word_runs.neighbours(band, NEIGHBOURS)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # NumPy sorts without Python's lock
         both = np.concatenate([*threads.map(of_band, range(keys.shape[1]))])

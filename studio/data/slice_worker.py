@@ -109,7 +109,8 @@ def main() -> None:
         return rows.scored(counts.of(rows))
 
     folder = Path(task.folder)
-    found.rows = example_tables.write(folder / f"examples-{task.number:03d}.parquet", tables())
+    # to compress it takes as long as to score it, and to read it again twice as long: the disk holds a large file once
+    found.rows = example_tables.write(folder / f"examples-{task.number:03d}.parquet", tables(), compression="none")
     for name, parts in (("keys", keys), ("present", present)):
         if parts:
             np.save(folder / "measures" / near_duplicates.file_name(name, task.number), np.concatenate(parts))

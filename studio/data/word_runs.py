@@ -42,6 +42,14 @@ def jaccard(members: Array, bounds: Array, first: Array, second: Array) -> Array
     return similarity
 
 
+def neighbours(band: Array, most: int) -> Array:
+    """Pairs of places (each the one above the other's 32 bits, int64) that share a key, of `band` (uint64, sorted: a key
+    above 32 bits of a place): each with the next `most` of its key."""
+    pairs: Array = np.empty(_neighbours(band, most, np.empty(0, np.int64)), np.int64)
+    _neighbours(band, most, pairs)
+    return pairs
+
+
 def permutations(count: int) -> tuple[Array, Array]:
     """Factors (odd) and terms of `count` permutations of 32 bits, x to factor times x plus term; the same for ever."""
     numbers = np.arange(1, 2 * count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -138,6 +146,22 @@ def _sign(data, starts, ends, folded, eights, run, common, factors, terms, keys,
     for row in range(len(starts)):
         count = hash_words(folded, eights, fold(data[starts[row] : ends[row]], folded), words, places)
         present[row] = sign_words(words, count, run, common, perhaps, factors, terms, found, least, keys[row])
+
+
+@loop(types.int64(HASHES, types.int64, types.int64[::1]))
+def _neighbours(band, most, pairs):  # type: ignore[no-untyped-def, misc]
+    """Writes the pairs where there is room for them; how many there are."""
+    count = 0
+    for at in range(len(band)):
+        other = at + 1
+        while other < len(band) and other <= at + most and band[other] >> np.uint64(32) == band[at] >> np.uint64(32):
+            if len(pairs):
+                pairs[count] = ((band[at] & np.uint64(0xFFFFFFFF)) << np.uint64(32)) | (
+                    band[other] & np.uint64(0xFFFFFFFF)
+                )
+            count += 1
+            other += 1
+    return count
 
 
 @loop(types.void(HASHES, PLACES, PLACES, PLACES, types.float64[::1]))
