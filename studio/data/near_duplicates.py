@@ -110,13 +110,13 @@ def common_runs(sample: Sequence[str], run: int, rows: int | None = None) -> Arr
     return hashes[counts > limit]
 
 
-def runs(texts: Sequence[str], run: int, common: Array) -> Grams:
-    """The runs of one chunk of texts without the `common` ones; a text shorter than a run gives its words, and one of
-    common runs alone gives them all. The first words are left out."""
+def runs(texts: Sequence[str], run: int, common: Array, different: bool = False) -> Grams:
+    """The runs of one chunk of texts without the `common` ones (the `different` ones of each, sorted, if wanted so); a text
+    shorter than a run gives its words, and one of common runs alone gives them all. The first words are left out."""
     from studio.data import word_runs
 
     column = _lowered(TextColumn.of(texts))
-    hashes, bounds = word_runs.runs(column.data, column.starts, column.ends, run, common)
+    hashes, bounds = word_runs.runs(column.data, column.starts, column.ends, run, common, different)
     return Grams(hashes, np.repeat(np.arange(len(texts)), np.diff(bounds)), np.zeros(0, np.int64))
 
 
@@ -213,9 +213,11 @@ def distinct(found: Grams) -> Grams:
 
 
 def sets(texts: Sequence[str], run: int, common: Array) -> Grams:
-    """The different runs of each text."""
+    """The different runs of each text, sorted."""
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # compiled loops go without Python's lock
-        parts = [*threads.map(lambda part: (part[0], distinct(runs(part[1], run, common))), word_hashes.chunks(texts))]
+        parts = [
+            *threads.map(lambda part: (part[0], runs(part[1], run, common, different=True)), word_hashes.chunks(texts))
+        ]
     hashes = np.concatenate([np.zeros(0, np.uint64), *(part.hashes for _, part in parts)])
     rows = np.concatenate([np.zeros(0, np.int64), *(part.rows + begin for begin, part in parts)])
     return Grams(hashes, rows, np.zeros(0, np.int64))

@@ -13,13 +13,16 @@ from studio.data.words import Array
 TEXTS = (BYTES, PLACES, PLACES, types.uint8[::1], EIGHTS, types.int64, HASHES)
 
 
-def runs(data: Array, starts: Array, ends: Array, run: int, common: Array) -> tuple[Array, Array]:
+def runs(
+    data: Array, starts: Array, ends: Array, run: int, common: Array, different: bool = False
+) -> tuple[Array, Array]:
     """(hashes, uint64, of all texts, one text after the other; bounds, int64, one more than texts) of the runs of `run`
     words of each text `data[starts[i]:ends[i]]`, in lower case, without the `common` ones (sorted). A text shorter than
-    a run gives its words, and one of common runs alone gives them all."""
+    a run gives its words, and one of common runs alone gives them all. Those of a text are `different` and sorted, if
+    wanted so."""
     hashes: Array = np.empty(int((ends - starts).sum() + len(starts)) // 2 + 1, np.uint64)
     bounds: Array = np.zeros(len(starts) + 1, np.int64)
-    _runs(data, starts, ends, *room(starts, ends), run, common, hashes, bounds)
+    _runs(data, starts, ends, *room(starts, ends), run, common, different, hashes, bounds)
     return hashes[: bounds[-1]], bounds
 
 
@@ -101,13 +104,23 @@ def perhaps_common(common):  # type: ignore[no-untyped-def, misc]
     return perhaps
 
 
-@loop(types.void(*TEXTS, types.uint64[::1], types.int64[::1]))
-def _runs(data, starts, ends, folded, eights, run, common, hashes, bounds):  # type: ignore[no-untyped-def, misc]
+@loop(types.void(*TEXTS, types.bool_, types.uint64[::1], types.int64[::1]))
+def _runs(data, starts, ends, folded, eights, run, common, different, hashes, bounds):  # type: ignore[no-untyped-def, misc]
     perhaps = perhaps_common(common)
     words, places = word_room(folded)
     for row in range(len(starts)):
         count = hash_words(folded, eights, fold(data[starts[row] : ends[row]], folded), words, places)
-        bounds[row + 1] = _runs_of(words, count, run, common, perhaps, hashes, bounds[row])
+        begin = bounds[row]
+        end = _runs_of(words, count, run, common, perhaps, hashes, begin)
+        if different and end > begin:
+            hashes[begin:end].sort()
+            last = begin
+            for at in range(begin + 1, end):
+                if hashes[at] != hashes[last]:
+                    last += 1
+                    hashes[last] = hashes[at]
+            end = last + 1
+        bounds[row + 1] = end
 
 
 @njit
