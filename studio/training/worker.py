@@ -23,6 +23,7 @@ from studio.training.run import Run
 
 def work(job: Job) -> None:
     """Trains; when the memory runs out, the error says which settings fit."""
+    import_bitsandbytes()  # before whatever else imports it
     from studio.training.progress import memory_used
 
     try:
@@ -36,7 +37,6 @@ def work(job: Job) -> None:
 
 
 def train(job: Job) -> None:
-    import_bitsandbytes()
     import torch
     from peft import LoraConfig
     from transformers import set_seed

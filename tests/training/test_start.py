@@ -18,12 +18,20 @@ ADDED = 0.5
 """What the adapter adds to each of its weights: enough that it answers in another way."""
 
 
-def test_the_compiler_is_not_loaded_with_bitsandbytes() -> None:
-    code = (
-        "from studio.training.imports import import_bitsandbytes; import_bitsandbytes();"
-        "import sys, torch, peft; sys.exit('torch._inductor.compile_fx' in sys.modules or 'bitsandbytes' not in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+def test_no_compiler_is_loaded_before_a_training_begins(tmp_path: Path) -> None:
+    """Of a job without a description: all is imported when it is looked for."""
+    code = f"""
+import sys
+from pathlib import Path
+from studio.jobs.job import Job
+from studio.training import worker
+try:
+    worker.work(Job(Path({str(tmp_path)!r})))
+except FileNotFoundError:
+    print("bitsandbytes" in sys.modules, "trl.trainer.sft_trainer" in sys.modules, "torch._inductor.compile_fx" in sys.modules)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True, capture_output=True)
+    assert ran.stdout.split() == [b"True", b"True", b"False"]
 
 
 def test_what_is_compiled_later_is_compiled_once_and_as_it_was_asked() -> None:
