@@ -5,8 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from studio.training.cloud.package import SECRETS, Plan
 from studio.training.cloud.provider import Machine, Missing, Provider, Stage, tool_is_there
 
@@ -69,6 +67,8 @@ def job(plan: Plan) -> dict[str, Any]:
 
 
 def files(plan: Plan) -> dict[str, str]:
+    import yaml
+
     return {
         VOLUME: yaml.safe_dump_all(volume(plan), sort_keys=False),
         JOB: yaml.safe_dump(job(plan), sort_keys=False),

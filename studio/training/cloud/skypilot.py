@@ -4,8 +4,6 @@ import json
 import os
 from typing import Any
 
-import yaml
-
 from studio import prices
 from studio.training.cloud.package import SECRETS, Plan
 from studio.training.cloud.provider import (
@@ -45,6 +43,8 @@ def task(plan: Plan) -> dict[str, Any]:
 
 
 def files(plan: Plan) -> dict[str, str]:
+    import yaml
+
     return {TASK: yaml.safe_dump(task(plan), sort_keys=False)}
 
 
