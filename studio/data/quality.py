@@ -184,7 +184,7 @@ def score_columns(
         is_called = (said.ends == said.starts) & (other.ends > other.starts)
         if is_called.any():
             called = Answers(compute.if_else(pyarrow.array(is_called), other.array, said.array))
-    guide_kinds, guide_numbers = np.unique(_held_rules(said), return_inverse=True)
+    guide_kinds, guide_numbers = studio_quality.kinds_of(_held_rules(said))
     guide = [_scored(int(kind)) for kind in guide_kinds]
     studio_numbers, studio = studio_quality.score_rows(Rows(asked, called))
     place = {flag: 1 << at for at, flag in enumerate(FLAGS)}
@@ -192,7 +192,7 @@ def score_columns(
     marks |= np.where(said.stripped_characters < SHORT, place["short"], 0)
     for kinds, at in _private(asked, said, others):
         marks[at] |= sum(place[kind] for kind in kinds)
-    mark_kinds, mark_numbers = np.unique(marks, return_inverse=True)
+    mark_kinds, mark_numbers = studio_quality.kinds_of(marks)
     flags = [[flag for flag in FLAGS if kind & place[flag]] for kind in mark_kinds.tolist()]
     return pyarrow.table({
         "guide_quality": np.array([one.overall for one in guide], float)[guide_numbers],

@@ -245,12 +245,22 @@ def verdict(held: int, repeated: tuple[float, str] | None = None) -> Verdict:
 def score_rows(rows: Rows) -> tuple[Array, list[Verdict]]:
     """(for each row the number of its verdict, the verdicts): most rows share a few, and number 0 has no penalty."""
     held = held_checks(rows)
-    kinds, numbers = np.unique(np.append(0, held), return_inverse=True)
-    verdicts, numbers = [verdict(int(kind)) for kind in kinds], numbers[1:]
+    kinds, numbers = kinds_of(held)
+    verdicts = [verdict(int(kind)) for kind in kinds]
     for at, found in repetitions(rows.answers).items():
         numbers[at] = len(verdicts)
         verdicts.append(verdict(int(held[at]), found))
     return numbers, verdicts
+
+
+def kinds_of(marks: Array) -> tuple[Array, Array]:
+    """(the different ones, 0 and then those that stand there; for each the number of its kind), of numbers that are mostly
+    0: several times as quick as sorting all of them."""
+    at = np.flatnonzero(marks)
+    numbers = np.zeros(len(marks), np.int64)
+    kinds, numbers[at] = np.unique(marks[at], return_inverse=True)
+    numbers[at] += 1
+    return np.append(0, kinds), numbers
 
 
 def held_checks(rows: Rows) -> Array:
