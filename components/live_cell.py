@@ -15,7 +15,7 @@ NONE = "No run yet. Press “Start training” in cell 4 and watch the loss fall
 LOG_LINES = 200
 GIB = 1024**3
 SMALL = [
-    ("rate", "learning_rate", "learning rate", "~e", 1),
+    ("rate", "learning_rate", "learning rate", "~g", 1),
     ("gradient", "gradient_norm", "gradient norm", ",.2~f", 1),
     ("speed", "tokens_per_second", "tokens a second", ",.0f", 1),
     ("memory", "memory", "memory (GiB)", ",.2~f", GIB),

@@ -63,8 +63,11 @@ def visit(browser: Browser, address: str, project: str, permissions: Sequence[st
     page = browser.new_page(viewport={"width": 1280, "height": 900}, permissions=[*permissions])
     page.set_default_timeout(30_000)
     page.goto(f"{address}?project={project}")
-    yield page
-    page.close()  # an open one goes on asking the studio
+    expect(page.locator("#project-name input")).to_have_value(project)  # until then it is the studio's own
+    try:
+        yield page
+    finally:
+        page.close()  # an open one goes on asking the studio
 
 
 def tab(page: Page, name: str) -> None:
@@ -95,10 +98,16 @@ def press(page: Page, button: str) -> None:
 
 
 def choose(page: Page, box: str, choice: str) -> None:
-    """Takes a choice of a dropdown by its words."""
-    page.locator(f"#{box} input").first.click()
-    page.get_by_role("option", name=choice).first.click()
-    expect(page.locator(f"#{box} input").first).to_have_value(choice)
+    """Takes a choice of a dropdown by its words; again when the page was still being told of the step before."""
+    field = page.locator(f"#{box} input").first
+
+    def holds() -> bool:
+        field.click()
+        page.get_by_role("option", name=choice).first.click()
+        page.wait_for_timeout(150)
+        return field.input_value() == choice
+
+    until(holds, 30)
 
 
 def fill(page: Page, box: str, value: object) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import fill, more, opened, press, state_of, visit
+from tests.browser.page import choose, fill, more, opened, press, state_of, visit
 from tests.waiting import until
 
 
@@ -84,6 +84,10 @@ def test_the_best_of_each_is_kept_and_the_filter_takes_it_from_there(page: Page,
 
 
 def test_by_meaning_in_a_job(page: Page, project: Project) -> None:
+    _, fewer = project.split(project.dataset("tickets"), test=0.2)  # groups stay together
+    page.reload()
+    opened(page, "data-duplicates", "data-duplicates-show")
+    choose(page, "data-duplicates-dataset", fewer.reference)
     page.locator("#data-duplicates-by label", has_text="the same meaning").click()
     expect(page.locator("#data-duplicates-note")).to_contain_text("a sentence encoder")
     expect(page.locator("#data-duplicates-threshold input").first).to_have_value("0.95")
@@ -93,8 +97,9 @@ def test_by_meaning_in_a_job(page: Page, project: Project) -> None:
     until(lambda: bool(project.jobs("semantic")))
     page.reload()  # the job goes on, and the page finds it again
     opened(page, "data-duplicates", "data-duplicates-show")
+    expect(page.locator("#data-duplicates-dataset input").first).to_have_value(fewer.reference)
     expect(page.locator("#data-duplicates-groups .group").first).to_contain_text("like", timeout=120_000)
-    found = project.found_semantic_duplicates(project.dataset("tickets"))
+    found = project.found_semantic_duplicates(fewer)
     assert found is not None and len(project.jobs("semantic")) == 1
     expect(page.locator("#data-duplicates-counts")).to_contain_text(
         f"{int((~found['keep']).sum()):,}rows that would go"

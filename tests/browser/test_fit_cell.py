@@ -128,6 +128,26 @@ def test_another_recipe_is_opened_compared_and_used(page: Page, project: Project
     assert project.recipe_draft()["values"]["targets"] == ["q_proj", "v_proj"]
 
 
+def test_a_recipe_is_opened_from_a_file(page: Page, project: Project, tmp_path: Path) -> None:
+    for name, text in (("mine.json", PAST.model_copy(update={"r": 4}).to_json()), ("other.json", '["no recipe"]')):
+        (tmp_path / name).write_text(text)
+
+    def open_file(name: str) -> None:
+        with page.expect_file_chooser() as chooser:
+            press(page, "train-other-file")
+        chooser.value.set_files(tmp_path / name)
+
+    open_file("mine.json")
+    expect(page.locator("#train-other input")).to_have_value("the opened file")
+    press(page, "train-other-use")
+    value_of(page, "train-r", 4)
+    value_of(page, "train-epochs", 2)
+    open_file("other.json")
+    expect(page.locator("#train-recipe-message")).to_contain_text("recipe")
+    value_of(page, "train-r", 4)
+    assert project.recipe_draft()["values"]["r"] == 4
+
+
 def test_preferences_choose_the_objective(page: Page) -> None:
     choose(page, "train-evaluation", "none")
     choose(page, "train-dataset", "pairs@v1")

@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState, create_trial
 from playwright.sync_api import Browser, Page, expect
 
-from studio import Project
+from studio import Project, Recipe, store
+from studio.jobs.job import Job
+from studio.training.search_space import Space
+from studio.training.study import open_study
 from tests.browser.page import MINUTES, fill, more, opened, press, state_of, tab, visit
 from tests.waiting import until
 
@@ -106,3 +111,53 @@ def test_a_search_is_deleted_with_the_runs_of_its_trials(page: Page, project: Pr
     state_of(page, "train-search", "deleted")
     assert project.searches() == [] and [run.id for run in project.runs()] == ["run-004"]
     until(lambda: project.run("run-004").state in ("stopped", "finished"))
+
+
+def searched(project: Project) -> None:
+    """A search that is over, as its files: four trials have finished, one was cut short, one failed."""
+    train, test = project.dataset("train"), project.dataset("test")
+    recipe, folder = Recipe(method="lora"), project.folder / "jobs" / "search-002"
+    request = {
+        "project_folder": str(project.folder), "dataset": train.reference, "evaluation": test.reference, "trials": 6, "hours": 1, "seed": 0,
+        "space": Space.of(json.loads(RANGES), recipe, train).plain(), "startup": 2, "rows": 41, "sample": "41 of 41 examples",
+    }  # fmt: skip
+    store.write_text(folder / "recipe.json", recipe.to_json())
+    store.write_json(
+        folder / "job.json", {"format": 1, "kind": "search", "home": str(project.home), "request": request}
+    )
+    study = open_study(folder / "study.jsonl", startup=2)
+    ranges = {"learning_rate": FloatDistribution(1e-3, 5e-3, log=True), "r": CategoricalDistribution([8, 16])}
+    for at, rate in enumerate((1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 5e-3)):
+        state = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)[max(0, at - 3)]
+        loss = {"loss": 1 / (1 + 1000 * rate), "step": 10} if state != TrialState.FAIL else {"note": "Out of memory"}
+        facts = {**loss, "seconds": 9.0, "run": f"run-10{at}"} | (
+            {"pruned_at": 7} if state == TrialState.PRUNED else {}
+        )
+        finished = loss.get("loss") if state == TrialState.COMPLETE else None
+        study.add_trial(
+            create_trial(state=state, value=finished, params={"learning_rate": rate, "r": (8, 16)[at % 2]}, distributions=ranges, user_attrs=facts)
+        )  # fmt: skip
+    Job(folder).set_state(status="finished")
+
+
+def test_trials_cut_short_and_failed_are_told_and_what_mattered_is_drawn(page: Page, project: Project) -> None:
+    searched(project)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.reload()
+    tab(page, "3 Train")
+    opened(page, "train-search", "train-search-importance")
+    shown = page.locator("#train-search-table tbody tr")
+    for at, words in ((3, "✓ best"), (4, "pruned at step 7"), (5, "failed: Out of memory")):
+        expect(shown.nth(at)).to_contain_text(words)
+    for words in (
+        "1cut short (pruned)",
+        "1failed",
+        "6 of 6trials done",
+        "0.2000lowest evaluation loss so far: trial 4",
+    ):
+        expect(page.locator("#train-search-state")).to_contain_text(words)
+    for picture_of in ("history", "parallel", "importance"):
+        expect(page.locator(f"#train-search-{picture_of} .js-plotly-plot")).to_be_visible()
+    expect(page.locator("#train-search-importance")).to_contain_text("learning rate")
+    expect(page.locator("#train-search-weights")).to_contain_text("by 4 finished trials (few: take it as a hint)")
+    expect(page.locator("#train-search-weights tbody tr").first).to_contain_text("learning rate")

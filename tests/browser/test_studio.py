@@ -135,6 +135,16 @@ def test_another_project_and_back(page: Page, project: Project) -> None:
     assert Project.open("second", home=project.home).datasets() == []
 
 
+def test_held_out_rows_are_taken_one_after_the_other(page: Page, project: Project) -> None:
+    tab(page, "4 Compare")
+    expect(page.locator("#compare-dataset input").first).to_have_value("test@v1")
+    for row in project.dataset("test").take([0, 1])["messages"]:
+        asked, answer = row[-2], row[-1]
+        press(page, "compare-row")
+        expect(page.locator("#compare-expected")).to_contain_text(answer["content"])
+        expect(page.locator("#compare-prompt textarea")).to_have_value(asked["content"])
+
+
 def test_measured_on_held_out_rows(page: Page, trained: Project) -> None:
     tab(page, "4 Compare")
     opened(page, "compare-measure", "compare-measure-run")

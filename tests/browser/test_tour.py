@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import MINUTES, opened, press, state_of, tab, visit
+from tests.browser.page import MINUTES, fill, opened, press, state_of, tab, visit
 from tests.waiting import until
 
 
@@ -36,6 +36,9 @@ def test_the_tour(page: Page, home: Path) -> None:
 
     tab(page, "3 Train")
     expect(page.locator("#train-memory-text, #train-memory")).not_to_have_count(0)
+    state_of(page, "train-recipe", "recommended")
+    fill(page, "train-epochs", 1)  # a third of what is recommended: tests/end_to_end/test_path.py trains that
+    state_of(page, "train-recipe", "1 changed")
     press(page, "train-start")
     project = Project.open("tour", home=home)
     until(lambda: bool(project.runs()))

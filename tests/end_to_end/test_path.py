@@ -6,6 +6,7 @@ import pytest
 from assets.make.measure import without_near_duplicates
 from studio import Project, Recipe
 from studio.evaluation.metrics import exact_match
+from tests.jobs_here import work_here
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +14,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project.open("path", home=tmp_path_factory.mktemp("home"))
     raw = project.load(Project.sample())
     clean = project.filter(raw)
-    project.split(clean, test=0.1, seed=0)
+    project.split(clean, test=0.06, seed=0)
     return project
 
 
@@ -33,13 +34,15 @@ def test_before_and_after_on_the_sample(project: Project) -> None:
     assert run.wait(timeout=600) == "finished"
     metrics = run.metrics()
     assert metrics["eval_loss"].dropna().iloc[-1] < 0.5 * metrics["eval_loss"].dropna().iloc[0]
-    measured = project.evaluate(run, test)
+    with pytest.MonkeyPatch.context() as patch:
+        work_here(patch)  # the very work, without one more start of torch
+        measured = project.evaluate(run, test)
     table = measured.table.set_index("metric")
     assert table.loc["exact_match", "base"] <= 0.05
     assert table.loc["valid_json", "base"] <= 0.05
     assert table.loc["valid_json", "tuned"] >= 0.95
     kept = measured.answers.set_index("id").loc[without_near_duplicates(test.examples, train.examples)]
-    assert len(kept) > 90
+    assert len(kept) > 50
     right = [exact_match(*pair) for pair in zip(kept["expected"], kept["tuned"], strict=True)]
     assert sum(right) / len(right) >= 0.8
     assert (

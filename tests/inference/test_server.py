@@ -1,7 +1,6 @@
 """The answering process: its door with a hand-written answer, and whole with the real starter and a real adapter."""
 
 import json
-import os
 import stat
 import threading
 import time
@@ -17,8 +16,8 @@ from studio.errors import BusyError, InputError, JobError
 from studio.inference import client, server
 from studio.inference.server import Answering
 from studio.jobs import queue
-from studio.jobs.job import process_started
 from studio.training.recipe import Recipe
+from tests import card
 from tests.inference.small_run import ANSWER
 
 QUESTION = {"messages": [{"role": "user", "content": "Hello?"}], "max_new_tokens": 5}
@@ -228,14 +227,9 @@ def test_it_ends_when_nobody_asks_and_when_a_stop_is_asked_for(tmp_path: Path) -
 
 def test_another_job_on_the_card_is_not_disturbed(tmp_path: Path, adapter: Path) -> None:
     home = store.studio_home(tmp_path)
-    project = home / "projects" / "triage"
-    training = project / "runs" / "run-002"
-    store.write_json(training / "job.json", {"format": 1, "kind": "train", "home": str(home), "request": {}})
-    card = {"folder": str(training), "pid": os.getpid(), "process_started": process_started(os.getpid())}
-    store.write_json(home / "card.json", card)
     run = FinishedRun("run-001", Recipe(model="starter", method="qlora"), adapter)
-    with pytest.raises(BusyError, match="run-002 .train. has it"):
-        next(client.ask(home, project, run, "Hello"))
+    with card.taken(home), pytest.raises(BusyError, match="run-001 .train. has it"):
+        next(client.ask(home, home / "projects" / "triage", run, "Hello"))
     assert queue.waiting(home) == []
 
 
