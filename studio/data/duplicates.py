@@ -55,21 +55,9 @@ def first_of_each(prints: Any) -> Array:
 
     if not prints.type.equals(pyarrow.binary(16)):
         prints = prints.cast(pyarrow.binary(16))
-    halves = np.frombuffer(b"".join(_bytes(prints)), np.uint64).reshape(-1, 2)
-    if not len(halves):
-        return np.zeros(0, np.int64)
-    order = np.argsort(halves[:, 0].copy())
-    sorted_halves = halves[order]
-    same_half = sorted_halves[1:, 0] == sorted_halves[:-1, 0]
-    if (sorted_halves[1:, 1] != sorted_halves[:-1, 1])[same_half].any():  # by chance once in 10^7 datasets of a million
-        order = np.lexsort((halves[:, 1], halves[:, 0]))
-        sorted_halves = halves[order]
-    new = np.ones(len(order), bool)
-    new[1:] = (sorted_halves[1:] != sorted_halves[:-1]).any(axis=1)
-    starts = np.flatnonzero(new)
-    first = np.empty(len(order), np.int64)
-    first[order] = np.minimum.reduceat(order, starts)[np.cumsum(new) - 1]
-    return first
+    from studio.data import same_rows
+
+    return same_rows.first_of_each(np.frombuffer(b"".join(_bytes(prints)), np.uint64).reshape(-1, 2))
 
 
 def _bytes(prints: Any) -> list[bytes]:

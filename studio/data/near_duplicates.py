@@ -105,19 +105,9 @@ def template(texts: Sequence[str] | Texts, run: int, different: Array | None = N
 def common_runs(sample: Sequence[str], run: int, rows: int | None = None) -> Array:
     """The hashes (sorted) of the runs that so many texts have that they say nothing about one of them; the sample stands
     for `rows` texts."""
-    hashes, counts = np.unique(sets(sample, run, np.zeros(0, np.uint64)).hashes, return_counts=True)
+    hashes, counts = np.unique(sets(sample, run, np.zeros(0, np.uint64))[0], return_counts=True)
     limit = max(TEMPLATE_SHARE * len(sample), TEMPLATE_ROWS * len(sample) / (rows or len(sample) or 1))
     return hashes[counts > limit]
-
-
-def runs(texts: Sequence[str], run: int, common: Array, different: bool = False) -> Grams:
-    """The runs of one chunk of texts without the `common` ones (the `different` ones of each, sorted, if wanted so); a text
-    shorter than a run gives its words, and one of common runs alone gives them all. The first words are left out."""
-    from studio.data import word_runs
-
-    column = _lowered(TextColumn.of(texts))
-    hashes, bounds = word_runs.runs(column.data, column.starts, column.ends, run, common, different)
-    return Grams(hashes, np.repeat(np.arange(len(texts)), np.diff(bounds)), np.zeros(0, np.int64))
 
 
 def _lowered(column: TextColumn) -> TextColumn:
@@ -188,12 +178,12 @@ def sign_some(
 def _sharing(keys: Array, present: Array) -> Array:
     """Pairs of the places `present`, one a row, that share a band."""
 
-    from studio.data import word_runs
+    from studio.data import same_rows
 
     def of_band(column: int) -> Array:
         band = (keys[present, column].astype(np.uint64) << np.uint64(32)) | present.astype(np.uint64)
         band.sort()
-        return word_runs.neighbours(band, NEIGHBOURS)
+        return same_rows.neighbours(band, NEIGHBOURS)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # NumPy sorts without Python's lock
         both = np.concatenate([*threads.map(of_band, range(keys.shape[1]))])
@@ -212,15 +202,21 @@ def distinct(found: Grams) -> Grams:
     return Grams(hashes[new], rows[new], np.zeros(0, np.int64))
 
 
-def sets(texts: Sequence[str], run: int, common: Array) -> Grams:
-    """The different runs of each text, sorted."""
+def sets(texts: Sequence[str], run: int, common: Array) -> tuple[Array, Array]:
+    """(hashes, bounds: those of text `i` stand from `bounds[i]` to `bounds[i + 1]`) of the different runs of each text,
+    sorted, without the `common` ones; a text shorter than a run gives its words, and one of common runs alone gives them
+    all."""
+    from studio.data import word_runs
+
+    def of_chunk(part: tuple[int, Sequence[str]]) -> tuple[Array, Array]:
+        column = _lowered(TextColumn.of(part[1]))
+        return word_runs.runs(column.data, column.starts, column.ends, run, common)
+
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # compiled loops go without Python's lock
-        parts = [
-            *threads.map(lambda part: (part[0], runs(part[1], run, common, different=True)), word_hashes.chunks(texts))
-        ]
-    hashes = np.concatenate([np.zeros(0, np.uint64), *(part.hashes for _, part in parts)])
-    rows = np.concatenate([np.zeros(0, np.int64), *(part.rows + begin for begin, part in parts)])
-    return Grams(hashes, rows, np.zeros(0, np.int64))
+        parts = [*threads.map(of_chunk, word_hashes.chunks(texts))]
+    hashes = np.concatenate([np.zeros(0, np.uint64), *(part for part, _ in parts)])
+    counts = np.concatenate([np.zeros(1, np.int64), *(np.diff(bounds) for _, bounds in parts)])
+    return hashes, np.cumsum(counts)
 
 
 def _confirmed(texts: Texts, candidates: Array, threshold: float, run: int, common: Array) -> Pairs:
@@ -230,9 +226,8 @@ def _confirmed(texts: Texts, candidates: Array, threshold: float, run: int, comm
     for begin in range(0, len(candidates), PAIRS_READ):
         block = candidates[begin : begin + PAIRS_READ]
         members, local = np.unique(block, return_inverse=True)
-        found = sets(texts.some(members), run, common)
-        bounds = np.searchsorted(found.rows, np.arange(len(members) + 1))
-        similarity = word_runs.jaccard(found.hashes, bounds, *local.reshape(-1, 2).T.copy())
+        hashes, bounds = sets(texts.some(members), run, common)
+        similarity = word_runs.jaccard(hashes, bounds, *local.reshape(-1, 2).T.copy())
         chosen = np.flatnonzero(similarity >= threshold)
         kept.append((block[chosen, 0], block[chosen, 1], similarity[chosen]))
     if not kept:

@@ -13,16 +13,13 @@ from studio.data.words import Array
 TEXTS = (BYTES, PLACES, PLACES, types.uint8[::1], EIGHTS, types.int64, HASHES)
 
 
-def runs(
-    data: Array, starts: Array, ends: Array, run: int, common: Array, different: bool = False
-) -> tuple[Array, Array]:
+def runs(data: Array, starts: Array, ends: Array, run: int, common: Array) -> tuple[Array, Array]:
     """(hashes, uint64, of all texts, one text after the other; bounds, int64, one more than texts) of the runs of `run`
     words of each text `data[starts[i]:ends[i]]`, in lower case, without the `common` ones (sorted). A text shorter than
-    a run gives its words, and one of common runs alone gives them all. Those of a text are `different` and sorted, if
-    wanted so."""
+    a run gives its words, and one of common runs alone gives them all. Those of a text are sorted, and none stands twice."""
     hashes: Array = np.empty(int((ends - starts).sum() + len(starts)) // 2 + 1, np.uint64)
     bounds: Array = np.zeros(len(starts) + 1, np.int64)
-    _runs(data, starts, ends, *room(starts, ends), run, common, different, hashes, bounds)
+    _runs(data, starts, ends, *room(starts, ends), run, common, hashes, bounds)
     return hashes[: bounds[-1]], bounds
 
 
@@ -43,14 +40,6 @@ def jaccard(members: Array, bounds: Array, first: Array, second: Array) -> Array
     similarity = np.empty(len(first), np.float64)
     _jaccard(members, bounds, first, second, similarity)
     return similarity
-
-
-def neighbours(band: Array, most: int) -> Array:
-    """Pairs of places (each the one above the other's 32 bits, int64) that share a key, of `band` (uint64, sorted: a key
-    above 32 bits of a place): each with the next `most` of its key."""
-    pairs: Array = np.empty(_neighbours(band, most, np.empty(0, np.int64)), np.int64)
-    _neighbours(band, most, pairs)
-    return pairs
 
 
 def permutations(count: int) -> tuple[Array, Array]:
@@ -104,15 +93,15 @@ def perhaps_common(common):  # type: ignore[no-untyped-def, misc]
     return perhaps
 
 
-@loop(types.void(*TEXTS, types.bool_, types.uint64[::1], types.int64[::1]))
-def _runs(data, starts, ends, folded, eights, run, common, different, hashes, bounds):  # type: ignore[no-untyped-def, misc]
+@loop(types.void(*TEXTS, types.uint64[::1], types.int64[::1]))
+def _runs(data, starts, ends, folded, eights, run, common, hashes, bounds):  # type: ignore[no-untyped-def, misc]
     perhaps = perhaps_common(common)
     words, places = word_room(folded)
     for row in range(len(starts)):
         count = hash_words(folded, eights, fold(data[starts[row] : ends[row]], folded), words, places)
         begin = bounds[row]
         end = _runs_of(words, count, run, common, perhaps, hashes, begin)
-        if different and end > begin:
+        if end > begin:
             hashes[begin:end].sort()
             last = begin
             for at in range(begin + 1, end):
@@ -159,22 +148,6 @@ def _sign(data, starts, ends, folded, eights, run, common, factors, terms, keys,
     for row in range(len(starts)):
         count = hash_words(folded, eights, fold(data[starts[row] : ends[row]], folded), words, places)
         present[row] = sign_words(words, count, run, common, perhaps, factors, terms, found, least, keys[row])
-
-
-@loop(types.int64(HASHES, types.int64, types.int64[::1]))
-def _neighbours(band, most, pairs):  # type: ignore[no-untyped-def, misc]
-    """Writes the pairs where there is room for them; how many there are."""
-    count = 0
-    for at in range(len(band)):
-        other = at + 1
-        while other < len(band) and other <= at + most and band[other] >> np.uint64(32) == band[at] >> np.uint64(32):
-            if len(pairs):
-                pairs[count] = ((band[at] & np.uint64(0xFFFFFFFF)) << np.uint64(32)) | (
-                    band[other] & np.uint64(0xFFFFFFFF)
-                )
-            count += 1
-            other += 1
-    return count
 
 
 @loop(types.void(HASHES, PLACES, PLACES, PLACES, types.float64[::1]))

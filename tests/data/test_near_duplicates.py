@@ -76,20 +76,19 @@ def test_words_are_those_of_the_text(texts: list[str]) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.text(alphabet="abCdef ghiJ äßİ你。1_-“ \n\0"), max_size=6), st.integers(1, 4))
 def test_compiled_runs_are_those_of_the_words(texts: list[str], run: int) -> None:
-    found = near_duplicates.runs(texts, run, np.zeros(0, np.uint64))
+    hashes, bounds = near_duplicates.sets(texts, run, np.zeros(0, np.uint64))
     for row, text in enumerate(texts):
         whole, single = words([text]), grams(words([text]), 1)
         wanted = grams(whole, run) if len(whole.hashes) >= run else single
-        assert found.hashes[found.rows == row].tolist() == wanted.hashes.tolist()
+        assert hashes[bounds[row] : bounds[row + 1]].tolist() == sorted(set(wanted.hashes.tolist()))
 
 
 def test_common_runs_are_left_out_unless_there_are_no_others() -> None:
     texts = ["one two three four five", "one two three", "Two, three; four!", ""]
-    every = near_duplicates.runs(texts, 3, np.zeros(0, np.uint64))
-    common = np.sort(every.hashes[:2])
-    own = near_duplicates.runs(texts, 3, common)
-    assert own.rows.tolist() == [0, 1, 2]
-    assert own.hashes.tolist() == [every.hashes[2], common[common == every.hashes[0]][0], every.hashes[1]]
+    common = grams(words(texts[:1]), 3).hashes[:2]
+    own, bounds = near_duplicates.sets(texts, 3, np.sort(common))
+    assert bounds.tolist() == [0, 1, 2, 3, 3]
+    assert own.tolist() == [grams(words(texts[:1]), 3).hashes[2], common[0], common[1]]
 
 
 def test_a_template_does_not_make_rows_the_same() -> None:
