@@ -109,7 +109,7 @@ class CleaningVerbs:
     def scores(self, dataset: Dataset, preset: str = "studio") -> pd.DataFrame:
         """id, quality and reasons (list of str) of each example by a preset, "guide" or "studio". No step."""
         made = Measures.of(dataset).scores(preset)
-        made.insert(0, "id", dataset.columns("id")["id"].to_numpy(object))
+        made.insert(0, "id", dataset.columns("id")["id"])
         return made
 
     def score_values(self, dataset: Dataset, preset: str = "studio") -> Array:

@@ -26,7 +26,7 @@ def sign_and_look(
     look = Look(*(np.zeros(len(starts), bool) for _ in Look._fields))
     factors, terms = permutations(bands * values)
     _sign_and_look(
-        data, starts, ends, *room(starts, ends), answers, first, run, common, factors, terms, least_words, table_of(tuple(small)), within,
+        data, starts, ends, *room(starts, ends), answers, first, run, common, factors, terms, values, least_words, table_of(tuple(small)), within,
         keys, present, *look,
     )  # fmt: skip
     return keys, present, look
@@ -35,12 +35,12 @@ def sign_and_look(
 @loop(
     types.void(
         BYTES, PLACES, PLACES, types.uint8[::1], EIGHTS, PLACES, PLACES, types.int64, HASHES, types.uint32[::1], types.uint32[::1],
-        types.int64, types.uint64[::1], types.int64,
+        types.int64, types.int64, types.uint64[::1], types.int64,
         types.uint32[:, ::1], types.bool_[::1], types.bool_[::1], types.bool_[::1], types.bool_[::1],
     )
 )  # fmt: skip
 def _sign_and_look(  # type: ignore[no-untyped-def, misc]
-    data, starts, ends, folded, eights, answers, first, run, common, factors, terms, least_words, small_words, within,
+    data, starts, ends, folded, eights, answers, first, run, common, factors, terms, values, least_words, small_words, within,
     keys, present, few, again, small,
 ):  # fmt: skip
     perhaps = perhaps_common(common)
@@ -50,7 +50,7 @@ def _sign_and_look(  # type: ignore[no-untyped-def, misc]
     for row in range(len(starts)):
         text = data[starts[row] : ends[row]]
         count = hash_words(folded, eights, fold(text, folded), words, places)
-        present[row] = sign_words(words, count, run, common, perhaps, factors, terms, found, least, keys[row])
+        present[row] = sign_words(words, count, run, common, perhaps, factors, terms, values, found, least, keys[row])
         answer, at = answers[row], 0
         while at < count and places[at, 0] < answer:
             at += 1

@@ -10,6 +10,7 @@ from studio.data.compiled import BYTES, EIGHTS, HASHES, PLACES, loop
 from studio.data.folded_words import BASE, fold, hash_words, mixed, room, word_room
 from studio.data.words import Array
 
+REGISTER = 16  # numbers of 32 bits
 TEXTS = (BYTES, PLACES, PLACES, types.uint8[::1], EIGHTS, types.int64, HASHES)
 
 
@@ -30,7 +31,7 @@ def signatures(
     words), of the same texts and runs."""
     keys, present = np.empty((len(starts), bands), np.uint32), np.empty(len(starts), np.bool_)
     factors, terms = permutations(bands * values)
-    _sign(data, starts, ends, *room(starts, ends), run, common, factors, terms, keys, present)
+    _sign(data, starts, ends, *room(starts, ends), run, common, factors, terms, values, keys, present)
     return keys, present
 
 
@@ -43,12 +44,14 @@ def jaccard(members: Array, bounds: Array, first: Array, second: Array) -> Array
 
 
 def permutations(count: int) -> tuple[Array, Array]:
-    """Factors (odd) and terms of `count` permutations of 32 bits, x to factor times x plus term; the same for ever."""
+    """Factors (odd) and terms of `count` permutations of 32 bits, x to factor times x plus term; the same for ever. Behind
+    them stand as many more as fill the processor's registers, which nobody asks for."""
     numbers = np.arange(1, 2 * count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     high = (numbers >> np.uint64(32)).astype(np.uint32)
-    return high[:count] | np.uint32(1), high[count:]
+    unused = np.zeros(-count % REGISTER, np.uint32)
+    return np.append(high[:count] | np.uint32(1), unused), np.append(high[count:], unused)
 
 
 @njit
@@ -113,7 +116,7 @@ def _runs(data, starts, ends, folded, eights, run, common, hashes, bounds):  # t
 
 
 @njit
-def sign_words(words, count, run, common, perhaps, factors, terms, found, least, keys):  # type: ignore[no-untyped-def, misc]
+def sign_words(words, count, run, common, perhaps, factors, terms, values, found, least, keys):  # type: ignore[no-untyped-def, misc]
     """Writes the `keys` of one text's words; whether it has any. `found` and `least` are room, for a run a word and for a
     value a permutation."""
     count = _runs_of(words, count, run, common, perhaps, found, 0)
@@ -131,7 +134,6 @@ def sign_words(words, count, run, common, perhaps, factors, terms, found, least,
         hash_ = np.uint32(found[at] >> np.uint64(32))
         for place in range(len(factors)):
             least[place] = min(least[place], np.uint32(factors[place] * hash_ + terms[place]))
-    values = len(factors) // len(keys)
     for band in range(len(keys)):
         key = np.uint64(band)
         for value in range(values):
@@ -140,14 +142,14 @@ def sign_words(words, count, run, common, perhaps, factors, terms, found, least,
     return count > 0
 
 
-@loop(types.void(*TEXTS, types.uint32[::1], types.uint32[::1], types.uint32[:, ::1], types.bool_[::1]))
-def _sign(data, starts, ends, folded, eights, run, common, factors, terms, keys, present):  # type: ignore[no-untyped-def, misc]
+@loop(types.void(*TEXTS, types.uint32[::1], types.uint32[::1], types.int64, types.uint32[:, ::1], types.bool_[::1]))
+def _sign(data, starts, ends, folded, eights, run, common, factors, terms, values, keys, present):  # type: ignore[no-untyped-def, misc]
     perhaps = perhaps_common(common)
     words, places = word_room(folded)
     found, least = np.empty(len(words), np.uint64), np.empty(len(factors), np.uint32)
     for row in range(len(starts)):
         count = hash_words(folded, eights, fold(data[starts[row] : ends[row]], folded), words, places)
-        present[row] = sign_words(words, count, run, common, perhaps, factors, terms, found, least, keys[row])
+        present[row] = sign_words(words, count, run, common, perhaps, factors, terms, values, found, least, keys[row])
 
 
 @loop(types.void(HASHES, PLACES, PLACES, PLACES, types.float64[::1]))
