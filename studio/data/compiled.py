@@ -10,11 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from numba import config, njit, types
+from xxhash import xxh3_64
 
 from studio import store
 
-if not config.CACHE_DIR and not os.access(Path(__file__).parent, os.W_OK):  # installed where only others may write
-    config.CACHE_DIR = str(store.studio_home() / "compiled")
+LENDING = ("folded_words.py", "word_look.py", "word_runs.py")
+"""Their functions become part of loops in other files, of which Numba asks only whether their own file has changed."""
+
+
+def _kept_in() -> Path:
+    """Where loops are kept that are made of these very files."""
+    here = Path(__file__).parent
+    beside = here / "__pycache__" if os.access(here, os.W_OK) else store.studio_home() / "compiled"
+    digest = xxh3_64(b"".join((here / name).read_bytes() for name in LENDING)).hexdigest()
+    return beside / f"loops-{digest}"
+
+
+if not config.CACHE_DIR:
+    config.CACHE_DIR = str(_kept_in())
 
 BYTES, PLACES, HASHES = (types.Array(kind, 1, "C", readonly=True) for kind in (types.uint8, types.int64, types.uint64))
 EIGHTS = types.Array(types.uint64, 1, "A", aligned=False)  # see folded_words.room

@@ -125,7 +125,7 @@ def timed(command: list[str]) -> tuple[float, int, dict[str, object]]:
 
     def watch() -> None:
         nonlocal peak
-        while not done.wait(0.1):
+        while not done.wait(0.25):
             total = 0
             try:
                 for one in [watched, *watched.children(recursive=True)]:
