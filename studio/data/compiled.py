@@ -14,8 +14,9 @@ from xxhash import xxh3_64
 
 from studio import store
 
-LENDING = ("folded_words.py", "word_look.py", "word_runs.py")
-"""Their functions become part of loops in other files, of which Numba asks only whether their own file has changed."""
+LENDING = ("folded_words.py", "repetition.py", "word_look.py", "word_runs.py", "words.py")
+"""Their functions and numbers become part of loops in other files, of which Numba asks only whether their own file has
+changed."""
 
 
 def _kept_in() -> Path:
