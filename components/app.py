@@ -48,12 +48,10 @@ def _wire(page: Page, blocks: gr.Blocks, looks: list[tuple[Any, Any]]) -> None:
         return updates
 
     def opening(request: gr.Request) -> Any:
-        wanted = dict(request.query_params).get("project") or page.default
-        known = header.names(page)
-        return gr.skip() if page.demo else gr.update(choices=known, value=wanted if wanted in known else page.default)
+        return gr.skip() if page.demo else gr.update(choices=page.names(), value=page.asked(request))
 
     def switched(project: Project) -> Updates:
-        return {**refresh(project), page.name: gr.update(choices=header.names(page))}
+        return {**refresh(project), page.name: gr.update(choices=page.names())}
 
     opened = blocks.load(
         opening, None, page.name, show_progress="hidden", show_progress_on=[], api_visibility="private"

@@ -191,7 +191,7 @@ class Page:
     home: Path
     default: str
     demo: bool
-    name: Any = None  # the header's project box
+    name: Any = None  # the header's project box, empty until the page knows what its address names
     refreshers: list[Refresher] = field(default_factory=list)
     made: Any = None  # a state that changes when a step made something: then the page is refreshed
 
@@ -199,7 +199,20 @@ class Page:
         """The project of this press. In the demo it is the visitor's own, whatever name the browser sends."""
         if self.demo:
             return Project.open(visit(request.session_hash), home=self.home, demo=True)
-        return Project.open(name or self.default, home=self.home)
+        return Project.open(name or self.asked(request), home=self.home)
+
+    def names(self) -> list[str]:
+        """The projects there are, and the one that the studio opens with."""
+        try:
+            found = Project.list(home=self.home)
+        except StudioError:
+            found = []
+        return sorted({*found, self.default})
+
+    def asked(self, request: gr.Request) -> str:
+        """The project that the page's address names; the one that the studio opens with where it names none that is there."""
+        wanted = dict(request.query_params).get("project")
+        return wanted if wanted in self.names() else self.default
 
     def refresh_with(self, function: Callable[[Project], Updates], outputs: Sequence[Any]) -> None:
         self.refreshers.append(Refresher(function, list(outputs)))

@@ -8,7 +8,7 @@ import gradio as gr
 
 from components.cell import ENDED, Page, Updates, duration, handout
 from components.queue_box import project_of
-from studio import JobError, Project, StudioError, machine
+from studio import JobError, Project, machine
 
 MACHINE_SECONDS = 5.0
 TICK_SECONDS = 4.0
@@ -40,7 +40,7 @@ def build(page: Page) -> dict[str, Any]:
     with gr.Row(elem_id="header", elem_classes="row"):
         gr.HTML('<div class="title">Fine-Tuning Studio</div>', min_width=150, scale=0)
         page.name = gr.Dropdown(
-            [page.default], value=page.default, label="Project, or a new name", allow_custom_value=True, filterable=True,
+            [page.default], value=None, label="Project, or a new name", allow_custom_value=True, filterable=True,
             elem_id="project-name", visible=not page.demo, min_width=180, scale=1,
         )  # fmt: skip
         if page.demo:
@@ -83,14 +83,6 @@ def build(page: Page) -> dict[str, Any]:
     page.on(export.click, notebook, [], [file])
     page.refresh_with(lambda project: {file: gr.update(visible=False)}, [file])
     return {"timer": timer, "card": card}
-
-
-def names(page: Page) -> list[str]:
-    try:
-        found = Project.list(home=page.home)
-    except StudioError:
-        found = []
-    return sorted({*found, page.default})
 
 
 def _card(job: Any, waiting: int = 0, private: bool = False) -> str:

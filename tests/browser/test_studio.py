@@ -137,7 +137,6 @@ def test_another_project_and_back(page: Page, project: Project) -> None:
 
 def test_held_out_rows_are_taken_one_after_the_other(page: Page, project: Project) -> None:
     tab(page, "4 Compare")
-    expect(page.locator("#compare-dataset input").first).to_have_value("test@v1")
     for row in project.dataset("test").take([0, 1])["messages"]:
         asked, answer = row[-2], row[-1]
         press(page, "compare-row")
@@ -148,6 +147,7 @@ def test_held_out_rows_are_taken_one_after_the_other(page: Page, project: Projec
 def test_measured_on_held_out_rows(page: Page, trained: Project) -> None:
     tab(page, "4 Compare")
     opened(page, "compare-measure", "compare-measure-run")
+    expect(page.locator("#compare-run input")).to_have_value("run-001")
     choose(page, "compare-dataset", "test@v1")
     press(page, "compare-measure-run")
     state_of(page, "compare-measure", "✓ exact match", timeout=3 * MINUTES)
@@ -162,6 +162,7 @@ def test_measured_on_held_out_rows(page: Page, trained: Project) -> None:
 
 def test_a_merged_bundle_with_its_parity_and_its_zip(page: Page, trained: Project, tmp_path: Path) -> None:
     tab(page, "5 Export")
+    expect(page.locator("#export-run input")).to_have_value("run-001")
     choose(page, "export-kind", "Merged: a whole model")
     press(page, "export-make")
     state_of(page, "export-bundle", "export-001 ✓ finished", timeout=3 * MINUTES)
@@ -183,6 +184,7 @@ def test_a_merged_bundle_with_its_parity_and_its_zip(page: Page, trained: Projec
 def test_a_report_is_made_and_shown(page: Page, trained: Project) -> None:
     tab(page, "5 Export")
     opened(page, "export-report", "export-report-make")
+    expect(page.locator("#export-report-run input")).to_have_value("run-001")
     press(page, "export-report-make")
     shown = page.frame_locator("#export-report-view iframe")
     expect(shown.locator("body")).to_contain_text(trained.runs()[0].id)
