@@ -185,6 +185,7 @@ def test(arguments: list[str]) -> int:
     tools = [
         "pytest",
         "pytest_timeout",
+        "xdist",
         "hypothesis",
         "ruff",
         "mypy",
@@ -200,7 +201,9 @@ def test(arguments: list[str]) -> int:
         "ruff format": ["-m", "ruff", "format", "--check", "."],
         "mypy": ["-m", "mypy"],
         "import-linter": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
-        "pytest": ["-m", "pytest", *arguments],
+        # a test waits or computes in one thread (tests/conftest.py), so two files at a time fill two cores (-n 0: one after the
+        # other). In their own order: those of tests/browser, which share a studio and take longest, come first and together
+        "pytest": ["-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *arguments],
     }.items():
         print(f"--- {name}", flush=True)
         if subprocess.run([sys.executable, *command], cwd=ROOT).returncode:

@@ -9,6 +9,9 @@ import pytest
 
 from tests.jobs_here import work_here
 
+# one thread for each process that computes: small models gain nothing from more, and would block each other on two cores
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(autouse=True)
 def _home_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
