@@ -24,7 +24,8 @@ def build_queue(page: Page) -> QueueBox:
     stale = gr.State(0)
     line = gr.HTML(elem_id="train-queue")
     with gr.Row(elem_classes="row", visible=False) as controls:
-        chosen = gr.Dropdown([], label="Waiting", elem_id="train-queue-job", min_width=180)
+        # any value may come: a look with the job that was just taken out is on its way when the list has it no more
+        chosen = gr.Dropdown([], label="Waiting", allow_custom_value=True, elem_id="train-queue-job", min_width=180)
         earlier = gr.Button("Earlier", elem_id="train-queue-earlier", min_width=90, visible=not page.demo)
         later = gr.Button("Later", elem_id="train-queue-later", min_width=90, visible=not page.demo)
         remove = gr.Button("Take out of the queue", elem_id="train-queue-remove", min_width=160)
