@@ -3,6 +3,8 @@
 Import this only inside a function: it brings a compiler.
 """
 
+import atexit
+import gc
 import os
 from collections.abc import Callable
 from functools import cache, wraps
@@ -29,6 +31,7 @@ def _kept_in() -> Path:
 
 if not config.CACHE_DIR:
     config.CACHE_DIR = str(_kept_in())
+atexit.register(gc.freeze)  # or a process would end by looking for garbage in all of the compiler, a third of a second long
 
 BYTES, PLACES, HASHES = (types.Array(kind, 1, "C", readonly=True) for kind in (types.uint8, types.int64, types.uint64))
 EIGHTS = types.Array(types.uint64, 1, "A", aligned=False)  # see folded_words.room

@@ -6,7 +6,6 @@ It says `read BYTES` now and then, and last what it found, as one line of JSON.
 import gc
 import io
 import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -121,5 +120,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-    sys.stdout.flush()
-    os._exit(0)  # all is written, and to take the compiler down takes as long as to bring it up
