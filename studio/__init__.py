@@ -3,9 +3,10 @@
 >>> from studio import Project, Recipe
 """
 
-import gc
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from studio.collector import held_back
 
 if TYPE_CHECKING:
     from studio.errors import (
@@ -43,11 +44,6 @@ def __getattr__(name: str) -> Any:
     """A worker imports a room or two of the studio, and shall not wait for all of them."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    is_collecting = gc.isenabled()
-    gc.disable()  # nothing that is imported is let go, and the collector would look at all of it again and again
-    try:
+    with held_back():
         globals()[name] = getattr(import_module(f"studio.{_ROOMS.get(name, 'errors')}"), name)
-    finally:
-        if is_collecting:
-            gc.enable()
     return globals()[name]

@@ -14,7 +14,7 @@ from typing import Any
 from numba import config, njit, types
 from xxhash import xxh3_64
 
-from studio import store
+from studio import collector, store
 
 LENDING = ("folded_words.py", "repetition.py", "word_look.py", "word_runs.py", "words.py")
 """Their functions and numbers become part of loops in other files, of which Numba asks only whether their own file has
@@ -31,7 +31,9 @@ def _kept_in() -> Path:
 
 if not config.CACHE_DIR:
     config.CACHE_DIR = str(_kept_in())
-atexit.register(gc.freeze)  # or a process would end by looking for garbage in all of the compiler, a third of a second long
+atexit.register(
+    gc.freeze
+)  # or a process would end by looking for garbage in all of the compiler, a third of a second long
 
 BYTES, PLACES, HASHES = (types.Array(kind, 1, "C", readonly=True) for kind in (types.uint8, types.int64, types.uint64))
 EIGHTS = types.Array(types.uint64, 1, "A", aligned=False)  # see folded_words.room
@@ -42,7 +44,12 @@ def loop(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     where that is kept, at its first call."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        compiled = cache(lambda: njit(signature, cache=True, nogil=True)(function))
+        @cache
+        def compiled() -> Callable[..., Any]:
+            with collector.held_back():
+                made: Callable[..., Any] = njit(signature, cache=True, nogil=True)(function)
+            return made
+
         return wraps(function)(lambda *arguments: compiled()(*arguments))
 
     return decorate

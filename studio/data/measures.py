@@ -1,10 +1,8 @@
 """What is measured on a dataset (scores of a preset, duplicates): stored with its rows or kept beside them once it was
 measured, and held in memory while someone moves a threshold."""
 
-import gc
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from studio import store
+from studio import collector, store
 from studio.data import duplicates, leakage, near_duplicates, quality, studio_quality
 from studio.data.near_duplicates import Pairs
 from studio.data.studio_quality import question_and_answer
@@ -209,24 +207,12 @@ def _lists(column: Any) -> pd.Series:
     """An Arrow column of lists as Python's; most are empty, and an empty one is quickly made."""
     import pyarrow.compute
 
-    with _without_collector():
+    with collector.held_back():
         lists: list[list[str]] = [[] for _ in range(len(column))]
     some = np.flatnonzero(pyarrow.compute.list_value_length(column).to_numpy())
     for at, words in zip(some.tolist(), column.take(some).to_pylist(), strict=True):
         lists[at] = words
     return pd.Series(lists, dtype=object)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """A million new lists would have Python look a thousand times for garbage that is not there."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @lru_cache(maxsize=HELD)
