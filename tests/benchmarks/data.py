@@ -8,6 +8,8 @@ at its highest.
 
 import argparse
 import json
+import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -148,12 +150,16 @@ def main(rows: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
         write_rows(path, rows)
+        os.sync()  # what is written before a round is not written during it
         baseline, ours, peaks = [], [], []
         found: dict[str, object] = {}
         for round_ in range(rounds):
             seconds, _, _ = timed([sys.executable, "-c", GUIDE_LOOP, str(path)])
             baseline.append(seconds)
-            seconds, peak, found = timed([sys.executable, "-c", OURS, str(path), f"{folder}/home-{round_}"])
+            home = Path(folder) / f"home-{round_}"
+            seconds, peak, found = timed([sys.executable, "-c", OURS, str(path), str(home)])
+            shutil.rmtree(home)
+            os.sync()
             ours.append(seconds)
             peaks.append(peak)
         ratio = statistics.median(baseline) / statistics.median(ours)
