@@ -21,6 +21,7 @@ def test_what_waits_is_moved_and_taken_out(home: Path, address: str, browser: Br
         waiting = page.locator("#train-queue tbody tr")
 
         def is_shown(*ids: str) -> None:
+            expect(waiting).to_have_count(len(ids))
             expect(waiting).to_contain_text([*ids])
             assert [job.id for job in project.waiting()] == [*ids]
 

@@ -230,7 +230,12 @@ def test_a_search_prunes_is_stopped_killed_and_goes_on(project: Project) -> None
     values = search.trials["learning_rate"].iloc[3]
     again = Project.open(project.name, home=project.home).open_search(search.id)  # as after a restart of the studio
     again.resume()
-    until(lambda: again.trials["state"].iloc[4] == "running" and bool(again.trials["run"].iloc[4]))
+    until(
+        lambda: (
+            again.trials["state"].iloc[4] == "running"
+            and again.trials["run"].iloc[4] in [run.id for run in again.runs()]
+        )
+    )
     run = project.run(again.trials["run"].iloc[4])
     until(lambda: run.job.state.pid is not None)
     child, pid = run.job.state.pid, again.job.state.pid
