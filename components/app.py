@@ -5,8 +5,8 @@ from typing import Any
 
 import gradio as gr
 
-from components import compare_tab, data_tab, decide_tab, export_tab, header, train_tab
-from components.cell import Page, Updates, forget_visit
+from components import compare_tab, data_tab, decide_tab, export_tab, header, train_tab, visits
+from components.cell import Page, Updates
 from components.theme import launch_options
 from studio import Project
 
@@ -65,6 +65,6 @@ def _wire(page: Page, blocks: gr.Blocks, looks: list[tuple[Any, Any]]) -> None:
     if page.demo:
 
         def leave(request: gr.Request) -> None:
-            forget_visit(page.home, request.session_hash)
+            visits.forget(page.home, request.session_hash)
 
         blocks.unload(leave)

@@ -64,7 +64,6 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
            export-notebook: export-notebook-result export-notebook-make export-notebook-file
 """
 
-import hashlib
 import inspect
 import logging
 import os
@@ -80,12 +79,12 @@ from typing import Any
 
 import gradio as gr
 
+from components import visits
 from studio import Project, StudioError
 
 log = logging.getLogger("studio.page")
 Updates = dict[Any, Any]
 ENDED = ("stopped", "finished", "failed", "interrupted")
-DAY = 24 * 3600
 
 
 def duration(seconds: float | None) -> str:
@@ -198,7 +197,7 @@ class Page:
     def project(self, name: str | None, request: gr.Request) -> Project:
         """The project of this press. In the demo it is the visitor's own, whatever name the browser sends."""
         if self.demo:
-            return Project.open(visit(request.session_hash), home=self.home, demo=True)
+            return Project.open(visits.project_of(request.session_hash), home=self.home, demo=True)
         return Project.open(name or self.asked(request), home=self.home)
 
     def names(self) -> list[str]:
@@ -271,20 +270,6 @@ class Page:
         # page for each; with all outputs as places, each event took the browser a second
         shown = [cell.box] if cell is not None and settings["show_progress"] != "hidden" else []
         return trigger(handler, [self.name, *inputs], targets, show_progress_on=shown, **settings)
-
-
-def visit(session: str | None) -> str:
-    """The project name of a visit: nobody can guess it from another's."""
-    return "visit-" + hashlib.sha256((session or "none").encode()).hexdigest()[:32]
-
-
-def forget_visit(home: Path, session: str | None) -> None:
-    """A visitor has gone: so does the project, and any that a crash left behind for a day."""
-    places = home / "projects"
-    shutil.rmtree(places / visit(session), ignore_errors=True)
-    for folder in places.glob("visit-*"):
-        if folder.stat().st_mtime < time.time() - DAY:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _in_order(updates: Updates, targets: list[Any]) -> Any:

@@ -31,9 +31,8 @@ def _kept_in() -> Path:
 
 if not config.CACHE_DIR:
     config.CACHE_DIR = str(_kept_in())
-atexit.register(
-    gc.freeze
-)  # or a process would end by looking for garbage in all of the compiler, a third of a second long
+# or a process would end by looking for garbage in all of the compiler, a third of a second long
+atexit.register(gc.freeze)
 
 BYTES, PLACES, HASHES = (types.Array(kind, 1, "C", readonly=True) for kind in (types.uint8, types.int64, types.uint64))
 EIGHTS = types.Array(types.uint64, 1, "A", aligned=False)  # see folded_words.room

@@ -18,6 +18,7 @@ COMMON_ROWS = 10  # a phrase that more rows than these have is a way of speaking
 ENOUGH = 0.3  # so much of a row's runs shared is a copy, however common its phrases are
 SAME, QUESTION, NEAR, OVERLAP = "same", "same question", "near duplicate", "13 words in a row"
 KINDS = (SAME, QUESTION, NEAR, OVERLAP)
+_HASH_BITS = np.uint64(44)  # of a hash beside the number of its row
 COLUMNS = ["part", "train_id", "id", "kind", "similarity"]
 
 
@@ -177,9 +178,21 @@ def _common_phrases(learned: Sequence[str], asked: Sequence[str]) -> Array:
         found = word_hashes.grams(word_hashes.words(part), PHRASE)
         known = sieve.passes(found.hashes)
         known[known] = near_duplicates.contains(there, found.hashes[known])
-        each = near_duplicates.distinct(Grams(found.hashes[known], found.rows[known], found.first[known]))
-        rows_with += np.bincount(np.searchsorted(there, each.hashes), minlength=len(there))
+        hashes = found.hashes[known]
+        each = hashes[_different(hashes, found.rows[known])]
+        rows_with += np.bincount(np.searchsorted(there, each), minlength=len(there))
     return there[rows_with > COMMON_ROWS]
+
+
+def _different(hashes: Array, rows: Array) -> Array:
+    """The places of the different hashes of each row, those of a row together."""
+    # one sort of numbers that hold row and hash is several times as quick as a sort by two columns
+    order = np.argsort((rows.astype(np.uint64) << _HASH_BITS) | (hashes >> (np.uint64(64) - _HASH_BITS)))
+    hashes, rows = hashes[order], rows[order]
+    new = np.ones(len(rows), bool)
+    new[1:] = (hashes[1:] != hashes[:-1]) | (rows[1:] != rows[:-1])
+    places: Array = order[new]
+    return places
 
 
 class _Sieve:
@@ -219,8 +232,6 @@ def _long_runs(
     first = long.first[kept]
     before = np.concatenate([[0], np.cumsum(begins(common))])
     is_own = before[first + last + 1] == before[first]
-    order = np.lexsort((long.hashes[kept], long.rows[kept]))
-    hashes, rows = long.hashes[kept][order], long.rows[kept][order]
-    new = np.ones(len(rows), bool)
-    new[1:] = (hashes[1:] != hashes[:-1]) | (rows[1:] != rows[:-1])
-    return Grams(hashes[new], rows[new], np.zeros(0, np.int64)), is_own[order][new]
+    hashes, rows = long.hashes[kept], long.rows[kept]
+    places = _different(hashes, rows)
+    return Grams(hashes[places], rows[places], np.zeros(0, np.int64)), is_own[places]

@@ -13,7 +13,7 @@ from studio.data import words as word_hashes
 from studio.data.text_column import TextColumn
 from studio.data.texts import ListTexts, Texts
 from studio.data.texts import text as text
-from studio.data.words import Array, Grams
+from studio.data.words import Array
 from studio.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ NEIGHBOURS = 50  # compared with each row of a bucket: more than these are chain
 PAIRS_READ = 200_000  # of which the texts are in memory at once
 STRETCH = 50
 SIGNED = 4  # one up where a signature changes
-_PAIR_BITS = np.uint64(44)
 
 
 class Pairs(NamedTuple):
@@ -190,16 +189,6 @@ def _sharing(keys: Array, present: Array) -> Array:
     both.sort()
     both = both[np.append(True, both[1:] != both[:-1])[: len(both)]]
     return np.column_stack([both >> 32, both & 0xFFFFFFFF])
-
-
-def distinct(found: Grams) -> Grams:
-    """The different hashes of each text of a chunk, those of one text together; the first words are left out."""
-    # one sort of numbers that hold row and hash is several times as quick as a sort by two columns
-    order = np.argsort((found.rows.astype(np.uint64) << _PAIR_BITS) | (found.hashes >> np.uint64(64 - 44)))
-    hashes, rows = found.hashes[order], found.rows[order]
-    new = np.ones(len(rows), bool)
-    new[1:] = (hashes[1:] != hashes[:-1]) | (rows[1:] != rows[:-1])
-    return Grams(hashes[new], rows[new], np.zeros(0, np.int64))
 
 
 def sets(texts: Sequence[str], run: int, common: Array) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ import gradio as gr
 import pandas as pd
 import pytest
 
-from components import app, cell, charts, example_view
+from components import app, cell, charts, example_view, visits
 from components.cell import Page
 from studio import InputError
 
@@ -72,7 +72,7 @@ def test_a_visit_has_its_own_project_and_vanishes(tmp_path: Path) -> None:
     mine = page.project("support", one)
     assert mine.name != page.project("support", other).name
     assert mine.demo
-    cell.forget_visit(tmp_path, "one")
+    visits.forget(tmp_path, "one")
     assert not mine.folder.exists()
 
 
