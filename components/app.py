@@ -56,12 +56,12 @@ def _wire(page: Page, blocks: gr.Blocks, looks: list[tuple[Any, Any]]) -> None:
     opened = blocks.load(
         opening, None, page.name, show_progress="hidden", show_progress_on=[], api_visibility="private"
     )
-    page.on(opened.then, refresh, [], outputs, show_progress="hidden")
+    page.on(opened.then, refresh, [], outputs, refresh=True, show_progress="hidden")
     chosen = page.on(page.name.input, switched, [], [*outputs, page.name], show_progress="hidden")
     chosen.then(None, page.name, None, js=SWITCH)
-    page.on(page.made.change, refresh, [], outputs, show_progress="hidden")
+    page.on(page.made.change, refresh, [], outputs, refresh=True, show_progress="hidden")
     for tab, refresher in looks:
-        page.on(tab.select, refresher.function, [], refresher.outputs, show_progress="hidden")
+        page.on(tab.select, refresher.function, [], refresher.outputs, refresh=True, show_progress="hidden")
     if page.demo:
 
         def leave(request: gr.Request) -> None:

@@ -66,9 +66,6 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
 
 import inspect
 import logging
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -80,6 +77,7 @@ from typing import Any
 import gradio as gr
 
 from components import visits
+from components.shown import Shown
 from studio import Project, StudioError
 
 log = logging.getLogger("studio.page")
@@ -165,16 +163,6 @@ def job_line(job: Any) -> tuple[str, str]:
     return words, bar + line + (f'<div class="message">{escape(wrong)}</div>' if wrong else "")
 
 
-def handout(path: Path) -> str:
-    """A copy (a link where the disk allows it) in the temporary folder: the only place the page may serve files from."""
-    folder = Path(tempfile.mkdtemp(prefix="studio-download-"))
-    try:
-        os.link(path, folder / path.name)
-    except OSError:
-        shutil.copyfile(path, folder / path.name)
-    return str(folder / path.name)
-
-
 @dataclass(frozen=True)
 class Refresher:
     """`function(project) -> updates` of `outputs`: run when the page opens, the project changes, or a step was made."""
@@ -193,6 +181,7 @@ class Page:
     name: Any = None  # the header's project box, empty until the page knows what its address names
     refreshers: list[Refresher] = field(default_factory=list)
     made: Any = None  # a state that changes when a step made something: then the page is refreshed
+    shown: Shown = field(default_factory=Shown)
 
     def project(self, name: str | None, request: gr.Request) -> Project:
         """The project of this press. In the demo it is the visitor's own, whatever name the browser sends."""
@@ -225,32 +214,36 @@ class Page:
         cell: "Cell | None" = None,
         row: bool = False,
         quiet: bool = False,
+        refresh: bool = False,
         **options: Any,
     ) -> Any:
         """Calls `function(project, *inputs)`, which returns or yields {component: value}; what it leaves out stays.
 
         An error is shown in the cell in its own words, or briefly where there is no cell. With `row` the first
-        argument is the first value of the table row that was chosen.
+        argument is the first value of the table row that was chosen. A `refresh` leaves alone what a press has
+        shown since it began.
         """
         targets = list(dict.fromkeys([*outputs, *(cell.outputs if cell else [])]))
         steps = inspect.isgeneratorfunction(function)
 
         def call(request: gr.Request, values: Sequence[Any], extra: Sequence[Any] = ()) -> Iterator[Any]:
+            began = time.monotonic()
+
+            def shown(updates: Updates) -> Any:
+                if refresh:
+                    return _in_order(self.shown.still_due(request.session_hash, updates, began), targets)
+                self.shown.note(request.session_hash, updates)
+                return _in_order(updates, targets)
+
             try:
                 project = self.project(values[0], request)
-                if steps:
-                    for updates in function(project, *extra, *values[1:]):
-                        yield _in_order(updates, targets)
-                else:
-                    yield _in_order(function(project, *extra, *values[1:]), targets)
+                made = function(project, *extra, *values[1:])
+                yield from map(shown, made if steps else [made])
             except Exception as error:
                 words = _words(error)
-                if cell is not None:
-                    yield _in_order(cell.failed(words), targets)
-                else:
-                    if not quiet:
-                        gr.Warning(words)
-                    yield _in_order({}, targets)
+                if cell is None and not quiet:
+                    gr.Warning(words)
+                yield shown(cell.failed(words) if cell is not None else {})
 
         if steps:
 
@@ -284,31 +277,21 @@ def _words(error: Exception) -> str:
     return f"Something unexpected happened ({type(error).__name__}). It is written to the studio's log; try again."
 
 
+@dataclass(eq=False)
 class Cell:
-    """Number, title, a sentence on why, inputs, result, and the Python of the last step of `verb`."""
+    """Number, title, a sentence on why, inputs, result, and the Python of the last step of `verb`.
 
-    def __init__(
-        self,
-        page: Page,
-        key: str,
-        number: int,
-        title: str,
-        why: str,
-        verb: str = "",
-        opened: bool = False,
-        describe: Callable[[Project, Any], str] | None = None,
-    ) -> None:
-        """`describe(project, step)` says the result in five words."""
-        self.page, self.key, self.number, self.title, self.why, self.verb, self.opened = (
-            page,
-            key,
-            number,
-            title,
-            why,
-            verb,
-            opened,
-        )
-        self.describe = describe or (lambda project, step: " and ".join(step.results))
+    `describe(project, step)` says the result in five words.
+    """
+
+    page: Page
+    key: str
+    number: int
+    title: str
+    why: str
+    verb: str = ""
+    opened: bool = False
+    describe: Callable[[Project, Any], str] = lambda project, step: " and ".join(step.results)
 
     def __enter__(self) -> "Cell":
         self.box = gr.Accordion(
@@ -351,9 +334,12 @@ class Cell:
         """The title line with ✓ and the code of the step just made."""
         return {self.message: gr.update(visible=False), **self.restore(project)}
 
-    def made(self, project: Project) -> Updates:
-        """As done, and then the other cells show what there is now. A press that failed refreshes nothing."""
-        return {**self.done(project), self.page.made: time.time_ns()}
+    def made(self) -> Updates:
+        """Then all cells show what there is now, this one too: its ✓ says that the next ones go on from its result.
+
+        A press that failed refreshes nothing.
+        """
+        return {self.message: gr.update(visible=False), self.page.made: time.time_ns()}
 
     def failed(self, words: str) -> Updates:
         message = f'<div class="message" role="alert">{escape(words)}</div>'

@@ -6,8 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from components.cell import ENDED, Cell, Page, Updates, empty, handout, table
+from components.cell import ENDED, Cell, Page, Updates, empty, table
 from components.dataset_box import opened
+from components.handout import handout
 from components.prices_box import PricesBox
 from studio import ForbiddenError, InputError, NotFoundError, Project, Recipe
 

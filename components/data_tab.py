@@ -2,11 +2,12 @@
 
 import gradio as gr
 
-from components.cell import Cell, Page, Updates, handout
+from components.cell import Cell, Page, Updates
 from components.dataset_box import choose, opened
 from components.documents_cell import build_documents
 from components.duplicates_cell import build_duplicates
 from components.filter_cell import build_filter
+from components.handout import handout
 from components.leaks_cell import build_leaks
 from components.load_cell import build_load
 from components.look_cell import build_look

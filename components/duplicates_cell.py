@@ -125,7 +125,7 @@ def build_duplicates(page: Page, number: int) -> None:
             project.drop_duplicates(chosen, by=kind, threshold=limit, model=_model(page, name))
         else:
             project.drop_duplicates(chosen, by=kind, threshold=limit, run=int(words or 3))
-        return cell.made(project)
+        return cell.made()
 
     def other_kind(project: Project, kind: str) -> Updates:
         return {threshold: USUAL[kind], note: gr.update(visible=kind == "meaning")}

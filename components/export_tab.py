@@ -1,12 +1,14 @@
 """Tab 5: leave with the model, the report and the notebook. Downloads are looked up by id inside the project."""
 
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from components.cell import ENDED, Cell, Page, Refresher, Updates, empty, handout, job_line, size, table
+from components.cell import ENDED, Cell, Page, Refresher, Updates, empty, job_line, size, table
 from components.compare_tab import NO_RUN, chosen_run, ready_runs
+from components.handout import handout
 from studio import JobError, NotFoundError, Project
 
 KINDS = [("Adapter: small, needs its base", "adapter"), ("Merged: a whole model", "merged")]
@@ -98,10 +100,12 @@ def build(page: Page) -> Refresher:
 
     def show(project: Project) -> Updates:
         found = ready_runs(project)
-        chosen = {box: gr.update(choices=found, value=found[0] if found else None) for box in (run, reporting)}
-        return {**chosen, **notebook.function(project), **show_bundles(project), **follow(project)}
+        updates = {run: gr.update(choices=found, value=found[0] if found else None), **follow(project)}
+        for part in (reporting, notebook):
+            updates |= part.function(project)
+        return {**updates, **show_bundles(project)}
 
-    outputs = [run, reporting, *notebook.outputs, *follow_outputs, *cell.outputs]
+    outputs = [run, *reporting.outputs, *notebook.outputs, *follow_outputs, *cell.outputs]
     page.refresh_with(show, outputs)
     return Refresher(show, outputs)
 
@@ -114,7 +118,7 @@ def _parity(bundle: Any) -> str:
     return f"{'✓' if equal == 1 else '!'} {equal:.0%} equal, largest logit gap {gap:g}"
 
 
-def _report(page: Page) -> Any:
+def _report(page: Page) -> Refresher:
     why = (
         "One page for whoever must be convinced: before and after, the measures, the recipe, the data, hours and cost."
     )
@@ -125,20 +129,32 @@ def _report(page: Page) -> Any:
             file = gr.DownloadButton("Download", visible=False, elem_id="export-report-file", min_width=140)
         view = gr.HTML(visible=False, elem_id="export-report-view")
 
-    def write(project: Project, run_id: str | None) -> Updates:
-        path = project.report(chosen_run(project, run_id))
+    def shown(path: Path | None) -> Updates:
+        if path is None:
+            return {**cell.says(""), file: gr.update(visible=False), view: gr.update(visible=False)}
         inner = escape(path.read_text(encoding="utf-8"), quote=True)
+        frame = f'<iframe class="preview" title="Report" sandbox="" srcdoc="{inner}"></iframe>'
         return {
             **cell.says(f"✓ {path.name}"),
             file: gr.update(value=handout(path), label=f"Download {path.name}", visible=True),
-            view: gr.update(
-                value=f'<iframe class="preview" title="Report" sandbox="" srcdoc="{inner}"></iframe>', visible=True
-            ),
+            view: gr.update(value=frame, visible=True),
         }
 
+    def write(project: Project, run_id: str | None) -> Updates:
+        return shown(project.report(chosen_run(project, run_id)))
+
+    def written(project: Project, run_id: str | None) -> Updates:
+        return shown(project.written_report(project.run(run_id)) if run_id else None)
+
     page.on(make.click, write, [run], [file, view], cell)
-    page.refresh_with(lambda project: {file: gr.update(visible=False), view: gr.update(visible=False)}, [file, view])
-    return run
+    page.on(run.input, written, [run], [file, view], cell)
+
+    def show(project: Project) -> Updates:
+        found = ready_runs(project)
+        newest = found[0] if found else None
+        return {run: gr.update(choices=found, value=newest), **written(project, newest)}
+
+    return Refresher(show, [run, file, view, *cell.outputs])
 
 
 def _notebook(page: Page) -> Refresher:

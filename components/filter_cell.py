@@ -118,7 +118,7 @@ def build_filter(page: Page, number: int) -> None:
 
     def run_filter(project: Project, reference: str | None, *values: Any) -> Updates:
         project.filter(opened(project, reference), **arguments(*values))
-        return cell.made(project)
+        return cell.made()
 
     def show(project: Project) -> Updates:
         step = cell.latest(project)

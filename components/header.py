@@ -6,7 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from components.cell import ENDED, Page, Updates, duration, handout
+from components.cell import ENDED, Page, Updates, duration
+from components.handout import handout
 from components.queue_box import project_of
 from studio import JobError, Project, machine
 

@@ -55,7 +55,7 @@ def build_leaks(page: Page, number: int) -> None:
 
     def drop(project: Project, *given: Any) -> Updates:
         project.drop_leaked(*two(project, *given))
-        return cell.made(project)
+        return cell.made()
 
     def show(project: Project) -> Updates:
         return {

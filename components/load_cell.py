@@ -108,7 +108,7 @@ def build_load(page: Page) -> None:
             project.start_load(**given)
             return {**shown, **follow(project)}
         project.load(**given)
-        return {**cell.made(project), **shown}
+        return {**cell.made(), **shown}
 
     def follow(project: Project, before: str = "") -> Updates:
         jobs = project.jobs("load")
@@ -127,7 +127,7 @@ def build_load(page: Page) -> None:
         if not over:
             return {**updates, **cell.says(words)}
         if before and status == "finished":
-            return {**updates, **cell.made(project)}
+            return {**updates, **cell.made()}
         return {**updates, **(cell.done(project) if before else {})}
 
     def press_stop(project: Project) -> Updates:
@@ -136,7 +136,7 @@ def build_load(page: Page) -> None:
 
     def load_sample(project: Project) -> Updates:
         project.load(project.sample())
-        return {**cell.made(project), seen: ""}
+        return {**cell.made(), seen: ""}
 
     def show(project: Project) -> Updates:
         step = cell.latest(project)

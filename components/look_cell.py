@@ -7,9 +7,10 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from components.cell import Cell, Page, Updates, empty, handout, table
+from components.cell import Cell, Page, Updates, empty, table
 from components.dataset_box import opened
 from components.example_view import COPY, KEYS, example_html
+from components.handout import handout
 from components.look_words import (
     FIRST_SORT,
     counted,

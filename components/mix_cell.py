@@ -84,7 +84,7 @@ def build_mix(page: Page, number: int) -> None:
     def mix(project: Project, *values: Any) -> Updates:
         wanted, said = choices(*values)
         project.mix(*(opened(project, one) for one in wanted), **said)
-        return cell.made(project)
+        return cell.made()
 
     def name_shares(project: Project, chosen: list[str] | None, kind: str) -> Updates:
         """One box for each dataset, with its name; the first gets most."""

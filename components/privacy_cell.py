@@ -59,7 +59,7 @@ def build_privacy(page: Page, number: int) -> None:
             if way == "replace"
             else ""
         )
-        return {**cell.made(project), result: table(["kind", f"in {reference}", f"in {after.reference}"], rows) + note}
+        return {**cell.made(), result: table(["kind", f"in {reference}", f"in {after.reference}"], rows) + note}
 
     page.on(count.click, counted, [dataset, kinds], [result], cell)
     page.on(run.click, redact, [dataset, kinds, how], [page.made, result], cell)

@@ -108,7 +108,7 @@ def build_search(page: Page, number: int, dataset: Any, evaluation: Any, recipe_
             startup=int(first or 0),
         )
         said = f'<p class="note">{made.job.request["sample"]}</p>'
-        return {**cell.made(project), **listed(project), **follow(project, made.id), estimate: said}
+        return {**cell.made(), **listed(project), **follow(project, made.id), estimate: said}
 
     def listed(project: Project, kept: str | None = None) -> Updates:
         """The searches there are, the newest first; `kept` stays the one that is shown, or else the newest."""

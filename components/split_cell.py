@@ -43,7 +43,7 @@ def build_split(page: Page, number: int) -> None:
         project.split(
             opened(project, reference), test=round(float(part), 2), seed=int(number or 0), keep_groups_together=alike
         )
-        return cell.made(project)
+        return cell.made()
 
     def show(project: Project) -> Updates:
         updates: Updates = {dataset: newest(project, *CLEANED)}

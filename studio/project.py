@@ -287,6 +287,14 @@ class Project(
             self.folder, run, measured[-1] if measured else None, dataset, self._left_out(dataset)
         )
 
+    def written_report(self, run: Run) -> Path | None:
+        """The page that `report` wrote of a run; None when it wrote none, or the run was measured again since."""
+        path = report.path_of(self.folder, run)
+        if not path.exists():
+            return None
+        measured = [made for made in self.evaluations() if made.run_id == run.id and made.is_ready]
+        return path if all(made.measured_at <= path.stat().st_mtime for made in measured) else None
+
     def export_notebook(self, result: str | None = None) -> Path:
         """The steps that led to `result` (a name of the journal; by default all that were done) as an .ipynb. No step."""
         path = self.folder / "exports" / f"{self.name}.ipynb"

@@ -51,6 +51,11 @@ class Evaluation(JobView):
         return store.read_description(self.folder / "evaluation.json", FORMAT, self.id)
 
     @property
+    def measured_at(self) -> float:
+        """When it was ready, in seconds since the epoch."""
+        return (self.folder / "evaluation.json").stat().st_mtime
+
+    @property
     def table(self) -> pd.DataFrame:
         """One row a metric; columns metric, then base, base_low, base_high, and so on for base_few_shot and tuned."""
         self.description  # noqa: B018  says why there is none

@@ -55,6 +55,10 @@ class Evaluation(Protocol):
     def description(self) -> dict[str, Any]: ...
 
 
+def path_of(project_folder: Path, run: Run) -> Path:
+    return project_folder / "exports" / f"report-{run.id}.html"
+
+
 def write_report(
     project_folder: Path, run: Run, evaluation: Evaluation | None, dataset: Dataset, left_out: list[tuple[str, int]]
 ) -> Path:
@@ -74,7 +78,7 @@ def write_report(
         rows=evaluation.description["rows"] if evaluation else 0, answers=answers, headline=_headline(table), summary=dataset.summary(),
         rows_trained=len(dataset), curve=loss_curve(run), left_out=left_out, cost=run.cost.words,
     )  # fmt: skip
-    path = project_folder / "exports" / f"report-{run.id}.html"
+    path = path_of(project_folder, run)
     store.write_text(path, text)
     return path
 

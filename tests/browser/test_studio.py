@@ -191,6 +191,12 @@ def test_a_report_is_made_and_shown(page: Page, trained: Project) -> None:
     with page.expect_download() as download:
         press(page, "export-report-file")
     assert download.value.path().read_text(encoding="utf-8").lstrip().startswith("<!")
+    page.reload()
+    tab(page, "5 Export")
+    state_of(page, "export-report", "✓ report-run-001.html")
+    opened(page, "export-report", "export-report-make")
+    expect(shown.locator("body")).to_contain_text("before and after")
+    expect(page.locator("#export-report-file")).to_be_visible()
 
 
 def test_an_export_that_failed_says_so_after_a_reload_too(page: Page, trained: Project) -> None:

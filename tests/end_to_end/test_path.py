@@ -1,5 +1,7 @@
 """The whole path on the real starter model, by the verbs alone: sample to proven bundle and a notebook."""
 
+import os
+
 import nbformat
 import pytest
 
@@ -54,7 +56,12 @@ def test_before_and_after_on_the_sample(project: Project) -> None:
     assert answers["base"] and answers["tuned"] and answers["base"] != answers["tuned"]
     bundle = project.export(run, "merged")
     assert bundle.zip.exists() and bundle.parity is not None
-    page = project.report(run).read_text(encoding="utf-8")
+    assert project.written_report(run) is None
+    report = project.report(run)
+    assert project.written_report(run) == report
+    page = report.read_text(encoding="utf-8")
+    os.utime(report, (0, 0))  # as if the run had been measured after it
+    assert project.written_report(run) is None
     assert "http://" not in page.replace("http://www.w3.org", "") and run.id in page
     notebook = nbformat.read(project.export_notebook(), as_version=4)  # type: ignore[no-untyped-call]
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
