@@ -48,11 +48,13 @@ class Journal:
         wanted: list[str],
         make: Callable[[], Any],
         results: Callable[[Any], list[str]],
+        then: Callable[[Any], Any] = lambda made: made,
     ) -> Any:
         """Calls `make` and writes the call of the verb down; an error is written too, and raised.
 
         `inputs` maps parameters to results of earlier steps, `wanted` are names for what comes out, and
-        `results(made)` says what they stand for.
+        `results(made)` says what they stand for. `then(made)` begins the work of a job, which is never without its step,
+        whenever this process is killed; what it returns is returned.
         """
         try:
             made = make()
@@ -60,7 +62,7 @@ class Journal:
             self.failed(verb, inputs, arguments, wanted, error)
             raise
         self._add(verb, inputs, arguments, wanted, results(made))
-        return made
+        return then(made)
 
     def failed(
         self, verb: str, inputs: dict[str, str], arguments: dict[str, Any], wanted: list[str], error: StudioError

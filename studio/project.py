@@ -41,6 +41,7 @@ from studio.training.run import Run
 from studio.training.search_verbs import SearchVerbs
 
 FORMAT = 1
+JOB_PLACES = ("runs", "evaluations", "jobs")
 
 
 class Project(
@@ -200,19 +201,21 @@ class Project(
         """Puts the training in the queue and returns at once; `run.wait()` waits for it. With `processes` it runs on as
         many devices, the examples of a step divided among them; `sharded` divides the weights too (FSDP)."""
 
-        def make() -> Run:
+        def make() -> queue.Placed:
             if self.demo:
                 raise ForbiddenError(
                     "Training is off in this demo", "a shared Space", "Run the studio on your own machine"
                 )
             check_before(recipe.model, self.home)
-            return runs.start(self.folder, self.home, dataset, recipe, evaluation, processes, sharded)
+            return runs.place(self.folder, self.home, dataset, recipe, evaluation, processes, sharded)
 
         inputs = {"dataset": dataset.reference} | (
             {"evaluation": evaluation.reference} if evaluation is not None else {}
         )
         several = {"processes": processes, "sharded": sharded} if processes != 1 or sharded else {}
-        return self.journal.step("train", inputs, {"recipe": recipe, **several}, ["run"], make, lambda made: [made.id])
+        said = {"recipe": recipe, **several}
+        job = self.journal.step("train", inputs, said, ["run"], make, lambda made: [made.id], queue.Placed.submit)
+        return self.run(job.id)
 
     # ---- compare
 
@@ -238,17 +241,17 @@ class Project(
     def start_evaluation(self, run: Run, dataset: Dataset) -> Job:
         """Begins to measure base, base with three examples in the prompt, and tuned; returns its job at once."""
 
-        def make() -> Job:
+        def make() -> queue.Placed:
             self._ready(run)
             folder = store.new_numbered_folder(self.folder / "evaluations", "evaluation")
             request = {
                 "project_folder": str(self.folder), "run_id": run.id, "dataset": dataset.reference, "train_dataset": run.train_dataset,
                 "max_new_tokens": 512,
             }  # fmt: skip
-            return queue.submit(self.home, folder, "evaluate", request)
+            return queue.Placed(self.home, folder, "evaluate", request)
 
         inputs = {"run": run.id, "dataset": dataset.reference}
-        return self.journal.step("evaluate", inputs, {}, ["report"], make, lambda made: [made.id])
+        return self.journal.step("evaluate", inputs, {}, ["report"], make, lambda made: [made.id], queue.Placed.submit)
 
     def evaluate(self, run: Run, dataset: Dataset) -> Evaluation:
         """Measures and waits: `.table` with 95 % intervals, `.answers`."""
@@ -261,16 +264,18 @@ class Project(
     def start_export(self, run: Run, kind: str) -> Job:
         """Begins a bundle of `kind` (adapter or merged); returns its job at once."""
 
-        def make() -> Job:
+        def make() -> queue.Placed:
             self._ready(run)
             if kind not in bundles.KINDS:
                 raise InputError("There is no such kind of bundle", repr(kind), f"Choose {' or '.join(bundles.KINDS)}")
             folder = store.new_numbered_folder(self.folder / "jobs", "export")
-            return queue.submit(
-                self.home, folder, "export", {"project_folder": str(self.folder), "run_id": run.id, "kind": kind}
-            )  # fmt: skip
+            request = {"project_folder": str(self.folder), "run_id": run.id, "kind": kind}
+            return queue.Placed(self.home, folder, "export", request)
 
-        return self.journal.step("export", {"run": run.id}, {"kind": kind}, ["bundle"], make, lambda made: [made.id])
+        inputs = {"run": run.id}
+        return self.journal.step(
+            "export", inputs, {"kind": kind}, ["bundle"], make, lambda made: [made.id], queue.Placed.submit
+        )
 
     def export(self, run: Run, kind: str = "merged") -> Bundle:
         """Makes a bundle and waits: `.folder` and `.zip`, ready to use elsewhere."""
@@ -320,15 +325,14 @@ class Project(
     def job(self, job_id: str) -> Job:
         """A job of this project, whatever has become of it. Raises NotFoundError."""
         store.check_name(job_id)
-        for place in ("runs", "evaluations", "jobs"):
+        for place in JOB_PLACES:
             if (self.folder / place / job_id / "job.json").exists():
                 return Job(self.folder / place / job_id)
         raise NotFoundError("There is no such job", job_id, "Start one first")
 
     def jobs(self, kind: str) -> builtins.list[Job]:
         """The jobs of one kind (train, evaluate, export), the oldest first."""
-        places = ("runs", "evaluations", "jobs")
-        found = [Job(path.parent) for place in places for path in (self.folder / place).glob("*/job.json")]
+        found = [Job(path.parent) for place in JOB_PLACES for path in (self.folder / place).glob("*/job.json")]
         return sorted((job for job in found if job.kind == kind), key=lambda job: job.id)
 
     def evaluations(self) -> builtins.list[Evaluation]:
@@ -354,12 +358,14 @@ class Project(
         return counts.most_common()
 
     def _lost_jobs(self) -> builtins.list[str]:
-        """The ids of those that ended without a result."""
+        """The ids of those that ended without a result, or that nobody began."""
         with_result = {run.id for run in self.runs() if run.is_ready} | {made.id for made in self.bundles()}
         with_result |= {made.id for made in self.evaluations() if made.is_ready}
         with_result |= {made.id for made in self.searches() if made.best_trial is not None}
         jobs = [job for kind in ("train", "evaluate", "export", "search") for job in self.jobs(kind)]
-        return [job.id for job in jobs if job.state.status in ENDED and job.id not in with_result]
+        ended = [job.id for job in jobs if job.state.status in ENDED and job.id not in with_result]
+        folders = (path for place in JOB_PLACES for path in (self.folder / place).glob("*-*"))
+        return ended + [folder.name for folder in folders if not (folder / "job.json").exists()]
 
     def _ready(self, run: Run) -> None:
         if not run.is_ready:

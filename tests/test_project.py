@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from studio import ForbiddenError, InputError, NotFoundError, Project, Recipe
+from studio import ForbiddenError, InputError, JobError, NotFoundError, Project, Recipe
+from studio.jobs import queue
 
 
 def rows(folder: Path, count: int = 30) -> Path:
@@ -51,6 +52,27 @@ def test_a_failed_step_is_kept_and_named(tmp_path: Path) -> None:
         project.load(tmp_path / "nothing.jsonl")
     step = project.journal.steps()[0]
     assert step.state == "failed" and "nothing.jsonl" in step.error and step.outputs == []
+
+
+def test_a_training_that_was_asked_for_and_never_began_is_in_no_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A studio that is killed between the two leaves the step and no run."""
+    project = Project.open("asked", home=tmp_path)
+    train, _ = project.split(project.load(rows(tmp_path)), test=0.2, seed=0)
+
+    def killed(*_: object) -> None:
+        raise JobError("The studio was killed")
+
+    monkeypatch.setattr(queue, "submit", killed)
+    with pytest.raises(JobError):
+        project.train(train, Recipe(epochs=1))
+    assert project.runs() == [] and project.waiting() == []
+    assert project.journal.steps()[-1].results == ["run-001"]
+    assert "project.train" not in project.export_notebook().read_text()
+    with pytest.raises(JobError):
+        project.train(train, Recipe(epochs=1))
+    assert project.journal.steps()[-1].results == ["run-002"]  # its step speaks of the other one
 
 
 def test_versions_and_names_never_collide(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,23 @@ def queue_lock(home: Path) -> FileLock:
 
 def card_lock(home: Path) -> FileLock:
     return FileLock(home / "card.lock")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A new job with a folder and an id that is in no queue yet: the journal speaks of it before anybody works on it."""
+
+    home: Path
+    folder: Path
+    kind: str
+    request: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    def submit(self) -> Job:
+        return submit(self.home, self.folder, self.kind, self.request)
 
 
 def submit(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:

@@ -159,11 +159,11 @@ class Run(JobView):
         return self
 
 
-def start(
+def place(
     project_folder: Path, home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None, processes: int = 1, sharded: bool = False,
-) -> Run:  # fmt: skip
-    """Puts the training in the queue and returns at once; on several devices at once with `processes`. Raises what
-    `checks.check` finds against it."""
+) -> queue.Placed:  # fmt: skip
+    """A training that is not in the queue yet; on several devices at once with `processes`. Raises what `checks.check`
+    finds against it."""
     checks.check(dataset, recipe, evaluation, processes, sharded)
     folder = store.new_numbered_folder(project_folder / "runs", "run")
     store.write_text(folder / "recipe.json", recipe.to_json())
@@ -173,8 +173,7 @@ def start(
         "evaluation": None if evaluation is None else evaluation.reference,
         **launching.choices(processes, sharded),
     }
-    queue.submit(home, folder, "train", request)
-    return Run(folder)
+    return queue.Placed(home, folder, "train", request)
 
 
 def open_run(project_folder: Path, run_id: str) -> Run:

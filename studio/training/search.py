@@ -147,11 +147,11 @@ def sample_rows(rows: int, share: float, largest_step: int) -> tuple[int, str]:
     return taken, words
 
 
-def start(
+def place(
     project_folder: Path, home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None, space: str | dict[str, Any],
     trials: int, hours: float, share: float, seed: int, startup: int,
-) -> Search:  # fmt: skip
-    """Puts the search in the queue and returns at once. Raises InputError with every mistake."""
+) -> queue.Placed:  # fmt: skip
+    """A search that is not in the queue yet. Raises InputError with every mistake."""
     found = _check(evaluation, trials, hours, share, seed, startup)
     chosen = Space.of(space, recipe, dataset)
     if found:
@@ -168,8 +168,7 @@ def start(
         "project_folder": str(project_folder), "dataset": dataset.reference, "evaluation": evaluation.reference,
         "space": chosen.plain(), "trials": trials, "hours": hours, "seed": seed, "startup": startup, "rows": rows, "sample": why,
     }  # fmt: skip
-    queue.submit(home, folder, KIND, request)
-    return Search(folder)
+    return queue.Placed(home, folder, KIND, request)
 
 
 def _check(

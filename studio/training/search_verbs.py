@@ -5,6 +5,7 @@ from typing import Any
 
 from studio.errors import ForbiddenError
 from studio.examples import Dataset
+from studio.jobs.queue import Placed
 from studio.journal import Journal
 from studio.models import check_before
 from studio.training import search as searches
@@ -29,13 +30,13 @@ class SearchVerbs:
         or a dict of ranges {"low", "high", "log"}, lists of choices and fixed values; a trial worse than the median is cut
         short, but none of the first `startup`. Raises InputError with every mistake."""
 
-        def make() -> Search:
+        def make() -> Placed:
             if self.demo:
                 raise ForbiddenError(
                     "Training is off in this demo", "a shared Space", "Run the studio on your own machine"
                 )
             check_before(recipe.model, self.home)
-            return searches.start(
+            return searches.place(
                 self.folder, self.home, dataset, recipe, evaluation, space, trials, hours, share, seed, startup
             )
 
@@ -43,7 +44,8 @@ class SearchVerbs:
         arguments = {"recipe": recipe, "space": space, "trials": trials, "hours": hours, "share": share, "seed": seed}
         if startup != STARTUP_TRIALS:
             arguments["startup"] = startup
-        return self.journal.step("search", inputs, arguments, ["search"], make, lambda made: [made.id])
+        job = self.journal.step("search", inputs, arguments, ["search"], make, lambda made: [made.id], Placed.submit)
+        return self.open_search(job.id)
 
     def expected_search(
         self, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None, space: str | dict[str, Any] = "guide",

@@ -64,6 +64,8 @@ def check_after_the_cut(home: Path, steps: list[Any], sleepers: Sleepers) -> Non
     project = Project.open("cut", home=home)
     found = project.journal.steps()
     assert found == steps[: len(found)]
+    said = {result for step in found for result in step.results}
+    assert {run.id for run in project.runs()} <= said, "a run without its step"
     for dataset in project.datasets():
         assert len(dataset) == len(dataset.take(range(16))) == 16
     places = queue.waiting(home)
