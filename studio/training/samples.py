@@ -23,7 +23,8 @@ class SampleCallback(TrainerCallback):  # type: ignore[misc]
     """Give it to the trainer before the ProgressCallback, whose clock then leaves the answers out.
 
     What the model answered before it learned anything is asked after the first step, with the adapter off: whoever waits
-    for a run to begin does not wait for answers too. A model without an adapter is asked before."""
+    for a run to begin does not wait for answers too. A run that was killed before they were written asks after it went on.
+    A model without an adapter is asked before."""
 
     def __init__(self, file: Path, dataset: Dataset, count: int, max_length: int, has_evaluation: bool) -> None:
         self.file, self.dataset, self.count, self.max_length = file, dataset, count, max_length
@@ -43,6 +44,8 @@ class SampleCallback(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         if state.is_world_process_zero and self.file.exists():
             store.append_json_line(self.file, {"resumed_at": state.global_step}, on_disk=False)
+        if state.is_world_process_zero and state.global_step and hasattr(model, "disable_adapter"):
+            self.owes_base = not launching.is_sharded() and self.lacks_base()
         if not self.has_evaluation:
             self.ask(arguments, state, model, processing_class)
 
@@ -65,6 +68,10 @@ class SampleCallback(TrainerCallback):  # type: ignore[misc]
         self, arguments: Any, state: Any, control: Any, model: Any, processing_class: Any, **_: Any
     ) -> None:
         self.ask_base(model, processing_class)
+
+    def lacks_base(self) -> bool:
+        answered = [row for row in store.read_json_lines(self.file) if row.get("step") == 0]
+        return len(answered) < min(self.count, len(self.dataset))
 
     def ask(self, arguments: Any, state: Any, model: Any, tokenizer: Any) -> None:
         if not self.count or not state.is_world_process_zero:

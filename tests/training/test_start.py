@@ -102,6 +102,23 @@ def test_whatever_comes_first_after_the_first_step_brings_the_answers_of_the_bas
     assert [row["step"] for row in store.read_json_lines(asking.file)] == expected
 
 
+@pytest.mark.parametrize("written", [[], [{"step": 0, "id": "r1", "answer": "as it began"}, {"step": 2, "id": "r1"}]])
+def test_a_run_that_goes_on_asks_the_base_when_nobody_has(
+    asking: SampleCallback, written: list[dict[str, Any]]
+) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    for row in written:
+        store.append_json_line(asking.file, row)
+    base, tokenizer = models.load("starter", for_training=True)
+    model: Any = get_peft_model(base, LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM"))
+    state = SimpleNamespace(global_step=4, is_world_process_zero=True)
+    for moment in ("on_train_begin", "on_step_begin", "on_train_end"):
+        getattr(asking, moment)(None, state, None, model=model, processing_class=tokenizer)
+    answered = [row["answer"] for row in store.read_json_lines(asking.file) if row.get("step") == 0]
+    assert len(answered) == 1 and (answered == ["as it began"]) == bool(written)
+
+
 def test_a_model_without_an_adapter_is_asked_before(asking: SampleCallback) -> None:
     model, tokenizer = models.load("starter", for_training=True)
     state = SimpleNamespace(global_step=0, is_world_process_zero=True)
