@@ -53,7 +53,7 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
              -which -state -table -use -best -delete -question -sure -keep -history -parallel -importance -weights
            train-past: train-past-none train-past-table train-past-chosen -name -notes -save -delete -question -sure -keep
            train-cloud: train-cloud-provider -machine -bucket -spot -gpus -sharded -price -run -none -about -command -download -files
-             -file-1 -file-2 -missing -link -submit -job -state -cancel -again -log
+             -file-1 -file-2 -home -results -bring -brought -missing -link -submit -job -state -cancel -again -log
              -prices (a fold) train-cloud-prices-table -keep -reset -compared
   4 compare compare-run compare-notice;  compare-both: compare-prompt compare-row compare-ask compare-ask-stop compare-base compare-tuned
            compare-measure: compare-dataset compare-measure-run compare-measure-stop compare-measure-state

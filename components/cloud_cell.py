@@ -1,5 +1,6 @@
 """The cell of tab 3 for a rented machine: its files and command, submitting where there is a login, and following there."""
 
+import time
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -19,6 +20,7 @@ NONE = "No files yet. Choose a machine, then press “Make the files”."
 DEMO = "Renting is off in this demo. Run the studio on your own machine."
 LINK = "Link to package.zip, from which the pod can fetch it (held in memory only)"
 LANGUAGES = {".yaml": "yaml", ".py": "python"}
+HOME = "What the machine has learned becomes a run here, to compare, export and report; one that was submitted from here comes by itself."
 MOST_FILES = 2
 PROVIDERS = {one.name: one for one in Project.providers()}
 
@@ -60,6 +62,16 @@ def build_cloud(page: Page, number: int, dataset: Any, evaluation: Any, recipe: 
                     gr.Code("", interactive=False, visible=False, max_lines=24, elem_id=f"train-cloud-file-{at + 1}")
                     for at in range(MOST_FILES)
                 ]
+            with gr.Accordion("Bring its results home", open=False, elem_classes="more", elem_id="train-cloud-home"):
+                gr.HTML(f'<p class="why">{HOME}</p>')
+                with gr.Row(elem_classes="row"):
+                    results = gr.Textbox(
+                        label="The folder that they were fetched to", scale=3, elem_id="train-cloud-results"
+                    )
+                    bring = gr.Button(
+                        "Bring them home", interactive=not page.demo, elem_id="train-cloud-bring", min_width=160
+                    )
+                brought = gr.HTML(elem_id="train-cloud-brought")
             missing = gr.HTML(elem_id="train-cloud-missing")
             link = gr.Textbox(label=LINK, type="password", visible=False, elem_id="train-cloud-link")
             submit = gr.Button("Submit", variant="primary", visible=False, elem_id="train-cloud-submit", min_width=140)
@@ -74,7 +86,7 @@ def build_cloud(page: Page, number: int, dataset: Any, evaluation: Any, recipe: 
             )  # fmt: skip
         prices = PricesBox()
     files_id, seen, timer = gr.State(""), gr.State(""), gr.Timer(2.0, active=False)
-    shown = [nothing, made_box, about, command, download, *texts, missing, link, submit]
+    shown = [nothing, made_box, about, command, download, *texts, results, missing, link, submit]
     followed = [following, job, state, cancel, again, log, seen, timer]
 
     def machines_of(project: Project, provider: str) -> Updates:
@@ -122,7 +134,7 @@ def build_cloud(page: Page, number: int, dataset: Any, evaluation: Any, recipe: 
         updates: Updates = {
             nothing: gr.update(visible=False), made_box: gr.update(visible=True), about: _about(made, facts["notes"]), command: made.command,
             download: gr.update(value=handout(made.zip), label=f"Download {made.zip.name}"), missing: _missing(facts["missing"]),
-            link: gr.update(visible=facts["needs_link"] and not facts["missing"], value=""),
+            results: str(made.folder / "results"), link: gr.update(visible=facts["needs_link"] and not facts["missing"], value=""),
             submit: gr.update(visible=not facts["missing"], interactive=not page.demo),
         }  # fmt: skip
         names = list(made.texts)
@@ -142,16 +154,22 @@ def build_cloud(page: Page, number: int, dataset: Any, evaluation: Any, recipe: 
             return {following: gr.update(visible=False), timer: gr.update(active=False), seen: ""}
         at = next((one for one in found if one.id == chosen), found[0])
         status, text = at.state, at.log
-        now = f"{at.id} {len(found)} {status} {at.rented} {at.job.progress} {hash(text)} {at.cost}"
+        now = f"{at.id} {len(found)} {status} {at.words} {at.rented} {at.job.progress} {hash(text)} {at.cost}"
         if now == before:
             return {}
-        over = at.is_over or not at.rented.done
-        return {
+        over = (at.is_over and not at.lacks_results) or not at.rented.done
+        updates: Updates = {
             following: gr.update(visible=True), seen: now, timer: gr.update(active=status not in ENDED), state: _state(at),
             job: gr.update(choices=[one.id for one in found], value=at.id, visible=len(found) > 1),
             cancel: gr.update(visible=status == "running"), again: gr.update(visible=status in ENDED and not over),
             log: gr.update(value=text, visible=bool(text)), **cell.says(f"{at.id} {at.words}"),
         }  # fmt: skip
+        came = before and at.rented.run and at.rented.run not in before
+        return {**updates, page.made: time.time_ns()} if came else updates
+
+    def press_bring(project: Project, made_id: str, folder: str) -> Updates:
+        run = project.bring_run(project.open_cloud_files(made_id), (folder or "").strip())
+        return {**cell.made(), brought: f'<p class="good">✓ It is {run.id} now: judge it in Compare.</p>'}
 
     def press_cancel(project: Project, chosen: str) -> Updates:
         if project.demo:
@@ -180,8 +198,9 @@ def build_cloud(page: Page, number: int, dataset: Any, evaluation: Any, recipe: 
     page.on(make.click, begin, [dataset, evaluation, recipe, *choice.boxes], [files_id], cell)
     page.on(files_id.change, show_files, [files_id], shown, cell, **quiet)
     page.on(submit.click, press_submit, [files_id, link], [*followed, link], cell)
+    page.on(bring.click, press_bring, [files_id, results], [page.made, brought], cell)
     page.on(job.input, follow, [job], followed, cell, **quiet)
-    page.on(timer.tick, follow, [job, seen], followed, cell, quiet=True, **quiet)
+    page.on(timer.tick, follow, [job, seen], [*followed, page.made], cell, quiet=True, **quiet)
     page.on(cancel.click, press_cancel, [job], followed, cell)
     page.on(again.click, press_again, [job, link], followed, cell)
     prices.wire(page, cell)

@@ -7,7 +7,9 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 COMMON = """#!{python} -IS
 import json, os, sys
@@ -53,6 +55,20 @@ elif asked[1] == "cancel":
     (HERE / "stages").write_text("CANCELLED")
     print("Job cancelled")
 """
+BUCKET = """
+def fetch(folder):
+    import shutil
+
+    if not (HERE / "bucket").exists():
+        sys.exit("fatal error: An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation")
+    shutil.copytree(HERE / "bucket", folder, dirs_exist_ok=True)
+
+
+"""
+AWS = """
+assert asked[:3] == ["s3", "cp", "--recursive"]
+fetch(asked[4])
+"""
 KUBECTL = """
 if asked[:2] == ["auth", "can-i"]:
     print("yes" if login == "good" else "no")
@@ -63,6 +79,8 @@ elif asked[:2] == ["get", "job"]:
         print(json.dumps({"status": {"active": 1}}))
     else:
         print(json.dumps({"status": {"conditions": [{"type": said, "status": "True"}]}}))
+elif asked[0] == "cp" and ":" in asked[1]:
+    fetch(asked[2])
 elif asked[0] == "cp":
     assert Path(asked[1]).exists()
 elif asked[:2] == ["apply", "-f"]:
@@ -197,10 +215,10 @@ class FakeClouds:
         self.folder = folder
         self.tools, self.modules, self.home = (folder / name for name in ("tools", "modules", "person"))
         for place in (self.tools, self.modules, self.home / ".aws", self.home / ".kube"):
-            place.mkdir(parents=True)
+            place.mkdir(parents=True, exist_ok=True)
         (self.home / ".aws" / "credentials").touch()
         (self.home / ".kube" / "config").touch()
-        for name, rest in (("sky", SKY), ("kubectl", KUBECTL)):
+        for name, rest in (("sky", SKY), ("aws", BUCKET + AWS), ("kubectl", BUCKET + KUBECTL)):
             tool = self.tools / name
             tool.write_text(COMMON.format(python=sys.executable, place=str(folder)) + rest)
             tool.chmod(0o755)
@@ -215,10 +233,21 @@ class FakeClouds:
         (self.folder / "login").write_text(login)
         (self.folder / "stages").write_text("\n".join(stages))
 
+    def holds_results(self) -> None:
+        """The bucket has what a finished training leaves there; nobody could answer with these weights."""
+        bucket = self.folder / "bucket"
+        (bucket / "adapter").mkdir(parents=True)
+        save_file({"weights": np.ones(3, dtype=np.float32)}, bucket / "adapter" / "adapter_model.safetensors")
+        (bucket / "result.json").write_text('{"steps": 12, "complete": true}')
+        (bucket / "metrics.jsonl").write_text('{"step": 1, "loss": 3.0}\n{"step": 12, "loss": 0.5}\n')
+
     @property
     def calls(self) -> list[list[str]]:
         path = self.folder / "calls"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def calls_begin_anew(self) -> None:
+        (self.folder / "calls").unlink(missing_ok=True)
 
     @property
     def environment(self) -> dict[str, str]:

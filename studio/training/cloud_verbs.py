@@ -10,12 +10,13 @@ from studio.errors import ForbiddenError
 from studio.examples import Dataset
 from studio.journal import Journal
 from studio.prices import Compared, MachinePrice, Rate
+from studio.training.cloud import bringing, renting
 from studio.training.cloud import files as cloud
-from studio.training.cloud import renting
 from studio.training.cloud.files import PROVIDERS, CloudFiles
 from studio.training.cloud.provider import Provider
 from studio.training.cloud.renting import CloudJob
 from studio.training.recipe import Recipe
+from studio.training.run import Run
 
 
 class CloudVerbs:
@@ -46,6 +47,13 @@ class CloudVerbs:
         """Raises NotFoundError."""
         return cloud.open_files(self.folder, files_id)
 
+    def bring_run(self, files: CloudFiles, source: str | Path) -> Run:
+        """What a rented machine has learned, fetched into the folder `source`, as a run of this project. Raises
+        ForbiddenError in the demo, InputError with all that is wrong with the folder."""
+        if self.demo:
+            raise ForbiddenError("Nothing is fetched into this demo", "a shared Space", "Run the studio yourself")
+        return bringing.bring(self.folder, self.home, self.journal, files, Path(source).expanduser())
+
     @staticmethod
     def providers() -> list[Provider]:
         """Who rents machines out: `.name`, `.title`, `.machines`, `.has_spot`. No step."""
@@ -57,7 +65,7 @@ class CloudVerbs:
 
     def submit(self, files: CloudFiles, link: str | None = None) -> CloudJob:
         """Asks the provider for the machine, by its own tool and login, and returns at once: `.words`, `.cost`, `.log`,
-        `.stop()` cancels there. No step: a notebook that is run again must not rent a machine. Raises ForbiddenError in
+        `.stop()` cancels there; when it has finished its results become a run here. No step: a notebook that is run again must not rent a machine. Raises ForbiddenError in
         the demo, InputError for what is missing here, JobError when the same is under way."""
         return renting.start(self.folder, self.home, files, link, self.demo)
 

@@ -64,6 +64,21 @@ def test_without_a_login_there_are_files_a_command_and_a_download(page: Page, pr
     assert project.journal.steps()[-1].verb == "cloud_files" and project.cloud_jobs() == []
 
 
+def test_results_that_were_fetched_by_hand_become_a_run(page: Page, project: Project, tmp_path: Path) -> None:
+    page.locator("#train-cloud button.label-wrap", has_text="Bring its results home").click()
+    folder = page.locator("#train-cloud-results textarea, #train-cloud-results input").first
+    expect(folder).to_have_value(str(project.folder / "exports" / "cloud-001" / "results"))
+    press(page, "train-cloud-bring")
+    expect(page.locator("#train-cloud-message")).to_contain_text("There is no such folder")
+    fetched = FakeClouds(tmp_path)
+    fetched.holds_results()
+    folder.fill(str(tmp_path / "bucket"))
+    press(page, "train-cloud-bring")
+    expect(page.locator("#train-cloud-brought")).to_contain_text("It is run-001 now")
+    state_of(page, "train-past", "1 run")
+    assert project.runs()[0].is_ready and project.journal.steps()[-1].verb == "bring_run"
+
+
 def test_with_a_login_it_is_submitted_followed_and_cancelled(page: Page, project: Project, clouds: Path) -> None:
     fake = FakeClouds(clouds)
     page.reload()
@@ -80,6 +95,17 @@ def test_with_a_login_it_is_submitted_followed_and_cancelled(page: Page, project
     state_of(page, "train-cloud", "rent-001 cancelled")
     assert project.cloud_jobs()[0].wait(30) == "stopped"
     assert [call[2] for call in fake.calls if call[1:3] in (["jobs", "launch"], ["jobs", "cancel"])] == ["launch", "cancel"]  # fmt: skip
+
+
+def test_one_that_finishes_comes_home_by_itself(page: Page, project: Project, clouds: Path) -> None:
+    fake = FakeClouds(clouds)
+    fake.says("good", "RUNNING", "SUCCEEDED")
+    fake.holds_results()
+    press(page, "train-cloud-submit")
+    expect(page.locator("#train-cloud-state")).to_contain_text("finished: it is run-002 here", timeout=60_000)
+    state_of(page, "train-past", "2 runs")
+    opened(page, "train-past", "train-past-table")
+    expect(page.locator("#train-past-table")).to_contain_text("run-002")
 
 
 def test_prices_are_edited_in_their_table(page: Page, project: Project) -> None:

@@ -5,11 +5,13 @@ import ast
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -17,6 +19,8 @@ import yaml
 
 from studio import InputError, Project, Recipe, prices, store
 from studio.examples import Dataset
+from studio.export.notebook import ancestry
+from studio.inference import client
 from studio.jobs.job import Job
 from studio.training.cloud import kubernetes, package, runpod, sagemaker, skypilot
 from studio.training.cloud.files import PROVIDERS, CloudFiles, name_of
@@ -163,7 +167,9 @@ def test_another_training_has_another_name(rows: Dataset, made: dict[str, CloudF
     assert name_of(other, rows, None) != name_of(RECIPE, rows, None) != name_of(RECIPE, rows, rows)
 
 
-def test_after_the_machine_is_gone_the_next_one_goes_on(made: dict[str, CloudFiles], tmp_path: Path) -> None:
+def test_after_the_machine_is_gone_the_next_one_goes_on_and_its_run_comes_home(
+    project: Project, made: dict[str, CloudFiles], tmp_path: Path
+) -> None:
     bucket, script = tmp_path / "bucket", made["skypilot"].folder / "package" / "start.py"
 
     def machine(number: int) -> tuple["subprocess.Popen[str]", Path]:
@@ -194,4 +200,18 @@ def test_after_the_machine_is_gone_the_next_one_goes_on(made: dict[str, CloudFil
     assert result["cost"]["price"] == {"rent": 0.35, "watts": 0.0, "dollars_a_kwh": 0.0, "date": "2025-01", "machine": "g5.xlarge"}  # fmt: skip
     steps = [row["step"] for row in store.read_json_lines(bucket / "metrics.jsonl") if "loss" in row]
     assert steps[-1] == RECIPE.steps_for(48) and steps.count(reached + 1) >= 1 and steps.index(reached + 1) > 0
-    assert (bucket / "adapter" / "adapter_model.safetensors").exists()
+    assert not (bucket / "checkpoints").exists()
+
+    brought = project.bring_run(made["skypilot"], bucket)
+    shutil.move(bucket, tmp_path / "gone")
+    assert brought.recipe == RECIPE and brought.is_complete and brought.cost.price.machine == "g5.xlarge"
+    assert brought.metrics()["step"].max() == RECIPE.steps_for(48)
+    answers = project.answer(brought, "Ticket 3.", max_new_tokens=8)
+    assert answers["base"] and answers["tuned"]
+    client.server_job(project.folder, brought).stop()
+
+    steps = ancestry(project.journal.steps(), project.journal.name_of(brought.id))
+    names: dict[str, Any] = {"project": Project.open("again", home=tmp_path / "again"), "Recipe": Recipe}
+    exec("\n".join(step.code for step in steps), names)  # as its notebook does, without the bucket
+    assert [step.verb for step in steps] == ["load", "cloud_files", "bring_run"]
+    assert names["run"].metrics().equals(brought.metrics()) and names["run"].is_complete

@@ -54,6 +54,7 @@ def clouds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeClouds:
     without_logins(monkeypatch, tmp_path)
     made = FakeClouds(tmp_path / "clouds")
     made.use(monkeypatch)
+    made.holds_results()
     monkeypatch.setattr(worker, "FIRST_PAUSE", 0.01)
     return made
 
@@ -81,8 +82,8 @@ def asked(clouds: FakeClouds, tool: str) -> list[str]:
     return [" ".join(call[1:3]) for call in clouds.calls if call[0] == tool]
 
 
-def test_a_job_outlives_the_studio_is_followed_again_and_finishes(
-    project: Project, made: Made, clouds: FakeClouds, monkeypatch: pytest.MonkeyPatch
+def test_a_job_outlives_the_studio_is_followed_again_and_comes_home(
+    project: Project, rows: Dataset, made: Made, clouds: FakeClouds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_verysecret")
     files = made["skypilot"]
@@ -101,7 +102,12 @@ def test_a_job_outlives_the_studio_is_followed_again_and_finishes(
     until(lambda: again.state == "interrupted")
     clouds.says("good", "RUNNING", "SUCCEEDED")
     assert again.resume().wait(60) == "finished"
-    assert again.words == "finished" and again.rented.until is not None
+    run = project.runs()[-1]
+    assert again.words == f"finished: it is {run.id} here" and again.rented.until is not None
+    assert run.is_ready and run.state == "finished" and run.recipe == RECIPE and run.train_dataset == rows.reference
+    assert run.metrics()["loss"].tolist() == [3.0, 0.5] and run.result["steps"] == 12
+    step = project.journal.steps()[-1]
+    assert step.results == [run.id] and step.code.startswith("run = project.bring_run(files") and "sources" in step.code
     assert [call for call in asked(clouds, "sky") if call == "jobs launch"] == ["jobs launch"]
     launched = next(call for call in clouds.calls if call[1:3] == ["jobs", "launch"])
     assert launched[-3:] == ["--secret", "HF_TOKEN", "task.yaml"] and files.name in launched
@@ -110,6 +116,38 @@ def test_a_job_outlives_the_studio_is_followed_again_and_finishes(
     assert "HF_TOKEN [secret]" in again.job.log_tail()
     with pytest.raises(JobError, match="it has finished there"):
         again.resume()
+
+
+def test_results_that_do_not_come_are_fetched_again(
+    project: Project, made: Made, clouds: FakeClouds, here: None
+) -> None:
+    clouds.says("good", "RUNNING", "SUCCEEDED")
+    shutil.move(clouds.folder / "bucket", clouds.folder / "away")
+    job = project.submit(made["skypilot"])
+    assert job.state == "failed" and job.words == "finished" and job.lacks_results
+    assert "its results did not come" in job.job.state.error and "NoSuchBucket" in job.job.state.error
+    runs = len(project.runs())
+    shutil.move(clouds.folder / "away", clouds.folder / "bucket")
+    clouds.calls_begin_anew()
+    assert job.resume().state == "finished" and len(project.runs()) == runs + 1
+    assert {call[0] for call in clouds.calls} == {"aws"}  # nothing is submitted or followed any more
+
+
+def test_a_folder_without_results_is_refused_with_all_that_is_wrong(
+    project: Project, made: Made, tmp_path: Path
+) -> None:
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_model.bin").touch()
+    runs = len(project.runs())
+    with pytest.raises(InputError) as refused:
+        project.bring_run(made["skypilot"], tmp_path)
+    for words in ("result.json is missing", "holds no weights", "adapter/adapter_model.bin could run code"):
+        assert words in str(refused.value)
+    with pytest.raises(InputError, match="no such folder"):
+        project.bring_run(made["skypilot"], tmp_path / "elsewhere")
+    with pytest.raises(ForbiddenError):
+        Project.open(project.name, home=project.home, demo=True).bring_run(made["skypilot"], tmp_path)
+    assert len(project.runs()) == runs and project.journal.steps()[-1].state == "failed"
 
 
 def test_stop_cancels_there(project: Project, made: Made, clouds: FakeClouds) -> None:
@@ -201,6 +239,7 @@ def test_kubernetes(project: Project, made: Made, clouds: FakeClouds, here: None
     assert asked(clouds, "kubectl")[:7] == [
         "auth can-i", "apply -f", "wait --for=condition=Ready", "cp package.zip", "delete pod", "delete job", "apply -f",
     ]  # fmt: skip
+    assert asked(clouds, "kubectl")[-2].startswith("cp fine-tuning-") and project.runs()[-1].is_ready
     clouds.says("none", "running")
     assert "does not say that we may rent there" in project.submit(made["kubernetes"]).job.state.error
 

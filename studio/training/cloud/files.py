@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ BUCKET = "fine-tuning-studio"
 @dataclass(frozen=True)
 class CloudFiles:
     """`texts` are the provider's files by name; the package lies beside them, and `zip` holds it all. `rate` is what an
-    hour of the machine cost when they were made, `results` the command that fetches the adapter."""
+    hour of the machine cost when they were made, `results` the commands that fetch what was learned into RESULTS, each a
+    line. `recipe` and `request` are what the run is to be; files of an earlier studio know neither."""
 
     id: str
     folder: Path
@@ -40,6 +41,13 @@ class CloudFiles:
     texts: dict[str, str]
     estimate: Estimate
     results: str
+    recipe: Recipe | None = None
+    request: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fetching(self) -> list[list[str]]:
+        """The commands of `results`, to be run in `folder`; none where a part of them is typed on the machine."""
+        return [shlex.split(line) for line in self.results.splitlines()] if PROVIDERS[self.provider].fetches else []
 
     @property
     def command(self) -> str:
@@ -118,7 +126,8 @@ def write(project_folder: Path, provider: Provider, plan: Plan) -> CloudFiles:
             package.zip_folder(folder / "package", folder / "package.zip", "package")
         about: dict[str, Any] = {
             "format": FORMAT, "provider": provider.name, "name": plan.name, "machine": plan.machine, "spot": plan.spot, "files": sorted(texts),
-            "examples": plan.examples, "epochs": plan.recipe.epochs, "rate": plan.rate and asdict(plan.rate), "results": provider.results(plan),
+            "examples": plan.examples, "epochs": plan.recipe.epochs, "rate": plan.rate and asdict(plan.rate), "results": "\n".join(map(shlex.join, provider.results(plan))),
+            "recipe": plan.recipe.to_json(), "request": package.request(plan),
         }  # fmt: skip
         store.write_json(folder / DESCRIPTION, about)
         package.zip_folder(folder, number.with_name(f"{number.name}.zip"), number.name)
@@ -141,4 +150,5 @@ def open_files(project_folder: Path, files_id: str) -> CloudFiles:
     return CloudFiles(
         folder.name, folder, folder.with_name(f"{folder.name}.zip"), about["provider"], about["name"], about["machine"], about["spot"], texts,
         estimate(machine, rate, about["examples"], about["epochs"]), about["results"],
+        Recipe.from_json(about["recipe"]) if "recipe" in about else None, about.get("request", {}),
     )  # fmt: skip

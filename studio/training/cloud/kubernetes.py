@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.training.cloud.package import SECRETS, Plan
-from studio.training.cloud.provider import Machine, Missing, Provider, Stage, tool_is_there
+from studio.training.cloud.provider import RESULTS, Machine, Missing, Provider, Stage, tool_is_there
 
 VOLUME, JOB = "volume.yaml", "job.yaml"
 IMAGE = "pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime"
@@ -126,17 +126,15 @@ def missing(machine: str) -> list[Missing]:
     return found
 
 
-def results(plan: Plan) -> str:
+def results(plan: Plan) -> list[list[str]]:
     """The volume is read through the pod that filled it, made again."""
     pod = upload_pod(plan.name)
-    return "\n".join(
-        [
-            f"kubectl apply -f {VOLUME}",
-            f"kubectl wait --for=condition=Ready pod/{pod} --timeout=600s",
-            f"kubectl cp {pod}:/bucket/{plan.name}/adapter adapter",
-            f"kubectl delete pod {pod}",
-        ]
-    )
+    return [
+        ["kubectl", "apply", "-f", VOLUME],
+        ["kubectl", "wait", "--for=condition=Ready", f"pod/{pod}", "--timeout=600s"],
+        ["kubectl", "cp", f"{pod}:/bucket/{plan.name}", RESULTS],
+        ["kubectl", "delete", "pod", pod],
+    ]
 
 
 PROVIDER = Provider(

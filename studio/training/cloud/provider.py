@@ -13,6 +13,9 @@ from studio.training.cloud.package import Plan
 
 Stage = Literal["waiting", "running", "finished", "failed", "cancelled"]
 
+RESULTS = "results"
+"""Beside the files: where what was learned is fetched to."""
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -48,8 +51,8 @@ class Provider:
     """`files(plan)` gives the texts to write beside the package. Commands are lists of arguments, run in the folder of the
     files, by the name of the job: `submit` (several), `status`, `cancel`, `log` (None where there is none); `check` asks by
     the name of the machine whether the login is good, and `allows` reads its answer; `reads` makes a stage of what `status`
-    said. `missing` (by the machine) looks on this computer only. `login` is how to log in; `results` the command that
-    fetches the adapter, by name and bucket. `packs` says whether the package is uploaded as a folder or as package.zip,
+    said. `missing` (by the machine) looks on this computer only. `login` is how to log in; `results` the commands
+    that fetch what was learned into the folder RESULTS; `fetches` says whether all of them are typed on this computer. `packs` says whether the package is uploaded as a folder or as package.zip,
     `needs_link` whether the user puts it somewhere and gives the link."""
 
     name: str
@@ -65,10 +68,11 @@ class Provider:
     cancel: Callable[[str], list[str]]
     missing: Callable[[str], list[Missing]]
     login: str
-    results: Callable[[Plan], str]
+    results: Callable[[Plan], list[list[str]]]
     packs: str = "folder"
     has_spot: bool = True
     needs_link: bool = False
+    fetches: bool = True
     notes: list[str] = field(default_factory=list)
 
     def machine(self, name: str) -> Machine | None:
@@ -110,6 +114,10 @@ def estimate(machine: Machine, rate: Rate | None, examples: int, epochs: float) 
     """By the guide's examples an hour for QLoRA of a 7B model; a smaller model takes less."""
     pace = prices.EXAMPLES_AN_HOUR.get(machine.name.removeprefix("ml."), prices.OTHERWISE)
     return Estimate(examples * epochs / pace, rate)
+
+
+def fetched_from_s3(plan: Plan) -> list[str]:
+    return ["aws", "s3", "cp", "--recursive", f"s3://{plan.bucket}/{plan.name}", RESULTS, "--exclude", "checkpoints/*"]
 
 
 def tool_is_there(tool: str) -> bool:

@@ -24,13 +24,14 @@ STAGES = {
 @dataclass(frozen=True)
 class Rented:
     """How far it is: how many of the commands that submit it are `done`, whether all are, its `stage` as the provider
-    told it last, and since when and until when it ran (seconds since 1970)."""
+    told it last, since when and until when it ran (seconds since 1970), and which `run` here has its results."""
 
     done: int = 0
     submitted: bool = False
     stage: str = ""
     since: float | None = None
     until: float | None = None
+    run: str = ""
 
 
 class CloudJob(JobView):
@@ -64,7 +65,9 @@ class CloudJob(JobView):
             return "being cancelled"
         if self.state == "stopped" and not self.rented.done:
             return "cancelled before it was submitted"
-        return STAGES[self.rented.stage]
+        if self.state == "running" and self.lacks_results:
+            return "finished, its results are on their way"
+        return STAGES[self.rented.stage] + (f": it is {self.rented.run} here" if self.rented.run else "")
 
     @property
     def cost(self) -> str:
@@ -90,10 +93,15 @@ class CloudJob(JobView):
         """Whether the provider is done with it, so that there is nothing to follow or to cancel."""
         return self.rented.stage in ("finished", "failed", "cancelled")
 
+    @property
+    def lacks_results(self) -> bool:
+        """Whether it has finished, and what it has learned could be fetched from here and was not."""
+        return self.rented.stage == "finished" and not self.rented.run and bool(self.files.fetching)
+
     def resume(self, link: str | None = None) -> "CloudJob":
-        """Follows it again; what was submitted is not submitted again. Raises JobError when it is over, InputError when
-        a link is needed still: it was held in memory only."""
-        if self.is_over:
+        """Follows it again, or fetches its results; what was submitted is not submitted again. Raises JobError when it is
+        over, InputError when a link is needed still: it was held in memory only."""
+        if self.is_over and not self.lacks_results:
             raise JobError(f"{self.id} cannot be followed", f"it has {self.rented.stage} there", "Submit it again")
         if self.provider.needs_link and not (self.rented.submitted or link or queue.knows_secret(self.job)):
             raise InputError(

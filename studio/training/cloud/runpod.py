@@ -128,13 +128,14 @@ def missing(machine: str) -> list[Missing]:
     return found
 
 
-def results(plan: Plan) -> str:
-    return "runpodctl send /workspace/bucket/adapter"
+def results(plan: Plan) -> list[list[str]]:
+    """The first in the pod; it tells a code for the second."""
+    return [["runpodctl", "send", "/workspace/bucket"], ["runpodctl", "receive", "CODE"]]
 
 
 PROVIDER = Provider(
     "runpod", "RunPod", MACHINES, files, submit, check, allows, status, reads, log, cancel, missing,
-    login=KEY, results=results, packs="zip", has_spot=False, needs_link=True,
+    login=KEY, results=results, packs="zip", has_spot=False, needs_link=True, fetches=False,
     notes=["Put package.zip where the pod can fetch it (a private link of any bucket) and set PACKAGE_URL to it.",
            "A pod stops itself when its training is done, or has failed three times; which of the two is in bucket/log.txt of its volume. "
            "RunPod gives its log in its console only, and a stopped pod's volume costs until you remove it there."],

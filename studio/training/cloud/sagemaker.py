@@ -5,7 +5,7 @@ import json
 import sys
 
 from studio.training.cloud.package import SECRETS, Plan
-from studio.training.cloud.provider import Machine, Missing, Provider, Stage, is_logged_in_to_aws
+from studio.training.cloud.provider import Machine, Missing, Provider, Stage, fetched_from_s3, is_logged_in_to_aws
 
 SCRIPT = "sagemaker_job.py"
 MACHINES = [
@@ -142,8 +142,8 @@ def missing(machine: str) -> list[Missing]:
     return found
 
 
-def results(plan: Plan) -> str:
-    return f"aws s3 cp --recursive s3://{plan.bucket}/{plan.name}/adapter adapter"
+def results(plan: Plan) -> list[list[str]]:
+    return [fetched_from_s3(plan)]
 
 
 PROVIDER = Provider(

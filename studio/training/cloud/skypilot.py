@@ -7,10 +7,12 @@ from typing import Any
 from studio import prices
 from studio.training.cloud.package import SECRETS, Plan
 from studio.training.cloud.provider import (
+    RESULTS,
     Machine,
     Missing,
     Provider,
     Stage,
+    fetched_from_s3,
     is_logged_in_to_aws,
     is_logged_in_to_google,
     tool_is_there,
@@ -105,10 +107,11 @@ def missing(machine: str) -> list[Missing]:
     return found
 
 
-def results(plan: Plan) -> str:
+def results(plan: Plan) -> list[list[str]]:
     if CLOUDS[plan.machine] == "aws":
-        return f"aws s3 cp --recursive s3://{plan.bucket}/{plan.name}/adapter adapter"
-    return f"gcloud storage cp --recursive gs://{plan.bucket}/{plan.name}/adapter ."
+        return [fetched_from_s3(plan)]
+    made = ["mkdir", "-p", RESULTS]  # gcloud copies into a folder that is there
+    return [made, ["gcloud", "storage", "cp", "--recursive", f"gs://{plan.bucket}/{plan.name}/*", RESULTS]]
 
 
 PROVIDER = Provider(

@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 OLDEST_PYTHON = (3, 11)
 WHOLE = "whole.json"
 LOOK_EVERY = 2.0  # seconds
-FOLLOWED = ("metrics.jsonl", "log.txt", "state.json")
+FOLLOWED = ("metrics.jsonl", "samples.jsonl", "log.txt", "state.json")
 
 
 def prepare() -> None:
@@ -138,6 +138,7 @@ def main() -> int:
         return 1
     shutil.copytree(run / "adapter", bucket / "adapter", copy_function=shutil.copyfile, dirs_exist_ok=True)
     shutil.copyfile(run / "result.json", bucket / "result.json")
+    shutil.rmtree(bucket / "checkpoints", ignore_errors=True)  # nothing goes on from them, and keeping them costs
     print("finished", flush=True)
     return 0
 

@@ -7,12 +7,16 @@ import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from studio import store
 from studio.errors import InputError, JobError, StudioError
 from studio.jobs import queue
 from studio.jobs.job import Job, Stopped
+from studio.journal import Journal
+from studio.training.cloud.bringing import bring
 from studio.training.cloud.package import SECRETS
+from studio.training.cloud.provider import RESULTS
 from studio.training.cloud.renting import LOG, CloudJob, Rented
 
 HIDDEN = "[secret]"
@@ -22,7 +26,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
 """Seconds between two looks: just after a submit somebody watches, and a training goes on for hours."""
 PATIENCE = 5
 """Looks in a row that may fail for another reason than the login."""
-SUBMIT_SECONDS, LOOK_SECONDS = 1800, 120
+SUBMIT_SECONDS, LOOK_SECONDS, FETCH_SECONDS = 1800, 120, 4 * 3600
 REFUSED = re.compile(
     r"expired|credential|unauthori[sz]ed|unauthenticated|access ?denied|forbidden|log ?in again|not logged in"
     r"|invalid\w*.{0,30}(token|key)|api key|\b401\b|\b403\b", re.IGNORECASE,
@@ -50,6 +54,8 @@ class Following:
             self.follow()
         except Stopped:
             self.cancel()
+        else:
+            self.fetch()
 
     def submit(self) -> None:
         """From the first command that was not done: one that was is never done twice."""
@@ -79,7 +85,7 @@ class Following:
 
     def follow(self) -> None:
         began, failures = time.monotonic(), 0
-        while True:
+        while self.cloud.rented.stage != "finished":
             try:
                 rented = self.look()
                 failures = 0
@@ -90,14 +96,13 @@ class Following:
                         f"{self.provider.title} does not answer", error.words, "The training may go on there: follow it again"
                     ) from None  # fmt: skip
                 rented = self.cloud.rented
-            if rented.stage == "finished":
-                return
             if rented.stage == "failed":
                 last = (self.cloud.log.splitlines() or [""])[-1]
                 raise JobError(f"The training has failed on {self.files.machine}", last, "See its log; submitted again it goes on from its last checkpoint")  # fmt: skip
             if rented.stage == "cancelled":
                 raise JobError("The training was cancelled there", self.provider.title, "Submitted again it goes on from its last checkpoint")  # fmt: skip
-            self.wait(min(LONGEST_PAUSE, FIRST_PAUSE + (time.monotonic() - began) / 20))
+            if rented.stage != "finished":
+                self.wait(min(LONGEST_PAUSE, FIRST_PAUSE + (time.monotonic() - began) / 20))
 
     def look(self) -> Rented:
         """Asks once, and keeps what was said."""
@@ -128,6 +133,25 @@ class Following:
         if steps := STEP.findall(text):
             done, of = (int(number.replace(",", "")) for number in steps[-1])
             self.job.report(done, of, f"step {done:,} of {of:,}")
+
+    def fetch(self) -> None:
+        """What it has learned becomes a run of the project."""
+        if not self.cloud.lacks_results:
+            return
+        try:
+            (self.files.folder / RESULTS).mkdir(exist_ok=True)
+            for command in self.files.fetching:
+                self.run(command, FETCH_SECONDS)
+            project_folder = Path(self.job.request["project_folder"])
+            journal = Journal(project_folder)
+            run = bring(project_folder, self.job.home, journal, self.files, self.files.folder / RESULTS)
+        except Stopped:
+            return
+        except StudioError as error:
+            fix = "Follow it again, or fetch them by the command and bring them home"
+            raise JobError("The training has finished, but its results did not come", error.found, fix) from None
+        self.cloud.keep(replace(self.cloud.rented, run=run.id))
+        print(f"its results are {run.id}", flush=True)
 
     def cancel(self) -> None:
         rented = self.cloud.rented
