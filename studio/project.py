@@ -17,6 +17,7 @@ from studio.data.columns import Choices
 from studio.data.detection import Detection
 from studio.data.document_verbs import DocumentVerbs
 from studio.data.duplicate_verbs import DuplicateVerbs
+from studio.data.step_verbs import StepVerbs
 from studio.data.verbs import DataVerbs
 from studio.decision import advice as decision
 from studio.errors import ForbiddenError, InputError, NotFoundError
@@ -49,6 +50,7 @@ class Project(
     CleaningVerbs,
     DuplicateVerbs,
     DocumentVerbs,
+    StepVerbs,
     SearchVerbs,
     FitVerbs,
     ModelVerbs,
@@ -365,7 +367,8 @@ class Project(
         jobs = [job for kind in ("train", "evaluate", "export", "search") for job in self.jobs(kind)]
         ended = [job.id for job in jobs if job.state.status in ENDED and job.id not in with_result]
         folders = (path for place in JOB_PLACES for path in (self.folder / place).glob("*-*"))
-        return ended + [folder.name for folder in folders if not (folder / "job.json").exists()]
+        # the folder of one that was deleted is empty, and its step can be repeated
+        return ended + [one.name for one in folders if not (one / "job.json").exists() and any(one.iterdir())]
 
     def _ready(self, run: Run) -> None:
         if not run.is_ready:

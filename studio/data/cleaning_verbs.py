@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from studio.data import filters, gathering, leakage, presidio, privacy, splitting
+from studio.data import filters, gathering, leakage, presidio, privacy, splitting, watching
 from studio.data.measures import Measures
 from studio.data.rules import Rule
 from studio.data.words import Array
@@ -75,12 +75,13 @@ class CleaningVerbs:
 
         def clean() -> tuple[Batches, pd.DataFrame]:
             privacy.check_kinds(kinds, how)
+            parts = watching.telling(dataset.batches(), len(dataset), "rows looked through")
             if how == "drop":
-                gone = [privacy.redact(part, kinds, how)[1] for part in dataset.batches()]
+                gone = [privacy.redact(part, kinds, how)[1] for part in parts]
                 dropped = pd.concat(gone, ignore_index=True)
                 stays = ~np.isin(Measures.of(dataset).ids(), dropped["id"].to_numpy(object))
                 return filters.rows_where(dataset, stays), dropped
-            redacted = (privacy.redact(part, kinds, how, seed)[0] for part in dataset.batches())
+            redacted = (privacy.redact(part, kinds, how, seed)[0] for part in parts)
             return map(gathering.measured, redacted), pd.DataFrame({"id": [], "reason": []}, dtype="str")
 
         return self._cleaned("redact", dataset, arguments, clean)
@@ -142,8 +143,7 @@ class CleaningVerbs:
 
     def private_details(self, dataset: Dataset, kinds: Sequence[str] = privacy.KINDS) -> dict[str, int]:
         """How many private details of each kind stand in the dataset. No step."""
-        parts = [privacy.count(part, kinds) for part in dataset.batches()]
-        return {kind: sum(found[kind] for found in parts) for kind in kinds}
+        return Measures.of(dataset).private_details(kinds)
 
     def _cleaned(
         self, verb: str, dataset: Dataset, arguments: dict[str, Any], clean: Callable[[], tuple[pd.DataFrame | Batches, pd.DataFrame]],

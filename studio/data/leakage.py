@@ -10,12 +10,14 @@ import pandas as pd
 from studio.data import near_duplicates
 from studio.data import words as word_hashes
 from studio.data.near_duplicates import text
+from studio.data.watching import tell
 from studio.data.words import Array, Grams
 
 RUN = 13  # Brown et al. 2020, Language Models are Few-Shot Learners, appendix C
 PHRASE = 6
 COMMON_ROWS = 10  # a phrase that more rows than these have is a way of speaking here, and no sign of a copy
 ENOUGH = 0.3  # so much of a row's runs shared is a copy, however common its phrases are
+READ, NEARED, PHRASED = 0.15, 0.4, 0.7  # of the whole work, when the rows are read, near ones and common phrases found
 SAME, QUESTION, NEAR, OVERLAP = "same", "same question", "near duplicate", "13 words in a row"
 KINDS = (SAME, QUESTION, NEAR, OVERLAP)
 _HASH_BITS = np.uint64(44)  # of a hash beside the number of its row
@@ -84,10 +86,13 @@ def of_part(
     name: str, train: pd.DataFrame, part: pd.DataFrame, threshold: float = near_duplicates.THRESHOLD
 ) -> pd.DataFrame:
     """The pairs of one part, called `name`, with the training rows; see Leakage."""
+    every = len(train) + len(part)
+    tell(every * READ, every, "rows read")
     learned, asked = [text(row) for row in train["messages"]], [text(row) for row in part["messages"]]
     same = _equal([" ".join(one.lower().split()) for one in learned], [" ".join(one.lower().split()) for one in asked])
     questions = _equal([question(row) for row in train["messages"]], [question(row) for row in part["messages"]])
     near = _near(learned, asked, threshold)
+    tell(every * NEARED, every, "rows compared")
     rows = [
         *((at, of, SAME, 1.0) for at, of in same), *((at, of, QUESTION, 1.0) for at, of in questions),
         *((at, of, NEAR, value) for at, of, value in near), *((at, of, OVERLAP, share) for at, of, share in _overlap(learned, asked)),
@@ -148,7 +153,9 @@ def _overlap(learned: list[str], asked: list[str]) -> list[tuple[int, int, float
     hashes, rows = hashes[order], rows[order]
     sieve = _Sieve(hashes)
     shared = [np.zeros((0, 3), np.int64)]
+    rows_in_all = len(learned) + len(asked)
     for begin, part in word_hashes.chunks(learned):
+        tell(rows_in_all * (PHRASED + (1 - PHRASED) * begin / len(learned)), rows_in_all, "rows compared")
         found, is_own = _long_runs(part, template, common, sieve)
         low, high = np.searchsorted(hashes, found.hashes), np.searchsorted(hashes, found.hashes, "right")
         counts = high - low
@@ -174,7 +181,10 @@ def _common_phrases(learned: Sequence[str], asked: Sequence[str]) -> Array:
     phrases = (word_hashes.grams(word_hashes.words(part), PHRASE).hashes for _, part in word_hashes.chunks(asked))
     there = np.unique(np.concatenate([np.zeros(0, np.uint64), *phrases]))
     rows_with, sieve = np.zeros(len(there), np.int64), _Sieve(there)
-    for _, part in word_hashes.chunks(list(dict.fromkeys([*learned, *asked]))) if len(there) else ():
+    texts = list(dict.fromkeys([*learned, *asked]))
+    every = len(learned) + len(asked)
+    for begin, part in word_hashes.chunks(texts) if len(there) else ():
+        tell(every * (NEARED + (PHRASED - NEARED) * begin / len(texts)), every, "rows compared")
         found = word_hashes.grams(word_hashes.words(part), PHRASE)
         known = sieve.passes(found.hashes)
         known[known] = near_duplicates.contains(there, found.hashes[known])

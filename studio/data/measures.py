@@ -2,7 +2,7 @@
 measured, and held in memory while someone moves a threshold."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from studio import collector, store
-from studio.data import duplicates, leakage, near_duplicates, quality, studio_quality
+from studio.data import duplicates, leakage, near_duplicates, presidio, privacy, quality, studio_quality
 from studio.data.near_duplicates import Pairs
 from studio.data.studio_quality import question_and_answer
 from studio.data.texts import DatasetTexts
+from studio.data.watching import telling
 from studio.data.words import Array
 from studio.errors import InputError
 from studio.examples import Dataset
@@ -141,14 +142,27 @@ class Measures:
             return pd.DataFrame(near_duplicates.pairs(texts, threshold, run, first, signed)._asdict())
 
         near_duplicates.check(threshold, run)
-        found = self._kept(f"near-{threshold:g}-{run}", measure)
+        found = self._kept(near_name(threshold, run), measure)
         return Pairs(*(found[name].to_numpy() for name in Pairs._fields))
 
     def leakage(self, name: str, train: Dataset) -> pd.DataFrame:
         """The pairs of these examples, as the part `name`, with the training rows; see `leakage.of_part`."""
         return self._kept(
-            f"leakage-{name}-{train.reference}", lambda: leakage.of_part(name, train.examples, self.examples)
+            leakage_name(name, train.reference), lambda: leakage.of_part(name, train.examples, self.examples)
         )
+
+    def private_details(self, kinds: Sequence[str]) -> dict[str, int]:
+        """How many there are of each kind; see `privacy.count`."""
+
+        def count() -> pd.DataFrame:
+            parts = self._of.batches() if isinstance(self._of, Dataset) else [self._of]
+            found = [privacy.count(part, kinds) for part in telling(parts, len(self), "rows looked through")]
+            return pd.DataFrame({"kind": [*kinds], "count": [sum(part[kind] for part in found) for kind in kinds]})
+
+        privacy.check_kinds(kinds)
+        counted = self._kept(private_name(kinds), count)
+        times = dict(zip(counted["kind"], counted["count"].tolist(), strict=True))
+        return {kind: times[kind] for kind in kinds}
 
     def _columns(self, *names: str) -> pd.DataFrame:
         if isinstance(self._of, Dataset):
@@ -184,6 +198,14 @@ class Measures:
             "quality": np.array(scored["quality"], float), "reasons": pd.Series(["\n".join(words) for words in scored["reasons"]], dtype="str"),
         })  # fmt: skip
 
+    def knows(self, name: str) -> bool:
+        """Whether something is kept under `name`."""
+        return self.folder is not None and self._place(name).exists()
+
+    def _place(self, name: str) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{name}.{VERSION}.parquet"
+
     def kept(self, name: str, measure: Callable[[], pd.DataFrame], columns: list[str] | None = None) -> pd.DataFrame:
         """What was kept under `name`, else what `measure` gives, kept from then on."""
         return self._kept(name, measure, columns)
@@ -193,7 +215,7 @@ class Measures:
     ) -> pd.DataFrame:  # fmt: skip
         if self.folder is None:
             return measure()
-        path = self.folder / f"{name}.{VERSION}.parquet"
+        path = self._place(name)
         if not path.exists():
             made, content = measure(), io.BytesIO()
             made.to_parquet(content, index=False)
@@ -201,6 +223,21 @@ class Measures:
             store.write_bytes(path, content.getvalue())
             return made
         return pd.read_parquet(path, columns=columns)
+
+
+def near_name(threshold: float, run: int) -> str:
+    """What the near duplicates are kept as; so the next two."""
+    return f"near-{threshold:g}-{run}"
+
+
+def leakage_name(part: str, train: str) -> str:
+    return f"leakage-{part}-{train}"
+
+
+def private_name(kinds: Sequence[str]) -> str:
+    known = (*privacy.KINDS, *presidio.KINDS)
+    places = "-".join(str(at) for at, kind in enumerate(known) if kind in kinds)
+    return f"private-{places}" + (f"-{presidio.model()}" if set(kinds) & set(presidio.KINDS) else "")
 
 
 def _lists(column: Any) -> pd.Series:

@@ -24,6 +24,7 @@ KINDS = {
     "generate": "studio.data.generation_worker",
     "semantic": "studio.data.semantic",
     "search": "studio.training.search_worker",
+    "step": "studio.step_worker",
     "rent": "studio.training.cloud.worker",
     "serve": "studio.inference.server",
 }
