@@ -21,19 +21,19 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
              data-duplicates-model data-duplicates-note data-duplicates-show data-duplicates-run data-duplicates-stop data-duplicates-state
              data-duplicates-counts data-duplicates-groups data-duplicates-page data-duplicates-previous data-duplicates-next
            data-filter: data-filter-dataset data-filter-quality data-filter-flags data-filter-duplicates data-filter-preset
-             data-filter-max-tokens data-filter-kept data-filter-chart data-filter-run data-filter-result
+             data-filter-max-tokens data-filter-kept data-filter-chart data-filter-run data-filter-state data-filter-stop data-filter-result
            data-privacy: data-privacy-dataset data-privacy-how data-privacy-kinds data-privacy-presidio
-             data-privacy-count data-privacy-run data-privacy-result
+             data-privacy-count data-privacy-run data-privacy-state data-privacy-stop data-privacy-result
            data-review: data-review-dataset data-review-name data-review-example data-review-good data-review-bad data-review-undo
              data-review-report
            data-steps: data-steps-dataset data-steps-list data-steps-kept data-steps-run data-steps-other data-steps-compare
              data-steps-difference
            data-mix: data-mix-datasets data-mix-how data-mix-share-1 to -6 data-mix-field data-mix-weights data-mix-rows
-             data-mix-seed data-mix-preview data-mix-run data-mix-result
-           data-split: data-split-dataset data-split-share data-split-seed data-split-together data-split-run data-split-result
-           data-leaks: data-leaks-dataset data-leaks-benchmark data-leaks-check data-leaks-run data-leaks-found data-leaks-pairs
+             data-mix-seed data-mix-preview data-mix-run data-mix-state data-mix-stop data-mix-result
+           data-split: data-split-dataset data-split-share data-split-seed data-split-together data-split-run data-split-state data-split-stop data-split-result
+           data-leaks: data-leaks-dataset data-leaks-benchmark data-leaks-check data-leaks-run data-leaks-state data-leaks-stop data-leaks-found data-leaks-pairs
              data-leaks-page data-leaks-previous data-leaks-next
-           data-copy: data-copy-dataset data-copy-form data-copy-run data-copy-file
+           data-copy: data-copy-dataset data-copy-form data-copy-run data-copy-file data-copy-state data-copy-stop
   2 decide decide-case: decide-dataset decide-examples decide-consistency decide-specificity decide-calls decide-latency
              decide-run decide-verdict;  decide-cost: decide-cost-chart decide-cost-table
   3 train  train-model: train-dataset train-evaluation train-model-name train-method

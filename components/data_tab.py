@@ -15,6 +15,7 @@ from components.mix_cell import build_mix
 from components.privacy_cell import build_privacy
 from components.review_cell import build_review
 from components.split_cell import build_split
+from components.step_box import StepBox
 from components.steps_cell import build_steps
 from studio import Project
 
@@ -44,15 +45,24 @@ def build(page: Page) -> None:
 
 def _copy(page: Page) -> None:
     why = "Take the examples elsewhere, in the form that the other tool reads; a data card lies beside it."
-    with Cell(page, "data-copy", 12, "Save a copy", why, "save_copy") as cell, gr.Row(elem_classes="row"):
-        dataset = gr.Dropdown([], label="Dataset", scale=2, elem_id="data-copy-dataset")
-        form = gr.Dropdown(FORMS, value="openai", label="Form", scale=2, elem_id="data-copy-form")
-        run = gr.Button("Save", variant="primary", elem_id="data-copy-run", min_width=120)
-        file = gr.DownloadButton("Download", visible=False, elem_id="data-copy-file", min_width=120)
+    with Cell(page, "data-copy", 12, "Save a copy", why, "save_copy") as cell:
+        with gr.Row(elem_classes="row"):
+            dataset = gr.Dropdown([], label="Dataset", scale=2, elem_id="data-copy-dataset")
+            form = gr.Dropdown(FORMS, value="openai", label="Form", scale=2, elem_id="data-copy-form")
+            run = gr.Button("Save", variant="primary", elem_id="data-copy-run", min_width=120)
+            file = gr.DownloadButton("Download", visible=False, elem_id="data-copy-file", min_width=120)
+        steps = StepBox(page, cell, "save_copy")
 
     def save(project: Project, reference: str | None, wanted: str) -> Updates:
-        path = project.save_copy(opened(project, reference), form=wanted)
-        return {**cell.done(project), file: gr.update(value=handout(path), label=f"Download {path.name}", visible=True)}
+        chosen = opened(project, reference)
+        if project.is_long("save_copy", chosen):
+            return steps.begin(project, "save_copy", chosen, form=wanted)
+        return saved(project, project.save_copy(chosen, form=wanted).name)
 
-    page.on(run.click, save, [dataset, form], [file], cell)
+    def saved(project: Project, name: str) -> Updates:
+        path = project.folder / "exports" / name
+        return {**cell.done(project), file: gr.update(value=handout(path), label=f"Download {name}", visible=True)}
+
+    page.on(run.click, save, [dataset, form], [file, *steps.outputs], cell)
+    steps.wire([file], lambda project, _: saved(project, cell.latest(project).results[0]))
     page.refresh_with(lambda project: {dataset: choose(project, "split", "filter", "load")}, [dataset])

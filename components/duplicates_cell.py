@@ -68,18 +68,29 @@ def build_duplicates(page: Page, number: int) -> None:
     def found_groups(
         project: Project, reference: str | None, kind: str, how_near: float, words: float | None, name: str | None
     ) -> Any:
-        """The table of groups, None when the meanings were not compared yet; see Project.near_duplicate_groups."""
+        """The table of groups, None when many words or the meanings were not compared yet; see
+        Project.near_duplicate_groups."""
         chosen, limit = opened(project, reference), round(float(how_near), 2)
         if kind == "meaning":
             return project.found_semantic_duplicates(chosen, model=_model(page, name), threshold=limit)
-        return project.near_duplicate_groups(chosen, threshold=limit, run=int(words or 3))
+        said = {"threshold": limit, "run": int(words or 3)}
+        if project.is_long("near_duplicate_groups", chosen, **said):
+            return None
+        return project.near_duplicate_groups(chosen, **said)
+
+    def begun(
+        project: Project, reference: str | None, kind: str, how_near: float, words: float | None, name: str | None
+    ) -> Any:
+        """The job that compares them."""
+        chosen, limit = opened(project, reference), round(float(how_near), 2)
+        if kind == "meaning":
+            return project.start_semantic_search(chosen, model=_model(page, name), threshold=limit)
+        return project.start_step("near_duplicate_groups", chosen, threshold=limit, run=int(words or 3))
 
     def look(project: Project, *given: Any) -> Updates:
         table = found_groups(project, *given)
         if table is None:
-            job = project.start_semantic_search(
-                opened(project, given[0]), model=_model(page, given[4]), threshold=round(float(given[2]), 2)
-            )
+            job = begun(project, *given)
             return {**follow(project, job.id, *given), timer: gr.update(active=True), awaited: job.id}
         return draw(project, table, 1, *given)
 
@@ -119,9 +130,9 @@ def build_duplicates(page: Page, number: int) -> None:
     def drop(project: Project, *given: Any) -> Updates:
         reference, kind, how_near, words, name = given
         chosen, limit = opened(project, reference), round(float(how_near), 2)
+        if found_groups(project, *given) is None:
+            return look(project, *given)
         if kind == "meaning":
-            if found_groups(project, *given) is None:
-                return look(project, *given)
             project.drop_duplicates(chosen, by=kind, threshold=limit, model=_model(page, name))
         else:
             project.drop_duplicates(chosen, by=kind, threshold=limit, run=int(words or 3))
@@ -136,17 +147,32 @@ def build_duplicates(page: Page, number: int) -> None:
             dataset: newest(project, "load", "mix"), counts: empty(words), groups: "", turning: gr.update(visible=False), state: "",
             stop: gr.update(visible=False), timer: gr.update(active=False),
         }  # fmt: skip
-        working = [job for job in project.jobs("semantic") if job.state.status not in ENDED]
+        searches = [*project.jobs("semantic"), *reversed(project.step_jobs("near_duplicate_groups"))]
+        working = [job for job in searches if job.state.status not in ENDED]
         if not working:
             return updates
         job = working[-1]  # it goes on whoever looks: a page that comes back follows it
-        asked = job.request
         words, bar = job_line(job)
         return {
-            **updates, by: "meaning", threshold: asked["threshold"], model: asked["model"], note: gr.update(visible=True),
-            dataset: gr.update(choices=references(project), value=asked["dataset"]), state: bar, awaited: job.id,
+            **updates, **asked_for(project, job), state: bar, awaited: job.id,
             stop: gr.update(visible=True), timer: gr.update(active=True), **cell.says(words),
         }  # fmt: skip
+
+    def asked_for(project: Project, job: Any) -> Updates:
+        asked = job.request
+        if job.kind == "semantic":
+            chosen = {
+                by: "meaning",
+                threshold: asked["threshold"],
+                model: asked["model"],
+                note: gr.update(visible=True),
+            }
+            reference = asked["dataset"]
+        else:
+            said = asked["arguments"]
+            chosen = {by: "words", threshold: said["threshold"], run_words: said["run"], note: gr.update(visible=False)}
+            reference = asked["datasets"][0]
+        return {**chosen, dataset: gr.update(choices=references(project), value=reference)}
 
     page.on(by.input, other_kind, [by], [threshold, note], show_progress="hidden")
     page.on(show.click, look, choices, [*shown, *watched], cell)

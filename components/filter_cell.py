@@ -8,6 +8,7 @@ import pandas as pd
 from components.cell import Cell, Page, Updates, empty, more, table, tiles
 from components.dataset_box import newest, opened
 from components.load_cell import SAMPLE_FIRST
+from components.step_box import StepBox
 from studio import Project
 
 FLAGS = ("broken JSON", "TODO", "truncated")
@@ -74,6 +75,7 @@ def build_filter(page: Page, number: int) -> None:
                 elem_id="data-filter-schema",
             )  # fmt: skip
         run = gr.Button("Run filter", variant="primary", elem_id="data-filter-run")
+        steps = StepBox(page, cell, "filter")
         result = gr.HTML(visible=False, elem_id="data-filter-result")
     moving = [quality, flags, duplicates, near, preset, likeness, tokens, pattern, longest, schema]
     choices = [dataset, *moving]
@@ -117,8 +119,7 @@ def build_filter(page: Page, number: int) -> None:
         }
 
     def run_filter(project: Project, reference: str | None, *values: Any) -> Updates:
-        project.filter(opened(project, reference), **arguments(*values))
-        return cell.made()
+        return steps.run(project, "filter", opened(project, reference), **arguments(*values))
 
     def show(project: Project) -> Updates:
         step = cell.latest(project)
@@ -136,5 +137,6 @@ def build_filter(page: Page, number: int) -> None:
     changed = [dataset.change, *(part.change for part in moving if part not in typed), *(part.blur for part in typed)]
     for moved in changed:
         page.on(moved, preview, choices, [chart, kept], cell, show_progress="hidden", trigger_mode="always_last")
-    page.on(run.click, run_filter, choices, [page.made], cell)
+    page.on(run.click, run_filter, choices, steps.outputs, cell)
+    steps.wire()
     page.refresh_with(show, [dataset, result])

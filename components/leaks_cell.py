@@ -10,6 +10,7 @@ from components.beside import beside, card, differences, said
 from components.cell import Cell, Page, Updates, empty
 from components.dataset_box import opened, references
 from components.split_cell import HOW, in_words
+from components.step_box import StepBox
 from studio import InputError, Project
 
 PAIRS = 10
@@ -29,6 +30,7 @@ def build_leaks(page: Page, number: int) -> None:
         with gr.Row(elem_classes="row"):
             check = gr.Button("Check", elem_id="data-leaks-check", min_width=140)
             run = gr.Button("Drop them", variant="primary", elem_id="data-leaks-run", min_width=140)
+        steps = StepBox(page, cell, "check_leakage", "drop_leaked")
         found_words = gr.HTML(empty(NOTHING), elem_id="data-leaks-found")
         pairs = gr.HTML("", elem_id="data-leaks-pairs")
         with gr.Row(visible=False, elem_classes="row") as turning:
@@ -53,9 +55,17 @@ def build_leaks(page: Page, number: int) -> None:
             turning: gr.update(visible=pages > 1), at: gr.update(value=page_number, maximum=pages), cell.message: gr.update(visible=False),
         }  # fmt: skip
 
+    def look(project: Project, *given: Any) -> Updates:
+        both_sets = two(project, *given)
+        if project.is_long("check_leakage", *both_sets):
+            return steps.begin(project, "check_leakage", *both_sets)
+        return turn(project, 1, *given)
+
+    def looked(project: Project, job: Any) -> Updates:
+        return turn(project, 1, *job.request["datasets"]) if job.request["verb"] == "check_leakage" else {}
+
     def drop(project: Project, *given: Any) -> Updates:
-        project.drop_leaked(*two(project, *given))
-        return cell.made()
+        return steps.run(project, "drop_leaked", *two(project, *given))
 
     def show(project: Project) -> Updates:
         return {
@@ -63,11 +73,12 @@ def build_leaks(page: Page, number: int) -> None:
             turning: gr.update(visible=False),
         }  # fmt: skip
 
-    page.on(check.click, lambda project, *given: turn(project, 1, *given), both, shown, cell)
+    page.on(check.click, look, both, [*shown, *steps.outputs], cell)
     page.on(at.submit, turn, [at, *both], shown, cell)
     page.on(previous.click, lambda project, *given: turn(project, *given, by=-1), [at, *both], shown, cell)
     page.on(following.click, lambda project, *given: turn(project, *given, by=1), [at, *both], shown, cell)
-    page.on(run.click, drop, both, [page.made], cell)
+    page.on(run.click, drop, both, steps.outputs, cell)
+    steps.wire(shown, looked)
     page.refresh_with(show, [*both, found_words, pairs, turning])
 
 

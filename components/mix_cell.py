@@ -8,6 +8,7 @@ import gradio as gr
 from components.cell import Cell, Page, Updates, empty, more, table, tiles
 from components.dataset_box import opened, references
 from components.load_cell import rows_made
+from components.step_box import StepBox
 from studio import InputError, Project
 
 MOST = 6
@@ -47,6 +48,7 @@ def build_mix(page: Page, number: int) -> None:
         with gr.Row(elem_classes="row"):
             look = gr.Button("Preview", elem_id="data-mix-preview", min_width=140)
             run = gr.Button("Run mix", variant="primary", elem_id="data-mix-run", min_width=140)
+        steps = StepBox(page, cell, "mix")
         result = gr.HTML(empty(FIRST), elem_id="data-mix-result")
     given = [datasets, how, *shares, field, weights, rows, seed]
 
@@ -83,8 +85,7 @@ def build_mix(page: Page, number: int) -> None:
 
     def mix(project: Project, *values: Any) -> Updates:
         wanted, said = choices(*values)
-        project.mix(*(opened(project, one) for one in wanted), **said)
-        return cell.made()
+        return steps.run(project, "mix", *(opened(project, one) for one in wanted), **said)
 
     def name_shares(project: Project, chosen: list[str] | None, kind: str) -> Updates:
         """One box for each dataset, with its name; the first gets most."""
@@ -118,7 +119,8 @@ def build_mix(page: Page, number: int) -> None:
     page.on(datasets.change, name_shares, [datasets, how], [*shares, balancing, field], show_progress="hidden")
     page.on(how.input, name_shares, [datasets, how], [*shares, balancing, field], show_progress="hidden")
     page.on(look.click, preview, given, [result], cell)
-    page.on(run.click, mix, given, [page.made, result], cell)
+    page.on(run.click, mix, given, [*steps.outputs, result], cell)
+    steps.wire()
     page.refresh_with(show, [datasets, result])
 
 

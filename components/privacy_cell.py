@@ -7,6 +7,7 @@ import gradio as gr
 
 from components.cell import Cell, Page, Updates, empty, table
 from components.dataset_box import newest, opened
+from components.step_box import StepBox
 from studio import InputError, Project
 
 FIRST = "Load a file, or the sample, in cell 1; then count what is private in it."
@@ -37,21 +38,31 @@ def build_privacy(page: Page, number: int) -> None:
         with gr.Row(elem_classes="row"):
             count = gr.Button("Count them", elem_id="data-privacy-count", min_width=140)
             run = gr.Button("Run", variant="primary", elem_id="data-privacy-run", min_width=140)
+        steps = StepBox(page, cell, "private_details", "redact")
         result = gr.HTML(empty(FIRST), elem_id="data-privacy-result")
 
     def counted(project: Project, reference: str | None, wanted: list[str]) -> Updates:
         if not wanted:
             raise InputError("There is nothing to look for", "no kind is ticked", "Tick one")
-        found = project.private_details(opened(project, reference), tuple(wanted))
-        return {
-            result: table(["kind", f"found in {reference}"], [(kind, f"{times:,}") for kind, times in found.items()])
-        }
+        chosen = opened(project, reference)
+        if project.is_long("private_details", chosen, kinds=wanted):
+            return steps.begin(project, "private_details", chosen, kinds=wanted)
+        return count_words(project, chosen, wanted)
+
+    def count_words(project: Project, chosen: Any, wanted: list[str]) -> Updates:
+        found = project.private_details(chosen, tuple(wanted))
+        lines = [(kind, f"{times:,}") for kind, times in found.items()]
+        return {result: table(["kind", f"found in {chosen.reference}"], lines)}
 
     def redact(project: Project, reference: str | None, wanted: list[str], way: str) -> Updates:
         if not wanted:
             raise InputError("There is nothing to look for", "no kind is ticked", "Tick one")
         before = opened(project, reference)
-        after = project.redact(before, kinds=tuple(wanted), how=way)
+        updates = steps.run(project, "redact", before, kinds=wanted, how=way)
+        return updates if steps.state in updates else {**updates, **before_and_after(project, before, wanted, way)}
+
+    def before_and_after(project: Project, before: Any, wanted: list[str], way: str) -> Updates:
+        after = project.dataset(cell.latest(project).results[0])
         first, then = project.private_details(before, tuple(wanted)), project.private_details(after, tuple(wanted))
         rows = [(kind, f"{first[kind]:,}", f"{then[kind]:,}") for kind in first]
         note = (
@@ -59,8 +70,16 @@ def build_privacy(page: Page, number: int) -> None:
             if way == "replace"
             else ""
         )
-        return {**cell.made(), result: table(["kind", f"in {reference}", f"in {after.reference}"], rows) + note}
+        return {result: table(["kind", f"in {before.reference}", f"in {after.reference}"], rows) + note}
 
-    page.on(count.click, counted, [dataset, kinds], [result], cell)
-    page.on(run.click, redact, [dataset, kinds, how], [page.made, result], cell)
+    def done(project: Project, job: Any) -> Updates:
+        asked = job.request["arguments"]
+        chosen = project.dataset(job.request["datasets"][0])
+        if job.request["verb"] == "private_details":
+            return count_words(project, chosen, asked["kinds"])
+        return {**cell.made(), **before_and_after(project, chosen, asked["kinds"], asked["how"])}
+
+    page.on(count.click, counted, [dataset, kinds], [*steps.outputs, result], cell)
+    page.on(run.click, redact, [dataset, kinds, how], [*steps.outputs, result], cell)
+    steps.wire([result], done)
     page.refresh_with(lambda project: {dataset: newest(project, "filter", "drop_duplicates", "mix", "load")}, [dataset])

@@ -5,6 +5,7 @@ import gradio as gr
 from components.cell import Cell, Page, Updates, more, tiles
 from components.dataset_box import newest, opened
 from components.load_cell import rows_made
+from components.step_box import StepBox
 from studio import Project
 
 HOW = {
@@ -37,13 +38,12 @@ def build_split(page: Page, number: int) -> None:
             )
             together = gr.Checkbox(True, label="Keep near duplicates in one part", elem_id="data-split-together")
         run = gr.Button("Run split", variant="primary", elem_id="data-split-run")
+        steps = StepBox(page, cell, "split")
         result = gr.HTML(visible=False, elem_id="data-split-result")
 
     def split(project: Project, reference: str | None, part: float, number: float | None, alike: bool) -> Updates:
-        project.split(
-            opened(project, reference), test=round(float(part), 2), seed=int(number or 0), keep_groups_together=alike
-        )
-        return cell.made()
+        choices = {"test": round(float(part), 2), "seed": int(number or 0), "keep_groups_together": alike}
+        return steps.run(project, "split", opened(project, reference), **choices)
 
     def show(project: Project) -> Updates:
         updates: Updates = {dataset: newest(project, *CLEANED)}
@@ -54,11 +54,18 @@ def build_split(page: Page, number: int) -> None:
             f"in {name}, to {aim}": f"{len(project.dataset(name)):,}"
             for name, aim in zip(step.results, ("learn", "judge"), strict=True)
         }
-        leak = project.check_leakage(*(project.dataset(name) for name in step.results))
+        parts = [project.dataset(name) for name in step.results]
+        if project.is_long("check_leakage", *parts):
+            words = (
+                '<p class="why">What of the test stands in the training rows is found by Check, in the next cell.</p>'
+            )
+            return {**updates, result: gr.update(value=tiles(facts) + words, visible=True)}
+        leak = project.check_leakage(*parts)
         words = in_words(leak.counts["test"], leak.rows["test"], "test rows")
         if sum(leak.counts["test"].values()):
             words += '<p class="why">Look at the pairs, and drop them, in the next cell.</p>'
         return {**updates, result: gr.update(value=tiles(facts) + words, visible=True)}
 
-    page.on(run.click, split, [dataset, share, seed, together], [page.made], cell)
+    page.on(run.click, split, [dataset, share, seed, together], steps.outputs, cell)
+    steps.wire()
     page.refresh_with(show, [dataset, result])

@@ -47,9 +47,9 @@ def unless_stopped(job: Job, work: Callable[[], None]) -> None:
                 return
             time.sleep(LOOK_SECONDS)
 
-    threading.Thread(target=watch, daemon=True).start()
     try:
         try:
+            threading.Thread(target=watch, daemon=True).start()  # a stop may be there already
             work()
         finally:
             with lock:

@@ -36,17 +36,16 @@ class StepVerbs:
         if verb not in SECONDS:
             raise InputError("This is no step for a process of its own", repr(verb), f"There are {', '.join(SECONDS)}")
         asked = {"verb": verb, "datasets": [dataset.reference for dataset in datasets], "arguments": arguments}
-        for other in self.steps_under_way(verb):
-            if all(other.request[name] == value for name, value in asked.items()):
+        for other in self.step_jobs(verb):
+            if other.state.status not in ENDED and all(other.request[name] == value for name, value in asked.items()):
                 raise JobError("The same is being done already", f"{other.id} is {other.state.status}", "Wait for it, or stop it")  # fmt: skip
         folder = store.new_numbered_folder(self.folder / "jobs", KIND)
         return queue.begin(self.home, folder, KIND, {"project": self.folder.name, "demo": self.demo, **asked})
 
-    def steps_under_way(self, *verbs: str) -> list[Job]:
-        """The jobs that do one of these now, the newest first. No step."""
+    def step_jobs(self, *verbs: str) -> list[Job]:
+        """The jobs that do or did one of these, the newest first. No step."""
         found = [Job(path.parent) for path in (self.folder / "jobs").glob(f"{KIND}-*/job.json")]
-        working = [job for job in found if job.request["verb"] in verbs and job.state.status not in ENDED]
-        return sorted(working, key=lambda job: job.id, reverse=True)
+        return sorted((job for job in found if job.request["verb"] in verbs), key=lambda job: job.id, reverse=True)
 
     def is_long(self, verb: str, *datasets: Dataset, **arguments: Any) -> bool:
         """Whether the verb is better done by `start_step`: more than LONG seconds' work, and what it finds is not known
