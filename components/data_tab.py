@@ -3,7 +3,7 @@
 import gradio as gr
 
 from components.cell import Cell, Page, Updates
-from components.dataset_box import choose, opened
+from components.dataset_box import made_last, opened, references
 from components.documents_cell import build_documents
 from components.duplicates_cell import build_duplicates
 from components.filter_cell import build_filter
@@ -65,4 +65,6 @@ def _copy(page: Page) -> None:
 
     page.on(run.click, save, [dataset, form], [file, *steps.outputs], cell)
     steps.wire([file], lambda project, _: saved(project, cell.latest(project).results[0]))
-    page.refresh_with(lambda project: {dataset: choose(project, "split", "filter", "load")}, [dataset])
+    page.refresh_with(
+        lambda project: {dataset: gr.update(choices=references(project), value=made_last(project))}, [dataset]
+    )

@@ -6,6 +6,9 @@ import gradio as gr
 
 from studio import InputError, Project
 
+MAKERS = ("filter", "redact", "drop_duplicates", "drop_leaked", "mix")
+"""The verbs that make a dataset of others."""
+
 
 def references(project: Project, *first: str) -> list[str]:
     """Every dataset as name@vN, the newest first; those made by the verbs in `first` come before all others."""
@@ -33,6 +36,29 @@ def newest(project: Project, *verbs: str) -> Any:
     references = [dataset.reference for dataset in found]
     made = (dataset.reference for dataset in found if _verb(dataset) in verbs)
     return gr.update(choices=references, value=next(made, references[0] if references else None))
+
+
+def to_learn_from(project: Project) -> str | None:
+    """The training part of the newest split, or what was made of it since; None before a split."""
+    stands_for: dict[str, str] = {}
+    newest, of_the_split = None, set()
+    for step in project.journal.steps():
+        if step.state != "done":
+            continue
+        went_in = {stands_for.get(name, name) for key, name in step.inputs.items() if key.startswith("dataset")}
+        stands_for |= dict(zip(step.outputs, step.results, strict=True))
+        if step.verb == "split":
+            newest, of_the_split = step.results[0], {step.results[0]}
+        elif step.verb in MAKERS and went_in & of_the_split:
+            newest = step.results[0]
+            of_the_split.add(newest)
+    return newest if newest in references(project) else None
+
+
+def made_last(project: Project) -> str | None:
+    """The newest dataset that is no test part."""
+    found = reversed(project.datasets())
+    return next((one.reference for one in found if (one.name, _verb(one)) != ("test", "split")), None)
 
 
 def opened(project: Project, reference: str | None) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import Cell, Page, Updates, empty, table
-from components.dataset_box import choose
+from components.dataset_box import MAKERS, newest
 from studio import InputError, Project
 
 NONE = "Press “Decide” to get a verdict with its reasons. Without a dataset, type how many examples you could get."
@@ -89,7 +89,7 @@ def build(page: Page) -> None:
         }
 
     def show(project: Project) -> Updates:
-        updates: Updates = {dataset: choose(project, "filter", "load")}
+        updates: Updates = {dataset: newest(project, *MAKERS, "load")}
         step, advice = cell.latest(project), project.last_advice()
         if advice is None:
             nothing = {

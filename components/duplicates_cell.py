@@ -144,7 +144,7 @@ def build_duplicates(page: Page, number: int) -> None:
     def restore(project: Project) -> Updates:
         words = NOT_SHOWN if project.datasets() else SAMPLE_FIRST
         updates: Updates = {
-            dataset: newest(project, "load", "mix"), counts: empty(words), groups: "", turning: gr.update(visible=False), state: "",
+            dataset: newest(project, "load", "mix", "filter", "redact"), counts: empty(words), groups: "", turning: gr.update(visible=False), state: "",
             stop: gr.update(visible=False), timer: gr.update(active=False),
         }  # fmt: skip
         searches = [*project.jobs("semantic"), *reversed(project.step_jobs("near_duplicate_groups"))]

@@ -8,7 +8,7 @@ import pandas as pd
 
 from components.beside import beside, card, differences, said
 from components.cell import Cell, Page, Updates, empty
-from components.dataset_box import opened, references
+from components.dataset_box import made_last, opened, references, to_learn_from
 from components.split_cell import HOW, in_words
 from components.step_box import StepBox
 from studio import InputError, Project
@@ -69,7 +69,8 @@ def build_leaks(page: Page, number: int) -> None:
 
     def show(project: Project) -> Updates:
         return {
-            dataset: _offer(project, "train", "clean"), benchmark: _offer(project, "test"), found_words: empty(NOTHING), pairs: "",
+            dataset: gr.update(choices=references(project), value=to_learn_from(project) or made_last(project)),
+            benchmark: _offer(project, "test"), found_words: empty(NOTHING), pairs: "",
             turning: gr.update(visible=False),
         }  # fmt: skip
 

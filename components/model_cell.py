@@ -8,7 +8,7 @@ import gradio as gr
 
 from components.cell import Cell, Page, Updates, more
 from components.code_box import build_code, build_consents, wire_code
-from components.dataset_box import references
+from components.dataset_box import references, to_learn_from
 from components.download_box import build_download, wire_download
 from components.model_words import METHOD, choice, found_choice, machine_table, machine_words, report_words
 from components.token_box import build_token, wire_token
@@ -68,12 +68,11 @@ def build_model(page: Page) -> ModelCell:
 
     def show(project: Project) -> Updates:
         tests = references(project, "split")
-        learn = [one for one in tests if one.startswith("train@")]
         held_out = [one for one in tests if one.startswith("test@")]
-        found = learn + [one for one in tests if one not in learn]
+        found = [one for one in tests if one not in held_out] + held_out
         watched = [("none", ""), *((one, one) for one in tests)]
         return {
-            dataset: gr.update(choices=found, value=learn[0] if learn else None),
+            dataset: gr.update(choices=found, value=to_learn_from(project)),
             evaluation: gr.update(choices=watched, value=held_out[0] if held_out else ""),
             model: gr.update(choices=[choice(one) for one in project.models()]),
             looks: time.time_ns(),

@@ -82,4 +82,4 @@ def build_privacy(page: Page, number: int) -> None:
     page.on(count.click, counted, [dataset, kinds], [*steps.outputs, result], cell)
     page.on(run.click, redact, [dataset, kinds, how], [*steps.outputs, result], cell)
     steps.wire([result], done)
-    page.refresh_with(lambda project: {dataset: newest(project, "filter", "drop_duplicates", "mix", "load")}, [dataset])
+    page.refresh_with(lambda project: {dataset: newest(project, "load", "mix", "drop_duplicates", "filter")}, [dataset])
