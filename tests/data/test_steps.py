@@ -75,7 +75,7 @@ def test_after_a_split_it_is_known_what_stands_in_both(project: Project, rows: D
 
 
 def test_a_stop_leaves_nothing(project: Project, tmp_path: Path) -> None:
-    many = project.load(written(tmp_path, 60_000), name="many")
+    many = project.load(written(tmp_path, 100_000), name="many")
     before = sorted(path for path in project.folder.rglob("*") if "jobs" not in path.parts)
     job = project.start_step("redact", many, kinds=["e-mail address"], how="replace", seed=1)
     until(lambda: job.progress.done > 0)
