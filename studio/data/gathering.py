@@ -111,10 +111,10 @@ class Gathered:
         ]
 
     def texts(self) -> TextColumn:
-        """All that is asked and answered in each row, the system prompt left out; see `texts.text`."""
+        """All that is said in each row; see `texts.text`."""
         plain = [f"{asked}\n{last}" for asked, last in zip(self.asked, self.last, strict=True)]
         for at, messages in zip(self.prints, self.conversations(self.prints), strict=True):
-            plain[at] = text(messages)
+            plain[at] = text(messages, self.rejected[at])
         return TextColumn.of(plain)
 
     def signed(self, common: Array) -> tuple[Array, Array]:

@@ -20,7 +20,7 @@ from studio.data.words import Array
 from studio.errors import InputError
 from studio.examples import Dataset
 
-VERSION = 3  # one up where a score or a similarity changes: what was kept of an older one is measured again
+VERSION = 4  # one up where a score or a similarity changes: what was kept of an older one is measured again
 HELD = 4  # datasets whose columns (some 50 bytes a row) stay in memory
 
 
@@ -138,7 +138,7 @@ class Measures:
             if isinstance(self._of, Dataset):
                 texts, first = DatasetTexts(self._of), self.first_of_each()
             else:
-                texts, first = [near_duplicates.text(messages) for messages in self._of["messages"]], None
+                texts, first = near_duplicates.texts_of(self._of), None
             return pd.DataFrame(near_duplicates.pairs(texts, threshold, run, first, signed)._asdict())
 
         near_duplicates.check(threshold, run)

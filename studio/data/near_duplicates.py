@@ -13,6 +13,7 @@ from studio.data import words as word_hashes
 from studio.data.text_column import TextColumn
 from studio.data.texts import ListTexts, Texts
 from studio.data.texts import text as text
+from studio.data.texts import texts_of as texts_of
 from studio.data.words import Array
 from studio.errors import InputError
 
@@ -30,7 +31,7 @@ MOST_VALUES = 48
 NEIGHBOURS = 50  # compared with each row of a bucket: more than these are chained
 PAIRS_READ = 200_000  # of which the texts are in memory at once
 STRETCH = 50
-SIGNED = 4  # one up where a signature changes
+SIGNED = 5  # one up where a signature changes
 
 
 class Pairs(NamedTuple):

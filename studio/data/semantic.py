@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 THRESHOLD = 0.95
-FORMAT = 1
+FORMAT = 2  # one up where the text that is embedded changes
 MOST_TOKENS = 512  # of a text; what follows is not looked at
 BATCH_TOKENS = 8192
 ROWS_AT_ONCE = 1024
@@ -94,7 +94,10 @@ def embed_rows(
     for batch in dataset.batches():
         if should_stop():
             break
-        texts = [near_duplicates.text(messages) for messages in batch["messages"]]
+        texts = [
+            f"{near_duplicates.text(messages)}\n{worse}" if worse else near_duplicates.text(messages)
+            for messages, worse in zip(batch["messages"], batch["rejected"], strict=True)
+        ]
         keys = [hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest() for text in texts]
         new = [text for key, text in dict(zip(keys, texts, strict=True)).items() if key not in number]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from studio import InputError, Project
 from studio.data import duplicates, near_duplicates, splitting
+from studio.data.measures import Measures
 from studio.data.near_duplicates import Pairs
 from studio.data.texts import DatasetTexts
 from studio.data.words import grams, words
@@ -182,3 +183,40 @@ def test_a_dataset_is_searched_as_its_texts_are(tmp_path: Path) -> None:
     assert [text for _, part in DatasetTexts(dataset).chunks() for text in part] == texts
     for places in (np.arange(0, 120, 7), np.array([5])):
         assert DatasetTexts(dataset).some(places) == [texts[at] for at in places]
+
+
+def with_answers_to_avoid_and_calls() -> list[dict[str, object]]:
+    """Rows that differ in the answer to avoid or in what a tool is called with alone, and two that differ in nothing but
+    the id of the call."""
+    asked, good = "What is the capital of France, if I may ask you?", "Paris is the capital of France."
+    rows: list[dict[str, object]] = [
+        {"prompt": asked, "completion": answer, "label": label}
+        for answer, label in [("Lyon is the one, of course.", False), ("Marseille, as all of us know.", False), (good, True), (good, False)]
+    ]  # fmt: skip
+    rows += [
+        {"prompt": "Name a colour, please.", "chosen": "Blue is a colour.", "rejected": worse}
+        for worse in ("A dog is an animal.", "The cat sat on the mat.")
+    ]
+    for number, city in enumerate(
+        ["Paris in the north of France", "Rome in the middle of Italy", "Rome in the middle of Italy"]
+    ):
+        call = {"name": "book", "arguments": json.dumps({"city": city})}
+        calls = [{"id": f"call_{number}x", "type": "function", "function": call}]
+        answer = {"role": "assistant", "content": None, "tool_calls": calls}
+        rows.append({"messages": [{"role": "user", "content": "Book a room for two people, would you?"}, answer]})
+    return rows
+
+
+def test_an_answer_to_avoid_and_what_a_tool_is_called_with_make_rows_different(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in with_answers_to_avoid_and_calls()))
+    project = Project.open("near", home=tmp_path / "home")
+    dataset = project.load(path)
+    found = Measures.of(dataset).pairs()
+    assert (found.first.tolist(), found.second.tolist()) == ([7], [8])
+    assert len(project.drop_duplicates(dataset)) == 8
+    texts = near_duplicates.texts_of(dataset.examples)
+    assert [text for _, part in DatasetTexts(dataset).chunks() for text in part] == texts
+    for places in (np.arange(len(texts)), np.array([4])):
+        assert DatasetTexts(dataset).some(places) == [texts[at] for at in places]
+    assert Measures(dataset.examples).pairs().second.tolist() == [8]

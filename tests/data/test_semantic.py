@@ -137,3 +137,13 @@ def test_what_cannot_be_searched_is_said(tmp_path: Path) -> None:
     demo = Project.open("visitor", home=tmp_path / "home", demo=True)
     with pytest.raises(ForbiddenError, match="Only the starter"):
         demo.semantic_duplicates(raw, model="owner/name")
+
+
+def test_an_answer_to_avoid_makes_rows_different(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        {"prompt": "Name a colour.", "chosen": "Blue.", "rejected": worse} for worse in ("A dog.", "The sea.", "A dog.")
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    codes, made = semantic.embed_rows(Project.open("pairs", home=tmp_path).load(path), *load_encoder(str(STARTER)))
+    assert codes.tolist() == [0, 1, 0] and len(made) == 2

@@ -12,6 +12,7 @@ from studio.data import near_duplicates, slices
 from studio.data.measures import Measures
 from studio.examples import COLUMNS, Dataset
 from tests.benchmarks.data import write_rows
+from tests.data.test_near_duplicates import with_answers_to_avoid_and_calls
 
 
 @pytest.fixture
@@ -72,6 +73,8 @@ def test_slices_give_what_one_process_gives(tmp_path: Path, monkeypatch: pytest.
 def test_rows_are_signed_while_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.jsonl"
     write_rows(path, 3000)
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in with_answers_to_avoid_and_calls())
     sliced, whole = both(tmp_path, path, monkeypatch)
     assert near_duplicates.signatures_in(sliced.folder / "measures") is not None
     one, other = Measures.of(sliced).pairs(), Measures.of(whole).pairs()
