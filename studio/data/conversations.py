@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from studio.data.rows import clean
+from studio.data.rows import as_text, clean
 from studio.example_tables import MESSAGE_EXTRAS, Message
 
 ROLES = {
@@ -78,9 +78,10 @@ def _text(content: Any, place: int) -> str:
         raise BadRowError(
             f"message {place} holds {', '.join(sorted(map(_short, kinds)))}; only text can be learned from"
         )
-    if not isinstance(content, str):
+    text = content if isinstance(content, str) else as_text(content)
+    if text is None:
         raise BadRowError(f"message {place} has no text")
-    return clean(content)
+    return clean(text)
 
 
 def tool_calls(given: Any, place: int) -> str:

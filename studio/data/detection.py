@@ -22,7 +22,7 @@ class Detection:
 
     `columns` maps fields to the file's columns; `preview` holds up to three {kind, messages, rejected}; `alternatives`
     are (shape, columns, confidence), the likeliest first; `shapes` counts the sampled rows by shape, `reasons` those
-    that are no example by why."""
+    that are no example by why; `fields` are all columns of the sampled rows, of which any may be mapped."""
 
     shape: str | None
     confidence: float
@@ -31,6 +31,7 @@ class Detection:
     alternatives: list[tuple[str, dict[str, str], float]]
     shapes: dict[str, int]
     reasons: dict[str, int] = field(default_factory=dict)
+    fields: list[str] = field(default_factory=list)
 
     @property
     def is_sure(self) -> bool:
@@ -50,6 +51,7 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
     certainty: dict[str, float] = {}
     columns: dict[str, dict[str, str]] = {}
     preview: dict[str, list[dict[str, Any]]] = {}
+    fields = list(dict.fromkeys(str(name) for row in rows[:SAMPLE_ROWS] for name in row))
     for row in rows[:SAMPLE_ROWS]:
         there = tuple(name for name, value in choices.columns_of(row).items() if not shapes.is_absent(value))
         how = plan(there, choices.shape)
@@ -70,10 +72,10 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
     guesses = _guesses(rows[:SAMPLE_ROWS]) if not choices.columns else []
     if not found:
         if not guesses:
-            return Detection(None, 0.0, {}, [], [], {}, dict(reasons.most_common()))
+            return Detection(None, 0.0, {}, [], [], {}, dict(reasons.most_common()), fields)
         guess, mapping, confidence = guesses[0]
         examples = _preview(rows, mapping, choices)
-        return Detection(guess, confidence, mapping, examples, guesses[1:], {}, dict(reasons.most_common()))
+        return Detection(guess, confidence, mapping, examples, guesses[1:], {}, dict(reasons.most_common()), fields)
     best = found.most_common(1)[0][0]
     others = [(name, columns[name], round(count / sampled, 3)) for name, count in found.most_common()[1:]]
     if certainty[best] < SURE:
@@ -86,24 +88,30 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
         others,
         dict(found.most_common()),
         dict(reasons.most_common()),
+        fields,
     )
 
 
 def _guesses(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, str], float]]:
     """By what stands in the columns: the one with the longest texts, and one before it that may be the question."""
     lengths: dict[str, list[int]] = {}
+    numbers: Counter[str] = Counter()
     for row in rows:
         for name, value in row.items():
             if isinstance(value, str) and value.strip():
                 lengths.setdefault(name, []).append(len(value))
+            elif isinstance(value, int | float):
+                numbers[name] += 1
     often = [name for name, found in lengths.items() if len(found) >= len(rows) / 2 and name.lower() not in _ABOUT]
     if not often:
         return []
     mean = {name: sum(lengths[name]) / len(lengths[name]) for name in often}
     longest = sorted(often, key=lambda name: -mean[name])
     passage = ("text", {"text": longest[0]}, GUESSED)
-    if len(often) == 1:
-        return [passage]
+    if len(often) == 1:  # a number beside it may be its label
+        labels = [name for name, count in numbers.items() if count >= len(rows) / 2 and name.lower() not in _ABOUT]
+        mapped = {"prompt": often[0], "completion": labels[-1]} if labels else {}
+        return [passage, ("prompt-completion", mapped, GUESSED / 2)] if mapped else [passage]
     prompt, completion = sorted(longest[:2], key=often.index)
     return [
         ("prompt-completion", {"prompt": prompt, "completion": completion}, GUESSED),

@@ -9,7 +9,7 @@ from studio.data import preferences
 from studio.data.columns import ACCEPTED, Choices, Plan, plan
 from studio.data.conversations import BadRowError, check_order, from_json, parse, with_system
 from studio.data.gathering import Gathered
-from studio.data.rows import Problem, Row, clean, shown
+from studio.data.rows import Problem, Row, as_text, clean, shown
 from studio.errors import InputError
 from studio.example_tables import KINDS, Message
 
@@ -140,7 +140,20 @@ def _value(row: dict[str, Any], how: Plan, name: str) -> Any:
     return None if column is None or is_absent(row[column]) else row[column]
 
 
-def _field(row: dict[str, Any], how: Plan, name: str, required: bool = True) -> str:
+def _said(row: dict[str, Any], how: Plan, name: str) -> Any:
+    """A prompt or an answer that may be messages: anything else as text, where it can be."""
+    value = _value(row, how, name)
+    if value is None or isinstance(value, str | list) or _is_message(value):
+        return value
+    text = as_text(value, objects=name != "prompt")
+    return value if text is None else text
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and ("role" in value or "from" in value)
+
+
+def _field(row: dict[str, Any], how: Plan, name: str, required: bool = True, objects: bool = False) -> str:
     column = how.columns.get(name)
     value = row[column] if column is not None else next((row[key] for key in row if key.lower() == name), None)
     if value is None or (isinstance(value, float) and value != value):
@@ -148,7 +161,10 @@ def _field(row: dict[str, Any], how: Plan, name: str, required: bool = True) -> 
             raise BadRowError(f"{name} is missing")
         return ""
     if not isinstance(value, str):
-        raise BadRowError(f"{column or name} is not text but {type(value).__name__}")
+        text = as_text(value, objects)
+        if text is None:
+            raise BadRowError(f"{column or name} is not text but {type(value).__name__}")
+        value = text
     if required and not value.strip():
         raise BadRowError(f"{column or name} is empty")
     return clean(value)
@@ -172,15 +188,16 @@ def _history(given: Any) -> list[tuple[str, str]]:
 
 
 def _from_alpaca(row: dict[str, Any], how: Plan, system: str) -> Parts:
-    instruction, given = _field(row, how, "instruction"), _field(row, how, "input", False)
+    instruction, given = _field(row, how, "instruction"), _field(row, how, "input", False, True)
     asked = f"{instruction}\n\nInput: {given}" if given.strip() else instruction
-    return _turns(system, asked, _field(row, how, "output"), _value(row, how, "history"))
+    return _turns(system, asked, _field(row, how, "output", objects=True), _value(row, how, "history"))
 
 
 def _from_prompt(row: dict[str, Any], how: Plan, system: str) -> Parts:
-    prompt, completion = _value(row, how, "prompt"), _value(row, how, "completion")
-    if not isinstance(prompt, list) and not isinstance(completion, list):
-        return _turns(system, _field(row, how, "prompt"), _field(row, how, "completion"), _value(row, how, "history"))
+    prompt, completion = _said(row, how, "prompt"), _said(row, how, "completion")
+    if not any(isinstance(said, list) or _is_message(said) for said in (prompt, completion)):
+        answer = _field(row, how, "completion", objects=True)
+        return _turns(system, _field(row, how, "prompt"), answer, _value(row, how, "history"))
     if completion is None:
         raise BadRowError("completion is missing")
     messages = preferences.prompt_messages(prompt) + preferences.answer_messages(completion, "completion")
@@ -192,12 +209,13 @@ def _from_question(row: dict[str, Any], how: Plan, system: str) -> Parts:
     question, context = _field(row, how, "question"), _field(row, how, "context", False)
     asked = f"{question}\n\nInput: {context}" if context.strip() else question
     answer = _value(row, how, "answer")
-    if isinstance(answer, dict):
-        answer = answer.get("text")
+    if isinstance(answer, dict):  # of SQuAD, or one that is itself the answer
+        answer = answer.get("text", answer)
     if isinstance(answer, list):
         answer = next((one for one in answer if isinstance(one, str) and one.strip()), None)
-        return _turns(system, asked, _field({"answer": answer}, Plan("", {"answer": "answer"}, 0), "answer"))
-    return _turns(system, asked, _field(row, how, "answer"))
+    if "answer" in how.columns:
+        row = {**row, how.columns["answer"]: answer}
+    return _turns(system, asked, _field(row, how, "answer", objects=True))
 
 
 def _from_messages(row: dict[str, Any], how: Plan, system: str) -> Parts:
@@ -220,7 +238,7 @@ def _from_messages(row: dict[str, Any], how: Plan, system: str) -> Parts:
 
 
 def _from_preference(row: dict[str, Any], how: Plan, system: str) -> Parts:
-    prompt, chosen, worse = (_value(row, how, name) for name in ("prompt", "chosen", "rejected"))
+    prompt, chosen, worse = (_said(row, how, name) for name in ("prompt", "chosen", "rejected"))
     messages, rejected = preferences.pair(prompt, chosen, worse, system)
     return Parts("preference", messages, rejected)
 
@@ -231,7 +249,7 @@ def _from_feedback(row: dict[str, Any], how: Plan, system: str) -> Parts:
     if said is None:  # an ordinary column of that name
         return _from_prompt(row, how, system)
     messages, rejected = preferences.judged(
-        _value(row, how, "prompt"), _value(row, how, "completion"), said, system
+        _said(row, how, "prompt"), _said(row, how, "completion"), said, system
     )  # fmt: skip
     return Parts("preference", messages, rejected)
 

@@ -61,7 +61,7 @@ def test_bad_rows_are_set_aside_with_line_and_reason(tmp_path: Path) -> None:
         json.dumps(GOOD),
         "{broken",
         "[1]",
-        json.dumps({**GOOD, "output": 3}),
+        json.dumps({**GOOD, "instruction": {"a": 3}}),
         json.dumps({"instruction": "x"}),
         json.dumps({**GOOD, "output": " "}),
     ]
@@ -86,7 +86,7 @@ def test_an_unclosed_quote_costs_one_row_alone(tmp_path: Path) -> None:
 
 def test_what_no_file_can_hold_is_still_listed(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text(json.dumps(GOOD) + "\n" + json.dumps({"instruction": "\ud800", "output": 3}) + "\n")
+    path.write_text(json.dumps(GOOD) + "\n" + json.dumps({"instruction": "\ud800", "output": " "}) + "\n")
     made = Project.open("odd", home=tmp_path / "home").load(path)
     assert len(made) == 1 and list(made.problems["line"]) == [2]
 

@@ -1,6 +1,8 @@
 """Every shape in use becomes the same kind of example; what is not sure says so."""
 
 import json
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,35 @@ def read(row: dict[str, Any], choices: Choices = PLAIN) -> shapes.Parts:
 )
 def test_one_turn(row: dict[str, Any], question: str) -> None:
     assert read(row) == ("conversation", [{"role": "user", "content": question}, TURN[1]], None, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (2, "2"), (0, "0"), (2.5, "2.5"), (True, "true"), (False, "false"), (Decimal("1.50"), "1.50"), (date(2024, 5, 1), "2024-05-01"),
+        ({"team": "Größe", "n": [1]}, '{"team": "Größe", "n": [1]}'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("names", [("prompt", "completion"), ("instruction", "output"), ("question", "answer")])
+def test_an_answer_may_be_a_number_a_truth_value_or_an_object(names: tuple[str, str], answer: Any, said: str) -> None:
+    question, field = names
+    assert read({question: "Hi", field: answer}).messages == [TURN[0], {"role": "assistant", "content": said}]
+    mapped = Choices(columns={"prompt": "text", "completion": "label"}, system="")
+    assert read({"text": "Hi", "label": answer}, mapped).messages[1]["content"] == said
+    assert read({"prompt": "Hi", "chosen": answer, "rejected": 7}) == (
+        "preference", [TURN[0], {"role": "assistant", "content": said}], "7", None,
+    )  # fmt: skip
+    assert read({"prompt": 1, "completion": answer, "label": False}).rejected == said
+
+
+def test_an_object_that_is_a_message_stays_a_message() -> None:
+    assert read({"prompt": "Hi", "completion": TURN[1]}).messages == TURN
+    assert read({"prompt": TURN[0], "completion": "Hello"}).messages == TURN
+    assert read({"question": "Hi", "answer": {"text": "Hello"}}).messages == TURN
+    assert (
+        read({"instruction": "Add", "input": {"a": 1}, "output": 1}).messages[0]["content"] == 'Add\n\nInput: {"a": 1}'
+    )
+    assert read({"messages": [TURN[0], {"role": "assistant", "content": 3}]}).messages[1]["content"] == "3"
 
 
 @pytest.mark.parametrize("user", ["human", "user", "Human"])
@@ -128,6 +159,8 @@ def test_a_text_is_a_passage() -> None:
         ({"messages": [*TURN, {"role": "system", "content": "x"}, *TURN]}, "system message stands after"),
         ({"messages": None, "other": 1}, "no known shape"),
         ({"prompt": "Hi", "completion": "x", "history": "?"}, "history"),
+        ({"question": {"a": 1}, "answer": "x"}, "question is not text but dict"),
+        ({"prompt": "Hi", "completion": b"x"}, "completion is not text but bytes"),
     ],
 )
 def test_the_reason_names_what_is_wrong(row: dict[str, Any], reason: str) -> None:
@@ -147,6 +180,13 @@ def test_detection_says_how_sure_it_is() -> None:
     labelled = detection.detect([{"text": "My card was charged twice.", "label": "billing"}] * 5)
     assert labelled.shape == "text" and labelled.confidence < detection.SURE
     assert labelled.alternatives[0][:2] == ("prompt-completion", {"prompt": "text", "completion": "label"})
+    assert labelled.fields == ["text", "label"]  # any of them may be the answer
+    numbered = detection.detect([{"text": "My card was charged twice.", "label": number % 2} for number in range(5)])
+    assert numbered.alternatives[0][:2] == labelled.alternatives[0][:2] and numbered.fields == labelled.fields
+    short = detection.detect(
+        [{"ticket_text": "Where is my parcel?", "agent_notes": "Called twice.", "team": "shipping"}]
+    )
+    assert short.fields == ["ticket_text", "agent_notes", "team"]
     assert detection.detect([{"a": 1}]).shape is None
 
 
