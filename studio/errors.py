@@ -2,6 +2,7 @@
 
 StudioError
   InputError       a file, row or value that the user gave
+    NothingError   a step that finds nothing to do, or of which nothing comes
   RecipeError      a recipe that cannot be trained; names every mistake
   NotFoundError    a project, dataset, run or model that is not there
   FormatError      a file written by a newer studio
@@ -21,6 +22,10 @@ class StudioError(Exception):
 
 
 class InputError(StudioError):
+    pass
+
+
+class NothingError(InputError):
     pass
 
 

@@ -11,7 +11,7 @@ from studio.data import filters, gathering, leakage, presidio, privacy, splittin
 from studio.data.measures import Measures
 from studio.data.rules import Rule
 from studio.data.words import Array
-from studio.errors import InputError
+from studio.errors import InputError, NothingError
 from studio.examples import Batches, Dataset, write_dataset
 from studio.journal import Journal
 
@@ -128,14 +128,15 @@ class CleaningVerbs:
 
     def drop_leaked(self, dataset: Dataset, benchmark: Dataset) -> Dataset:
         """A new dataset without the rows that stand in `benchmark` too (the same, nearly the same, or in a run of 13
-        words), so that what is measured there was not learned; `.dropped` says which and how."""
+        words), so that what is measured there was not learned; `.dropped` says which and how. Raises NothingError when
+        there is none."""
 
         def clean() -> tuple[Batches, pd.DataFrame]:
             measures = Measures.of(dataset)
             found = measures.leakage("learned", benchmark)
             if found.empty:
                 here = f"{len(dataset):,} rows of {dataset.reference}, none in {benchmark.reference}"
-                raise InputError("There is nothing to drop", here, "Go on with the dataset as it is")
+                raise NothingError("There is nothing to drop", here, "Go on with the dataset as it is")
             stays, dropped = leakage.not_in(measures.ids(), found, benchmark.reference)
             return filters.rows_where(dataset, stays), dropped
 

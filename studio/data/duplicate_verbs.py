@@ -7,7 +7,7 @@ import pandas as pd
 
 from studio import models, store
 from studio.data import duplicate_groups, near_duplicates, semantic
-from studio.errors import ForbiddenError, InputError
+from studio.errors import ForbiddenError, InputError, NothingError
 from studio.examples import Dataset, write_dataset
 from studio.jobs import queue
 from studio.jobs.job import Job
@@ -33,7 +33,7 @@ class DuplicateVerbs:
 
         "words": the Jaccard similarity of their runs of `run` words is at least `threshold` (0.8 when None). "meaning":
         the cosine of their embeddings by `model` is (0.95 when None); what was not searched yet is searched in a job,
-        and waited for. The best has the highest quality, then comes first. Raises InputError when there is nothing.
+        and waited for. The best has the highest quality, then comes first. Raises NothingError when there is nothing.
         """
         if by not in BY:
             raise InputError("There is no such kind of duplicates", repr(by), f"Choose {' or '.join(BY)}")
@@ -49,7 +49,7 @@ class DuplicateVerbs:
             )
             if found["keep"].all():
                 here = f"no row of {dataset.reference} is like another at {limit:g}"
-                raise InputError("There are no duplicates to drop", here, "Lower the threshold, or go on")
+                raise NothingError("There are no duplicates to drop", here, "Lower the threshold, or go on")
             kept, dropped = duplicate_groups.without(dataset, found)
             origin = {
                 "verb": "drop_duplicates", "from": dataset.reference, "token_counter": dataset.description.get("token_counter"),
@@ -93,7 +93,8 @@ class DuplicateVerbs:
         it finds is kept beside the dataset. No step."""
         self._check_embedding(model, threshold)
         folder = store.new_numbered_folder(self.folder / "jobs", "semantic")
-        request = semantic.request_of(self.folder, dataset, model, threshold)
+        project_folder = dataset.folder.parents[2]  # in a replay of steps the dataset is not in this project yet
+        request = semantic.request_of(project_folder, dataset, model, threshold)
         return queue.submit(self.home, folder, "semantic", request)
 
     def _check_embedding(self, model: str, threshold: float) -> None:

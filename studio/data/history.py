@@ -32,6 +32,14 @@ class Change:
     reasons: dict[str, int]
 
 
+@dataclass(frozen=True, eq=False)
+class Remade(Dataset):
+    """A dataset that a replay of steps gave. `passed_over` names the steps that had nothing to do this time, and why, as
+    in "2 drop_duplicates: There are no duplicates to drop"."""
+
+    passed_over: tuple[str, ...] = ()
+
+
 def lineage(steps: Sequence[Step], reference: str) -> list[tuple[Step, str]]:
     """The done steps that led to the dataset `reference`, in the order of the journal, each with the dataset that it gave
     to the next. Before a mix stand the steps of all that went into it."""
@@ -84,15 +92,15 @@ def changes(chain: Sequence[tuple[Step, str]], datasets: Sequence[Dataset]) -> l
     return listed
 
 
-def kept_steps(chain: Sequence[tuple[Step, str]], leave_out: Sequence[int]) -> list[Step]:
-    """The steps to repeat when those at the positions in `leave_out` are off. Raises InputError for a wrong position."""
+def kept_steps(chain: Sequence[tuple[Step, str]], leave_out: Sequence[int]) -> list[tuple[int, Step]]:
+    """The steps to repeat, with their positions, when those in `leave_out` are off. Raises InputError for a wrong one."""
     steps = repeatable(chain)
     wrong = [position for position in leave_out if not 1 <= position <= len(steps)]
     if wrong:
         raise InputError(
             "There is no such step to leave out", ", ".join(map(str, wrong)), f"The steps are numbered 1 to {len(steps)}"
         )  # fmt: skip
-    return [step for position, step in enumerate(steps, start=1) if position not in leave_out]
+    return [(position, step) for position, step in enumerate(steps, start=1) if position not in leave_out]
 
 
 def difference(before: pd.DataFrame, after: pd.DataFrame, reasons: dict[str, str] | None = None) -> pd.DataFrame:

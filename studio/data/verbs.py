@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from studio.data import history, review
+from studio.data import history, replay, review
+from studio.data.history import Remade
 from studio.data.look_verbs import LookVerbs
 from studio.examples import Dataset, open_dataset
 from studio.journal import Journal
@@ -23,26 +24,16 @@ class DataVerbs(LookVerbs):
         chain = history.lineage(self.journal.steps(), dataset.reference)
         return history.changes(chain, [open_dataset(self.folder, reference) for _, reference in chain])
 
-    def redo(self, dataset: Dataset, leave_out: Sequence[int]) -> Dataset:
+    def redo(self, dataset: Dataset, leave_out: Sequence[int]) -> Remade:
         """The dataset again without the steps at these positions (`history` numbers them); each that stays is a step.
 
-        The old version stays as it is. Raises InputError for a position that is not there.
+        What then has nothing to do is passed over, and named in `.passed_over` of what is returned. The old version stays
+        as it is. Raises InputError for a position that is not there; where a step fails, nothing is made.
         """
         chain = history.lineage(self.journal.steps(), dataset.reference)
         kept = history.kept_steps(chain, leave_out)
         _, before = chain[-len(history.repeatable(chain)) - 1]
-        made = open_dataset(self.folder, before)
-        for step in kept:
-            arguments = {
-                key: tuple(value) if isinstance(value, list) else value for key, value in step.arguments.items()
-            }
-            others = {
-                key: open_dataset(self.folder, self.journal.result_of(name))
-                for key, name in step.inputs.items()
-                if key != "dataset"
-            }
-            made = getattr(self, step.verb)(made, **others, **arguments)
-        return made
+        return replay.again(self, open_dataset(self.folder, before), kept)
 
     def difference(self, before: Dataset, after: Dataset) -> pd.DataFrame:
         """The examples that differ between two versions: id, change, reason, first, second (the answers). No step."""
