@@ -1,6 +1,6 @@
 """Whether a recipe can be trained on these datasets on this machine: every reason why not, before anything starts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from studio import hardware, models
 from studio.errors import RecipeError, StudioError
@@ -14,26 +14,37 @@ def check(
 ) -> None:
     """Raises the error of the one mistake, or a RecipeError that names all of them."""
 
-    def can_load() -> None:
-        models.resolve(recipe.model)
+    def has_card() -> None:
         if hardware.machine().device == "cpu":
             models.check_without_gpu(recipe.quantisation)
+
+    errors = _errors(lambda: launching.check(recipe, processes, sharded))
+    errors += anywhere(dataset, recipe, evaluation) + _errors(has_card)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise RecipeError(words_of(errors))
+
+
+def anywhere(dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None) -> list[StudioError]:
+    """What speaks against the recipe on these datasets whatever the machine is."""
 
     def is_watched() -> None:
         if recipe.patience and evaluation is None:
             raise RecipeError(["patience: without an evaluation nobody sees whether the loss gets better (found none)"])
 
-    checks: list[Callable[[], object]] = [
-        lambda: launching.check(recipe, processes, sharded),
-        lambda: objectives.check(dataset, recipe.objective, evaluation),
-        can_load,
-        is_watched,
-    ]
-    errors = [error for one in checks if (error := _error_of(one)) is not None]
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise RecipeError([words for error in errors for words in _mistakes(error)])
+    return _errors(
+        lambda: objectives.check(dataset, recipe.objective, evaluation), lambda: models.resolve(recipe.model), is_watched
+    )  # fmt: skip
+
+
+def words_of(errors: Iterable[StudioError]) -> list[str]:
+    """Each mistake of each of the errors in one sentence."""
+    return [words for error in errors for words in _mistakes(error)]
+
+
+def _errors(*checks: Callable[[], object]) -> list[StudioError]:
+    return [error for one in checks if (error := _error_of(one)) is not None]
 
 
 def _error_of(check_one: Callable[[], object]) -> StudioError | None:
