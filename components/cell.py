@@ -26,8 +26,8 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
              data-privacy-count data-privacy-run data-privacy-state data-privacy-stop data-privacy-result
            data-review: data-review-dataset data-review-name data-review-example data-review-good data-review-bad data-review-undo
              data-review-report
-           data-steps: data-steps-dataset data-steps-list data-steps-kept data-steps-run data-steps-other data-steps-compare
-             data-steps-difference
+           data-steps: data-steps-dataset data-steps-list data-steps-kept data-steps-run data-steps-result data-steps-other
+             data-steps-compare data-steps-difference
            data-mix: data-mix-datasets data-mix-how data-mix-share-1 to -6 data-mix-field data-mix-weights data-mix-rows
              data-mix-seed data-mix-preview data-mix-run data-mix-state data-mix-stop data-mix-result
            data-split: data-split-dataset data-split-share data-split-seed data-split-together data-split-run data-split-state data-split-stop data-split-result
@@ -181,6 +181,7 @@ class Page:
     name: Any = None  # the header's project box, empty until the page knows what its address names
     refreshers: list[Refresher] = field(default_factory=list)
     made: Any = None  # a state that changes when a step made something: then the page is refreshed
+    changed: Any = None  # one that changes when there are other runs, or one stands otherwise, whoever did it
     shown: Shown = field(default_factory=Shown)
 
     def project(self, name: str | None, request: gr.Request) -> Project:

@@ -21,16 +21,17 @@ def build_steps(page: Page, number: int) -> None:
         with gr.Row(elem_classes="row"):
             kept = gr.CheckboxGroup([], label="Steps that stay on", elem_id="data-steps-kept", visible=False)
             run = gr.Button("Make it again", variant="primary", elem_id="data-steps-run", visible=False)
+        result = gr.HTML("", elem_id="data-steps-result")
         with gr.Row(elem_classes="row"):
             other = gr.Dropdown([], label="Compare with", elem_id="data-steps-other")
             compare = gr.Button("Show what differs", elem_id="data-steps-compare", min_width=160)
         differs = gr.HTML("", elem_id="data-steps-difference")
-    outputs = [listed, kept, run, differs]
+    outputs = [listed, kept, run, result, differs]
 
-    def look(project: Project, reference: str | None) -> Updates:
+    def look(project: Project, reference: str | None, said: str | None) -> Updates:
         if not reference:
             hidden = gr.update(visible=False)
-            return {listed: empty(FIRST), kept: hidden, run: hidden, differs: "", **cell.says("")}
+            return {listed: empty(FIRST), kept: hidden, run: hidden, result: "", differs: "", **cell.says("")}
         history = project.history(project.dataset(reference))
         rows = [
             (str(one.position or ""), one.reference, one.verb, f"{one.before:,}", f"{one.after:,}", _why(one.reasons))
@@ -46,6 +47,7 @@ def build_steps(page: Page, number: int) -> None:
             listed: table(["step", "made", "verb", "rows before", "rows after", "why rows went"], rows),
             kept: gr.update(choices=positions, value=[position for _, position in positions], visible=bool(positions)),
             run: can,
+            **({} if _made(reference) in (said or "") else {result: ""}),  # the press that made it has just said so
             differs: "",
             **cell.says(f"{len(history):,} step{'s' if len(history) != 1 else ''} to {reference}"),
         }
@@ -56,8 +58,12 @@ def build_steps(page: Page, number: int) -> None:
         off = [position for position in positions if position not in set(map(int, stay or []))]
         if not off:
             raise InputError("Every step is on", f"{len(positions)} steps", "Switch one off first")
-        project.redo(chosen, leave_out=off)
-        return {cell.message: gr.update(visible=False), page.made: time.time_ns()}
+        made = project.redo(chosen, leave_out=off)
+        is_new = made.reference not in [one.reference for one in project.history(chosen)]
+        words = f"{_made(made.reference)} holds {len(made):,} examples." if is_new else f"No dataset was made: {_made(made.reference)} is what is left."  # fmt: skip
+        words += f" Passed over: {escape('; '.join(made.passed_over))}." if made.passed_over else ""
+        shown = {result: f"<p class='why'>{words}</p>", cell.message: gr.update(visible=False)}
+        return {**shown, page.made: time.time_ns()} if is_new else shown
 
     def show_difference(project: Project, reference: str | None, second: str | None) -> Updates:
         if not second or second == reference:
@@ -71,8 +77,8 @@ def build_steps(page: Page, number: int) -> None:
         note = f"<p class='why'>The first {ROWS:,} of {len(found):,}.</p>" if len(found) > ROWS else ""
         return {differs: words + note + (table(["id", "change", "reason", "first", "second"], rows) if rows else "")}
 
-    page.on(dataset.change, look, [dataset], outputs, cell, show_progress="hidden")
-    page.on(run.click, again, [dataset, kept], [page.made], cell)
+    page.on(dataset.change, look, [dataset, result], outputs, cell, show_progress="hidden")
+    page.on(run.click, again, [dataset, kept], [result, page.made], cell)
     page.on(compare.click, show_difference, [dataset, other], [differs], cell)
 
     def offer(project: Project) -> Updates:
@@ -82,6 +88,10 @@ def build_steps(page: Page, number: int) -> None:
         }
 
     page.refresh_with(offer, [dataset, other])
+
+
+def _made(reference: str) -> str:
+    return f"<b class='good'>{reference}</b>"
 
 
 def _why(reasons: dict[str, int]) -> str:

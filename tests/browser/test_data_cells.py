@@ -70,6 +70,34 @@ def test_a_step_goes_off_and_comes_on_again(page: Page, project: Project) -> Non
     expect(page.locator("#data-steps-difference")).to_contain_text("40 only in the second")
 
 
+def test_a_step_that_then_finds_nothing_is_passed_over_and_said(home: Path, address: str, browser: Browser) -> None:
+    """Rows that are alike only once their addresses are masked."""
+    project = Project.open("masked", home=home)
+    rows = [
+        f'{{"prompt": "Write to {one}@{one}corp.com or {one}{one}@{one}{one}.org?", "completion": "Yes, to {one}@x{one}.net today."}}'
+        for one in "abcd"
+    ]
+    raw = project.load(pasted="\n".join(rows), name="raw")
+    project.filter(project.drop_duplicates(project.redact(raw)), min_quality=0, drop_flags=())
+    with visit(browser, address, project.name) as page:
+        opened(page, "data-steps", "data-steps-list")
+        page.locator("#data-steps-kept label", has_text="1 redact").click()
+        press(page, "data-steps-run")
+        said = page.locator("#data-steps-result")
+        expect(said).to_contain_text("clean@v4 holds 4 examples")
+        expect(said).to_contain_text("Passed over: 2 drop_duplicates: There are no duplicates to drop")
+        state_of(page, "data-steps", "2 steps to clean@v4")
+        expect(said).to_contain_text("Passed over")
+        choose(page, "data-steps-dataset", "clean@v3")
+        expect(said).to_be_empty()
+        for step in ("1 redact", "3 filter"):
+            page.locator("#data-steps-kept label", has_text=step).click()
+        press(page, "data-steps-run")
+        expect(said).to_contain_text("No dataset was made: raw@v1 is what is left")
+        expect(page.locator("#data-steps-message")).to_be_hidden()
+    assert [one.reference for one in project.datasets()] == ["raw@v1", *(f"clean@v{at}" for at in range(1, 5))]
+
+
 def test_topics_and_labels_are_drawn(page: Page) -> None:
     more(page, "data-look")
     expect(page.locator("#data-look-labels")).to_contain_text("urgency")
