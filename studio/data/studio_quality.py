@@ -13,32 +13,34 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from studio.data import repetition, screens
-from studio.data.language import other_language
+from studio.data import code_blocks, repetition, screens
+from studio.data.code_blocks import without_code
+from studio.data.endings import is_cut_off
+from studio.data.language import language, other_language
 from studio.data.screens import Answers, Rows
 from studio.data.text_column import TextColumn
 from studio.data.words import Array
 
-FENCE = re.compile(r"```[ \t]*([\w+-]*)[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
-INLINE_CODE = re.compile(r"`[^`\n]*`")
 JSON_START = re.compile(r'\s*(?:\{\s*(?:["\'{}]|\w+"?\s*:)|\[\s*(?:[\[{"\]]|(?:-?\d[\d.eE+-]*|true|false|null)\s*,))')
 TODO = re.compile(
-    r"\b(?:TODO|TBD|TBA|FIXME)\b|\[(?i:placeholder|(?:insert|enter|fill in|add)\b[^\]\n]{0,60}|your (?:answer|response|output|text)\b[^\]\n]{0,40})\]"
+    r"\b(?:TODO(?! (?:comment|list|item|note|app|marker)s?\b)|TBD|TBA|FIXME)\b|\[(?i:placeholder|(?:insert|enter|fill in|add)\b[^\]\n]{0,60}|your (?:answer|response|output|text)\b[^\]\n]{0,40})\]"
     r"|<(?i:placeholder|insert\b[^>\n]{0,60}|your (?:answer|response|output|text)\b[^>\n]{0,40})>"
     r"|\{\{\s*(?i:answer|output|response|completion|placeholder|text)\s*\}\}|\b(?i:lorem ipsum)\b"
 )
-SENTENCE_ENDS = tuple(".!?)]}\"'`>:;…|*_~。！？」』”’»:)")
-CUT_ENDS = (",", " -", " –", "(", "[", "{", "=", "+", "“", "„", "«")
-LIST_LINE = re.compile(r"\s*(?:[-*•+#>|]|\d{1,3}[.)]|\w[.)]\s)")
-WHOLE_SENTENCE = re.compile(r"[a-zà-ÿ0-9)][a-zà-ÿ0-9)][.!?][\"”)]?\s+[\"“(]?[A-ZÀ-Þ0-9]|[。！？]")
-OPEN_WORDS = frozenset(
-    "a an the of to and or but with for from in on at by as is are was were that which because if when than into your "
-    "their its der die das und oder mit für von zu im le la les des et ou avec pour el los las y o con para".split()
-)
+MARK = re.compile(r"\s*[:(\[\])]")
+ALL_AFTER = re.compile(r" (?:lo|el|la|los|las|un|una|bien|incluido|listo|mundo|esto|eso|está|es|tipo|que|va)\b")
+ALL_BEFORE = re.compile(r"\b(?:por|es|está|están|de|en|con|lo|que|para|sobre|ante|é|com|em) \Z", re.IGNORECASE)
+"""In Spanish and Portuguese TODO is the word for all, where no sign makes it a mark."""
 REFUSAL = re.compile(
-    r"(?:(?:i['’]?m|i am) (?:very |so |really )?sorry,? (?:but )?(?:i|as)\b|sorry,? (?:but )?i (?:can|am|cannot)|(?:unfortunately,? )?i (?:can['’]?t|cannot|am unable to|['’]?m unable to|"
-    r"am not able to|won['’]?t|will not) (?:help|assist|provide|answer|fulfil|fulfill|comply|do that|create|generate|write|discuss)\b"
-    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)\b)",
+    r"(?P<sorry>(?:(?:i['’]?m|i am) (?:very |so |really |truly )?sorry|sorry|i apologi[sz]e|unfortunately)[,.!]? (?:but )?)?"
+    r"(?:(?:i (?:can['’]?t|can ?not|won['’]?t|will not|am unable to|am not able to|will not be able to|won['’]?t be able to)|i['’]?m (?:unable|not able) to) "
+    r"(?:directly |currently |really |fully |actually |ethically )?"
+    r"(?:(?:assist|provide|fulfil|fulfill|comply|do that|create|generate|write|discuss)\b|answer\b(?! the (?:phone|door|call)\b)|help\b(?! (?:but|it|myself)\b| \w{2,20}ing\b)"
+    r"|(?(sorry)(?:do (?:this|it)|share|engage|support|browse|access|open|view|see (?:images|pictures|videos|links)|predict|endorse|promote|condone|participate|respond|"
+    r"(?:complete|process|continue) (?:with )?(?:this|that|your)|tell you|give you|offer (?:advice|opinions|medical|legal))\b|(?!)))"
+    r"|(?(sorry)i (?:do not|don['’]?t) have (?:access|the (?:ability|capability)|(?:any |enough )?information|(?:personal )?(?:opinions|feelings|experiences))\b|(?!))"
+    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)(?: (?:language|text|model|assistant|chatbot|bot|system|program|agent)){0,3}"
+    r"(?: (?:trained|developed|created|made|built|designed) by [\w ]{1,30})?,? (?:i|my|it)\b[^.!?\n]{0,200}?\b(?:cannot|not|no|never|unable|lack|without|\w{1,9}n['’]t)\b)",
     re.IGNORECASE,
 )
 REFUSAL_STARTS = tuple("IiSsUuAa")
@@ -48,10 +50,10 @@ EMPTY = frozenset("n/a na none null nan nil undefined unknown ... … - -- ? . a
     "none",
     "?",
 }
-EMOTICON = re.compile(r"[:;=8xX]['^o-]?[()\[\]]+|[(\[]+['^o-]?[:;=8]|<3|:-?[)(]")
+EMOTICON = re.compile(r"[:;=8xX]['^o-]?[()\[\]]+|(?<![(\[])[(\[]++['^o-]?[:;=8]|<3|:-?[)(]")
 ENUMERATION = re.compile(r"(?:^|(?<=[\s,;]))\(?(?:[a-zA-Z]|[ivxIVX]{1,4}|\d{1,2})\)", re.MULTILINE)
 INTERVAL = re.compile(r"[\[(]\s*[-+\w.∞]+\s*[,;]\s*[-+\w.∞]+\s*[\])]")
-ADDRESS = re.compile(r"\w+://\S+")
+ADDRESS = re.compile(r"(?<!\w)\w++://\S+")
 INCHES = re.compile(r"\d\s?\"")
 MOJIBAKE = re.compile(r"�|Ã[\x80-\xbf¤¶¼©¨ª±]|â€[™œ\x9d\x93\x94]")
 SHORT_JSON = 1200  # under half of Python's limit of levels and of the digits of a number
@@ -92,32 +94,37 @@ def is_json(text: str) -> bool:
     return True
 
 
-def without_code(answer: str) -> str:
-    """The prose alone: no fenced blocks, no inline code."""
-    if "`" not in answer:
-        return answer
-    return INLINE_CODE.sub(" ", FENCE.sub(" ", answer))
-
-
 def is_empty(prompt: str, answer: str) -> bool:
     return not answer or (len(answer) < 12 and answer.lower() in EMPTY)
 
 
 def has_todo(prompt: str, answer: str) -> bool:
-    return TODO.search(without_code(answer)) is not None
+    prose = without_code(answer)
+    is_spanish = None
+    for found in TODO.finditer(prose):
+        if found[0] != "TODO" or MARK.match(prose, found.end()):
+            return True
+        if is_spanish is None:
+            is_spanish = bool(set(prompt + prose) & set("¿¡")) or language(prose) in ("Spanish", "Portuguese")
+        if not (
+            is_spanish
+            or ALL_AFTER.match(prose, found.end())
+            or ALL_BEFORE.search(prose[max(0, found.start() - 12) : found.start()])
+        ):
+            return True
+    return False
 
 
 def is_broken_json(prompt: str, answer: str) -> bool:
     if looks_like_json(answer) and not is_json(answer):
         return True
-    blocks = FENCE.findall(answer) if "`" in answer else []
-    return any(name.lower() == "json" and not is_json(block) for name, block in blocks)
+    return any(name.lower() == "json" and not is_json(block) for name, block in code_blocks.blocks(answer))
 
 
 def is_broken_python(prompt: str, answer: str) -> bool:
     """A block marked as Python that doesn't parse; sessions, shell lines and sketches with gaps are no errors."""
     return any(
-        name.lower() in ("python", "py", "python3") and not _parses(block) for name, block in FENCE.findall(answer)
+        name.lower() in ("python", "py", "python3") and not _parses(block) for name, block in code_blocks.blocks(answer)
     )
 
 
@@ -125,7 +132,7 @@ def _parses(block: str) -> bool:
     import textwrap
 
     block = textwrap.dedent(block)
-    if re.search(r"^\s*(?:>>>|[!%$]|\.\.\.$|In \[\d+\])|\.\.\.|print [^(=]", block, re.MULTILINE):
+    if re.search(r"^[^\S\n]*(?:>>>|[!%$]|\.\.\.$|In \[\d+\])|\.\.\.|print [^(=]", block, re.MULTILINE):
         return True
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -142,17 +149,7 @@ def is_truncated(prompt: str, answer: str) -> bool:
         return True
     if looks_like_json(answer):
         return answer[-1] not in "}]" and not is_json(answer)
-    if answer[-1] in SENTENCE_ENDS:
-        return False
-    if len(answer) < 20 or "://" in answer[-60:] or answer[-1].isdigit():
-        return False
-    if answer.endswith(CUT_ENDS):
-        return True
-    last_line = answer[answer.rfind("\n") + 1 :]
-    last_word = last_line[last_line.rfind(" ") + 1 :]
-    if last_word in OPEN_WORDS and len(last_line) > len(last_word):
-        return True
-    return not LIST_LINE.match(last_line) and WHOLE_SENTENCE.search(last_line) is not None
+    return is_cut_off(answer)
 
 
 def is_refusal(prompt: str, answer: str) -> bool:

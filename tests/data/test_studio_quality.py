@@ -27,6 +27,10 @@ def scored(answer: str, prompt: str = "What of the kettle?") -> tuple[float, lis
     "# Plan\n\nGo there first. Then rest.\n\n| a | b |\n|---|---|\n| 1 | 2 |", "```python\nprint('(')\n```", "```python\n>>> 1 +\n```",
     "Run `f(` to open it.", "[1] See the first source.", "Dr. Smith", "Use `{{ answer }}` in the template.", "Er sagte „nein“ und ging.", "是的，可以。",
     "Add the task to your to-do list.", "He whispered: ‘I know.’", "SELECT * FROM rooms", "As an example, take the pier.", "Sorry for the wait! It is open.",
+    "I'm sorry I missed your message. Your refund of 20 EUR was sent.", "I'm sorry, I see that your parcel was lost. A new one is on its way.", "Sorry, I am late. The van broke down.",
+    "I'm sorry, but I can't make it on Friday. How about Monday?", "I'm sorry, I was wrong. It opens at nine.", "As an AI company, we build robots for warehouses.",
+    "As an AI assistant, I recommend to boil the water first.", "I can't help smiling when the kettle sings.", "I can't help but smile.", "Unfortunately, I can't answer the phone before nine.",
+    "En la caja está TODO lo que necesitas.", "¡Gracias por TODO!", "El desayuno está incluido y eso es TODO.", "TODO el mundo lo sabe.", "Add each TODO comment to the list.",
 ])  # fmt: skip
 def test_good_answers_keep_the_full_score(answer: str) -> None:
     assert scored(answer) == (1.0, [], [])
@@ -39,7 +43,10 @@ def test_good_answers_keep_the_full_score(answer: str) -> None:
     ("The kettle stands in the", "middle", "truncated"), (PROSE + " It was bought by", "middle", "truncated"), ("It stands in the lobby and...", "middle", "truncated"),
     ('{"a": [1, 2', "middle", "truncated"), ("```python\nprint(1)", "middle", "truncated"), ("First we go to the pier,", "middle", "truncated"),
     ("I'm sorry, but I can't help with that.", "refuses", "refusal"), ("As an AI language model, I have no kettle.", "refuses", "refusal"),
-    ("I cannot assist with this request.", "refuses", "refusal"), ("It costs (about 3 euros.", "close", ""), ("He said “yes and left.", "close", ""),
+    ("I cannot assist with this request.", "refuses", "refusal"), ("Sorry, I can't do that.", "refuses", "refusal"), ("I'm unable to provide legal advice.", "refuses", "refusal"),
+    ("I'm sorry, but as an AI I can't open links.", "refuses", "refusal"), ("I am very sorry, but I don't have access to the news.", "refuses", "refusal"),
+    ("As an AI developed by Kettles Ltd, I do not have opinions.", "refuses", "refusal"), ("Unfortunately, I will not be able to help you with this.", "refuses", "refusal"),
+    ("I apologize, but I cannot directly answer that.", "refuses", "refusal"), ("El precio es TODO: preguntar a Ana.", "fill in", "TODO"), ("Send it by TODO and wait.", "fill in", "TODO"), ("TODO", "fill in", "TODO"), ("It costs (about 3 euros.", "close", ""), ("He said “yes and left.", "close", ""),
     ('He said "yes and left.', "close", ""), ("I'm not sure, maybe in the lobby.", "not sure", ""), ("The cafÃ© is open.", "broken char", "broken characters"),
 ])  # fmt: skip
 def test_each_penalty_has_its_name(answer: str, reason: str, flag: str) -> None:
