@@ -13,10 +13,12 @@ from studio.training import checkpoints
 from studio.training.head import add_head
 from studio.training.order import ByLength
 from studio.training.recipe import Recipe
+from studio.training.stopping import StoppingEvaluations
 from studio.training.unpacked import keep_unpacked
+from studio.training.whole_loss import WholeLoss, WholePairLoss, WholeRowLoss
 
 
-class Continuing:
+class Continuing(StoppingEvaluations):
     """Beside a trainer of transformers: checkpoints are on disk before older ones go, and a resume takes the adapter
     back as it was."""
 
@@ -45,7 +47,7 @@ class Continuing:
                 weight.data = weight.data.to(dtypes[name])
 
 
-class Trainer(Continuing, SFTTrainer):  # type: ignore[misc]
+class Trainer(Continuing, WholeLoss, SFTTrainer):  # type: ignore[misc]
     """Learns to write the answers as they are. Rows of about one length go together, and a CPU scores what is learned
     alone, unpacks weights once where they fit, and attends in the way that is quickest there."""
 
@@ -84,7 +86,7 @@ def lengths_of(rows: Any) -> "np.ndarray[Any, Any]":
     return pyarrow.compute.list_value_length(rows.with_format("arrow")[:]["input_ids"]).to_numpy()
 
 
-class PairTrainer(Continuing, DPOTrainer):  # type: ignore[misc]
+class PairTrainer(Continuing, WholePairLoss, DPOTrainer):  # type: ignore[misc]
     """Learns to prefer the better of two answers. Its reference is the base with the adapter off, or, after a full
     training, what the model said of each answer before the first step: never a second copy of the weights."""
 
@@ -92,7 +94,7 @@ class PairTrainer(Continuing, DPOTrainer):  # type: ignore[misc]
         return dataset
 
 
-class JudgedTrainer(Continuing, KTOTrainer):  # type: ignore[misc]
+class JudgedTrainer(Continuing, WholeRowLoss, KTOTrainer):  # type: ignore[misc]
     """Learns to prefer answers judged good to answers judged bad."""
 
     def _prepare_dataset(self, dataset: Any, processing_class: Any, args: Any, dataset_name: str) -> Any:

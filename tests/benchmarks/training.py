@@ -4,7 +4,8 @@
 - `ratio`: tokens a second of ours over the script's, from the first to the last optimiser step, without loading,
   evaluations, sample answers and checkpoints (at least 0.98);
 - `time_ratio`: the whole training after the first step, ours with its sample answers over the script's, which evaluates and
-  saves as often, with the same batch and as many optimiser steps (at most 0.5). Of the best evaluation loss of each comes
+  saves as often, with the same batch and as many optimiser steps (at most 0.5). Of the best evaluation loss of each (both
+  nats a token that is answered) comes
   `loss_difference`, the mean of ours less that of the script (no worse: within twice `loss_spread`, the standard error of
   that difference, for one seed differs from the next by a fifth);
 - `start_ratio`: from Start, or from the start of the script, to the end of the first optimiser step (at most 1.1), both
@@ -50,6 +51,18 @@ class Clock(TrainerCallback):
     def on_save(self, *_, **__): self.since = time.monotonic()
     def on_train_end(self, *_, **__): self.last = (time.time(), time.process_time())
 
+class Plain(SFTTrainer):
+    # TRL's evaluation is a mean of the means of its batches; ours is the mean of all tokens that are answered
+    def evaluation_loop(self, *arguments, **options):
+        self.scored = []
+        found = super().evaluation_loop(*arguments, **options)
+        found.metrics["eval_loss"] = sum(loss * count for loss, count in self.scored) / sum(count for _, count in self.scored)
+        return found
+    def prediction_step(self, model, inputs, *arguments, **options):
+        found = super().prediction_step(model, inputs, *arguments, **options)
+        self.scored.append((found[0].item(), (inputs["labels"][:, 1:] != -100).sum().item()))
+        return found
+
 starter, rows, watched, folder, recipe = *sys.argv[1:5], json.loads(sys.argv[5])
 quantised = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
                                bnb_4bit_compute_dtype=torch.bfloat16)
@@ -61,7 +74,7 @@ for module in model.modules():
 tokenizer = AutoTokenizer.from_pretrained(starter)
 every = min(1 / recipe["evaluations"], 0.9999)
 clock = Clock()
-trainer = SFTTrainer(
+trainer = Plain(
     model=model, processing_class=tokenizer, train_dataset=Dataset.from_json(rows), callbacks=[clock],
     eval_dataset=Dataset.from_json(watched) if watched else None,
     peft_config=LoraConfig(r=recipe["r"], lora_alpha=recipe["alpha"], lora_dropout=recipe["dropout"],
