@@ -29,7 +29,7 @@ from studio.export import notebook, report
 from studio.export.bundle import Bundle
 from studio.inference import client
 from studio.jobs import queue
-from studio.jobs.job import ENDED, Job
+from studio.jobs.job import ENDED, JOB_PLACES, Job
 from studio.jobs.queue_verbs import QueueVerbs
 from studio.journal import Journal
 from studio.models import STARTER, check_before
@@ -42,7 +42,6 @@ from studio.training.run import Run
 from studio.training.search_verbs import SearchVerbs
 
 FORMAT = 1
-JOB_PLACES = ("runs", "evaluations", "jobs")
 
 
 class Project(

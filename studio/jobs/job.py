@@ -3,6 +3,7 @@
 Everything here is read from the folder, so that any process can follow a job and none has to own it.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ FORMAT = 1
 ACTIVE = ("running", "stopping")
 ENDED = ("stopped", "finished", "failed", "interrupted")
 HALF_SECOND = 0.5
+JOB_PLACES = ("runs", "evaluations", "jobs")
+"""Folders of a project."""
 
 
 class Stopped(Exception):
@@ -63,6 +66,17 @@ def process_started(pid: int) -> float | None:
         return None
 
 
+def _moved(request: dict[str, Any], before: str | None, now: str) -> dict[str, Any]:
+    """The same request with each path of the project where the project is now."""
+    if before is None or before == now:
+        return request
+    within = before + os.sep
+    return {
+        name: now + value.removeprefix(before) if isinstance(value, str) and (value == before or value.startswith(within)) else value
+        for name, value in request.items()
+    }  # fmt: skip
+
+
 class Job:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
@@ -74,7 +88,15 @@ class Job:
 
     @property
     def description(self) -> dict[str, Any]:
-        return store.read_description(self.folder / "job.json", FORMAT, f"Job {self.id}")
+        """What it was asked. Where it lies in a project, it is of that project and that home, wherever they were when it
+        was written: a project may be moved with all that is in it."""
+        said = store.read_description(self.folder / "job.json", FORMAT, f"Job {self.id}")
+        project = self.folder.absolute().parent.parent
+        if self.folder.parent.name in JOB_PLACES and (project / "project.json").exists():
+            if project.parent.name == "projects":
+                said["home"] = str(project.parent.parent)
+            said["request"] = _moved(said["request"], said["request"].get("project_folder"), str(project))
+        return said
 
     @property
     def kind(self) -> str:
@@ -155,15 +177,17 @@ class Job:
         lines = store.read_json_lines(self.folder / "progress.jsonl")
         return Progress(**lines[-1]) if lines else Progress()
 
-    def report(self, done: float, of: float, note: str = "", known: float = 0.0) -> None:
+    def report(self, done: float, of: float, note: str = "", known: float = 0.0, left: float | None = None) -> None:
         """Appends progress, at most twice a second but always the last one. `known` of what is done was there before
-        this process began, and tells nothing of how quick it is."""
+        this process began, and tells nothing of how quick it is. `left`: the seconds that are left, where the caller
+        knows better than by what is done of all."""
         now = time.time()
         if now - self._reported < HALF_SECOND and done < of:
             return
         self._reported = now
         started = self.state.started or now
-        left = (now - started) / (done - known) * (of - done) if done > known else None
+        if left is None and done > known:
+            left = (now - started) / (done - known) * (of - done)
         store.append_json_line(self.folder / "progress.jsonl", asdict(Progress(done, of, note, left)), on_disk=False)
 
     def stop_requested(self) -> bool:

@@ -117,7 +117,7 @@ def end_with(job: Job, end: dict[str, str]) -> None:
 class Quiet(Job):
     """Where several processes work on a job the first one reports for all."""
 
-    def report(self, done: float, of: float, note: str = "", known: float = 0.0) -> None:
+    def report(self, done: float, of: float, note: str = "", known: float = 0.0, left: float | None = None) -> None:
         pass
 
 

@@ -13,21 +13,24 @@ from transformers import TrainerCallback
 from studio import store
 from studio.jobs.job import Job
 from studio.training.launching import any_of
-from studio.training.run import REWARDS, read_metrics, to_json_number
+from studio.training.run import REWARDS, Run, read_metrics, to_json_number
+from studio.training.spending import Meter
+from studio.training.stopping import EvaluationStopped
 
 GPU_USE_SECONDS = 5.0
 
 
 class ProgressCallback(TrainerCallback):  # type: ignore[misc]
-    def __init__(self, job: Job, metrics: Path) -> None:
-        self.job, self.metrics = job, metrics
+    def __init__(self, job: Job, metrics: Path, meter: Meter | None = None) -> None:
+        self.job, self.metrics, self.meter = job, metrics, meter
         self.begun = time.monotonic()
         self.tokens = self.tokens_seen = 0.0
         self.training_seconds = self.logged_at = 0.0
         """From the first step's beginning to the last one's end, without evaluations, sample answers and checkpoints."""
         self._since = self.begun
         self._first_step = 0
-        self._seconds_before = self._tokens_before = 0.0
+        self._seconds_before = self.tokens_before = 0.0
+        self._pace = Pace()
         self._gpu = GpuUse()
         self._process = psutil.Process()
         self._process.cpu_percent()  # each answer is of the time since the question before
@@ -36,39 +39,72 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         self.begun = self._since = time.monotonic()
+        self._pace.step_ended(self.begun)
         self._first_step = state.global_step
+        if state.best_model_checkpoint:  # where the run began its folder may have had another place
+            state.best_model_checkpoint = str(Path(arguments.output_dir, Path(state.best_model_checkpoint).name))
         if not state.is_world_process_zero:
             return
+        if self.meter is not None:
+            self._seconds_before = self.meter.before.seconds
         if written := read_metrics(self.metrics):
             store.append_json_line(self.metrics, {"resumed_at": state.global_step}, on_disk=False)
             earlier = [row for row in written if row["step"] <= state.global_step]
             last = earlier[-1] if earlier else {"step": 0, "seconds": 0.0}
-            self._seconds_before = last["seconds"]
+            self._seconds_before = max(self._seconds_before, last["seconds"])
             # the checkpoint may lie some steps after the last point of the curve
             ahead = state.global_step / last["step"] if last["step"] else 1.0
-            self._tokens_before = max((row.get("tokens", 0.0) for row in earlier), default=0.0) * ahead
+            self.tokens_before = max((row.get("tokens", 0.0) for row in earlier), default=0.0) * ahead
+
+        result = Run(self.job.folder).result
+        if result and result["steps"] == state.global_step:  # it was stopped there and not killed since
+            self.tokens_before = result["tokens"]
 
     def on_step_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == self._first_step + 1:  # what the base answers was asked just now
             self._since = time.monotonic()
+        self._pace.goes_on(time.monotonic())
 
     def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         now = time.monotonic()
         self.training_seconds += now - self._since
         self._since = now
-        if state.is_world_process_zero:
-            note = f"step {state.global_step:,} of {state.max_steps:,}"
-            self.job.report(state.global_step, state.max_steps, note, known=self._first_step)
+        self._pace.step_ended(now)
+        self._tell(state, f"step {state.global_step:,} of {state.max_steps:,}")
         if state.global_step % self.save_every == 0:
             control.should_save = True
         if any_of(self.job.stop_requested()):
             control.should_save = control.should_training_stop = True
 
+    def on_prediction_step(
+        self, arguments: Any, state: Any, control: Any, eval_dataloader: Any = None, **_: Any
+    ) -> None:
+        self._pace.evaluated(len(eval_dataloader))
+        done = f"{self._pace.batches:,} of {len(eval_dataloader):,} batches"
+        step = f"step {state.global_step:,} of {state.max_steps:,}"
+        where = f"{step}, evaluation" if state.global_step else "evaluation before the first step"
+        self._tell(state, f"{where}: {done}")
+        if any_of(self.job.stop_requested()):
+            raise EvaluationStopped
+
+    def _tell(self, state: Any, note: str) -> None:
+        if state.is_world_process_zero:
+            steps = state.global_step - self._first_step
+            left = self._pace.seconds_left(state, self.training_seconds / steps) if steps else None
+            self.job.report(state.global_step, state.max_steps, note, known=self._first_step, left=left)
+            self._spend(state)
+
+    def _spend(self, state: Any) -> None:
+        if self.meter is not None and state.is_world_process_zero:
+            self.meter.write()
+
     def on_evaluate(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         self._since = time.monotonic()
+        self._spend(state)
 
     def on_save(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         self._since = time.monotonic()
+        self._spend(state)
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         self.tokens_seen = max(self.tokens_seen, logs.get("num_tokens", 0.0))
@@ -88,7 +124,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
                 "loss": logs["loss"],
                 "learning_rate": logs.get("learning_rate"),
                 "gradient_norm": logs.get("grad_norm"),
-                "tokens": self._tokens_before + tokens,
+                "tokens": self.tokens_before + tokens,
                 "tokens_per_second": (tokens - self.tokens) / max(self.training_seconds - self.logged_at, 1e-9),
                 "memory": memory_used(),
                 "gpu_use": self._gpu.percent(),
@@ -99,6 +135,42 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         row |= {prefix + name: logs[prefix + key] for key, name in REWARDS.items() if prefix + key in logs}
         known = {key: to_json_number(value) for key, value in row.items() if value is not None}
         store.append_json_line(self.metrics, known, on_disk=False)
+
+
+class Pace:
+    """How long it will still take: by the steps so far, and by the evaluations, of which one may last as long as many
+    steps."""
+
+    def __init__(self) -> None:
+        self.batches = self.of = 0
+        """Of the evaluation that is being made."""
+        self._evaluation: float | None = None  # seconds, with the answers and the checkpoint that follow it
+        self._step_ended = time.monotonic()
+
+    def step_ended(self, now: float) -> None:
+        self._step_ended = now
+
+    def evaluated(self, of: int) -> None:
+        """One batch more of so many."""
+        self.batches, self.of = self.batches + 1, of
+
+    def goes_on(self, now: float) -> None:
+        """With the next step."""
+        if self.batches:
+            self._evaluation, self.batches = now - self._step_ended, 0
+
+    def seconds_left(self, state: Any, a_step: float) -> float:
+        """With so many seconds a step."""
+        left, each = a_step * (state.max_steps - state.global_step), self._evaluation
+        if self.batches:
+            passed = time.monotonic() - self._step_ended
+            whole = passed / self.batches * self.of
+            left, each = left + whole - passed, each or whole
+        if each is not None:
+            evaluated = state.global_step if self.batches else state.global_step - 1
+            last = state.max_steps % state.eval_steps > 0 and evaluated < state.max_steps
+            left += each * (state.max_steps // state.eval_steps - evaluated // state.eval_steps + last)
+        return left
 
 
 def memory_used() -> int:

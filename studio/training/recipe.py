@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -69,6 +70,8 @@ class Recipe(BaseModel):
     reasons: dict[str, str] = Field(default_factory=dict, exclude=True, repr=False, description="why each value")
 
     def __init__(self, **values: Any) -> None:
+        if isinstance(model := values.get("model"), str):
+            values["model"] = _from_anywhere(model)
         mistakes: list[str] = []
         unsound: set[str] = set()
         try:
@@ -118,6 +121,11 @@ class Recipe(BaseModel):
         if self.method != "qlora":
             return "none"
         return "8bit" if self.base_bits == 8 else "4bit"
+
+    @property
+    def scheduler(self) -> str:
+        """The schedule by the trainer's name for it: its own "constant" knows no warm-up."""
+        return "constant_with_warmup" if self.schedule == "constant" else self.schedule
 
     def steps_for(self, rows: int) -> int:
         """Optimiser steps of the whole run over `rows` unpacked examples."""
@@ -181,6 +189,14 @@ class Recipe(BaseModel):
         ]
         columns = ["field", "first", "second", "first_reason", "second_reason", "meaning"]
         return pd.DataFrame(rows, columns=columns, dtype=object)
+
+
+def _from_anywhere(model: str) -> str:
+    """A folder by its whole path: who reads the recipe later may be in another one. All else as it is."""
+    if not model or model == "starter" or os.path.isabs(model):
+        return model
+    place = os.path.expanduser(model)
+    return os.path.abspath(place) if os.path.isdir(place) else model
 
 
 def _sentence(name: str, mistake: Any) -> str:

@@ -3,7 +3,6 @@
 import re
 import shutil
 import sys
-import time
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from studio.training.imports import import_bitsandbytes
 from studio.training.launching import share_of
 from studio.training.rows import encode_rows
 from studio.training.run import Run
+from studio.training.spending import Meter
 
 
 def work(job: Job) -> None:
@@ -79,7 +79,7 @@ def train(job: Job) -> None:
         gradient_accumulation_steps=share.accumulation,
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
-        lr_scheduler_type=recipe.schedule,
+        lr_scheduler_type=recipe.scheduler,
         optim=recipe.optimizer,
         max_grad_norm=recipe.max_gradient_norm,
         activation_checkpointing=recipe.gradient_checkpointing,
@@ -108,7 +108,8 @@ def train(job: Job) -> None:
             r=recipe.r, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=recipe.targets, bias="none",
             task_type="CAUSAL_LM", use_dora=recipe.use_dora, use_rslora=recipe.use_rslora,
         )  # fmt: skip
-    progress = ProgressCallback(job, job.folder / "metrics.jsonl")
+    meter = Meter(job.folder, price, hardware.machine().name)
+    progress = ProgressCallback(job, job.folder / "metrics.jsonl", meter)
     patience = Patience(recipe.patience)
     trainer = trainer_class(
         model=model,
@@ -128,7 +129,6 @@ def train(job: Job) -> None:
     arguments.warmup_steps = int(recipe.warmup_share * recipe.steps_for(len(trainer.train_dataset)))
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
-    begun = time.monotonic()
     trainer.checkpoints_kept = job.request.get("checkpoints_kept", checkpoints.KEPT)
     checkpoints.remove_halves(job.folder / "checkpoints")
     checkpoint = checkpoints.last_whole(job.folder / "checkpoints")
@@ -138,22 +138,22 @@ def train(job: Job) -> None:
     save_model(trainer, tokenizer, run)
     if launching.rank() > 0:
         return
-    state, earlier, seconds = trainer.state, run.result, time.monotonic() - begun
+    state, spent = trainer.state, meter.so_far
+    ended = patience.ended or (state.global_step >= state.max_steps and not trainer.evaluation_cut)
     store.write_json(
         job.folder / "result.json",
         {
             "steps": state.global_step,
             "best_step": state.best_global_step or state.global_step,
             "best_eval_loss": state.best_metric,
-            "seconds": earlier.get("seconds", 0.0) + seconds,
-            "cost": asdict(prices.spent(price, hardware.machine().name, seconds, run.cost if earlier else None)),
-            "tokens": earlier.get("tokens", 0.0) + progress.tokens_seen,
+            **asdict(spent),
+            "tokens": progress.tokens_before + progress.tokens_seen,
             "tokens_per_second": progress.tokens_seen / max(progress.training_seconds, 1e-9),
             "truncated": encoded.truncated,
             "left_out": encoded.left_out,
             "tools_hidden": encoded.tools_hidden,
             "ended_early": patience.ended,
-            "complete": patience.ended or state.global_step >= state.max_steps,
+            "complete": ended,
             "trainable_parameters": sum(
                 weight.numel() for weight in trainer.model.parameters() if weight.requires_grad
             ),

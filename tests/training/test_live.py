@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from transformers import TrainerState
 
 from components import curves, live_words
 from studio import JobError, Project, Recipe, store
@@ -152,7 +153,7 @@ def test_a_resumed_curve_has_no_gap_and_no_double_point(tmp_path: Path) -> None:
 
     def train(first: int, last: int) -> None:
         listener = ProgressCallback(run.job, run.folder / "metrics.jsonl")
-        state = SimpleNamespace(global_step=first, max_steps=10, is_world_process_zero=True)
+        state = TrainerState(global_step=first, max_steps=10)
         listener.on_train_begin(None, state, control)
         for step in range(first + 1, last + 1):
             state.global_step = step

@@ -104,7 +104,7 @@ def _bring_model(folder: Path, recipe: Recipe) -> Recipe:
             "This model is too large to be uploaded with a training", f"{place}, {size / 1e9:.1f} GB", "Put it on the Hub and name its id"
         )  # fmt: skip
     shutil.copytree(place, folder / "model")
-    return Recipe(**{**recipe.model_dump(), "model": "model"})
+    return recipe.model_copy(update={"model": "model"})  # as it stands: here there may be another folder of this name
 
 
 def zip_folder(folder: Path, target: Path, top: str) -> None:

@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 OLDEST_PYTHON = (3, 11)
 WHOLE = "whole.json"
 LOOK_EVERY = 2.0  # seconds
-FOLLOWED = ("metrics.jsonl", "samples.jsonl", "log.txt", "state.json")
+FOLLOWED = ("metrics.jsonl", "spent.jsonl", "samples.jsonl", "log.txt", "state.json")
 
 
 def prepare() -> None:
@@ -78,6 +78,8 @@ def bring_back(bucket: Path, run: Path) -> "str | None":
             (kept / "trainer_state.json").write_text(json.dumps(state))
     if found and (bucket / "metrics.jsonl").exists():
         shutil.copyfile(bucket / "metrics.jsonl", run / "metrics.jsonl")
+    if (bucket / "spent.jsonl").exists():  # what it cost it has cost, whether anything is left of it or not
+        shutil.copyfile(bucket / "spent.jsonl", run / "spent.jsonl")
     return found[-1].name if found else None
 
 

@@ -1,0 +1,42 @@
+"""A stop that comes while a training evaluates: what it has learned is saved at once, and judged when it goes on."""
+
+from pathlib import Path
+from typing import Any
+
+
+class EvaluationStopped(Exception):
+    """Raised between two batches of an evaluation, in all processes at the same one."""
+
+
+class StoppingEvaluations:
+    """Beside a trainer of transformers, which evaluates before it saves: an evaluation may take longer than whoever
+    stopped it is ready to wait."""
+
+    args: Any
+    state: Any
+    control: Any
+    evaluation_cut = False
+    """Whether the last of what it learned was not judged."""
+
+    def _evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
+        try:
+            metrics: dict[str, float] = super()._evaluate(*arguments, **options)  # type: ignore[misc]
+        except EvaluationStopped:
+            self.evaluation_cut = True
+            self.control.should_evaluate = False  # as after an evaluation, else the end of the epoch brings another
+            self.control.should_save = self.control.should_training_stop = True
+            return {}
+        if options.get("skip_scheduler"):  # the one at the start
+            self._judge_belatedly(metrics)
+        return metrics
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        return bool(metrics) and bool(super()._determine_best_metric(metrics=metrics, trial=trial))  # type: ignore[misc]
+
+    def _judge_belatedly(self, metrics: dict[str, float]) -> None:
+        """Where the run was stopped instead of judged this may be its best checkpoint, which no later look would find."""
+        step = self.state.global_step
+        was_due = bool(step) and (step % self.state.eval_steps == 0 or step == self.state.max_steps)
+        judged = [said for said in self.state.log_history if "eval_loss" in said and said["step"] == step]
+        if was_due and len(judged) == 1 and self._determine_best_metric(metrics, None):
+            self.state.best_model_checkpoint = str(Path(self.args.output_dir) / f"checkpoint-{step}")
