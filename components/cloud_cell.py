@@ -236,11 +236,14 @@ def _choice() -> Choice:
 def _about(made: Any, notes: list[str]) -> str:
     place = PROVIDERS[made.provider]
     kind = " spot" if made.spot else ""
+    scaled = ", scaled to its size" if made.estimate.scale > 1 else ""
     lines = [
-        f"{place.title}, {made.machine}{kind}, as {made.name}: {made.estimate.words}, by the guide's pace for a 7B model.",
-        "It saves every 100 steps, keeps 3 checkpoints, and goes on from the last where its machine is taken away.", *notes,
+        f"{place.title}, {made.machine}{kind}, as {made.name}: {made.estimate.words}, by the guide's pace for a 7B model{scaled}.",
+        "It saves every 100 steps, keeps 3 checkpoints, and goes on from the last where its machine is taken away.",
+        *(note for note in notes if note != made.memory),
     ]  # fmt: skip
-    said = "".join(f'<p class="why">{escape(line)}</p>' for line in lines)
+    warning = f'<div class="note">{escape(made.memory)}</div>' if made.memory else ""
+    said = warning + "".join(f'<p class="why">{escape(line)}</p>' for line in lines)
     return (
         f"{said}<p class='why'>When it has finished: <code>{escape(made.results).replace(chr(10), '<br>')}</code></p>"
     )

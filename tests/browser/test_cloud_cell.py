@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from studio import Project
+from studio import Project, Recipe
 from tests.browser.page import choose, opened, press, state_of, studio, tab, visit
 from tests.fake_clouds import FakeClouds
 from tests.waiting import until
@@ -127,6 +127,16 @@ def test_prices_are_edited_in_their_table(page: Page, project: Project) -> None:
     expect(page.locator("#train-cloud-prices-compared")).to_contain_text("$60.36")
     page.set_viewport_size({"width": 390, "height": 844})
     until(lambda: page.evaluate("document.documentElement.scrollWidth") <= 390, 10)
+
+
+def test_a_training_that_does_not_fit_into_the_machine_is_said(page: Page, project: Project) -> None:
+    large = Recipe(model="meta-llama/Llama-3.1-70B", method="full")
+    project.cloud_files(project.dataset("train"), large, provider="runpod", machine="RTX_4090")
+    page.reload()
+    tab(page, "Train")
+    opened(page, "train-cloud", "train-cloud-about")
+    expect(page.locator("#train-cloud-about .note")).to_contain_text("RTX_4090 has 24 GB: it does not fit")
+    expect(page.locator("#train-cloud-about")).to_contain_text("pace for a 7B model, scaled to its size")
 
 
 def write(page: Page, row: int, column: int, text: str) -> None:

@@ -134,6 +134,70 @@ def test_no_secret_is_in_any_file(made: dict[str, CloudFiles]) -> None:
         assert "verysecret" not in files.command
 
 
+def test_each_training_has_a_place_of_its_own_on_a_volume(project: Project, rows: Dataset, tmp_path: Path) -> None:
+    """Two are submitted to one volume, and only then the first pod begins, or begins again."""
+    volume = tmp_path / "bucket"
+    volume.mkdir()
+    others = [Recipe(**{**RECIPE.model_dump(), "r": rank}) for rank in (16, 4)]
+    both = [project.cloud_files(rows, recipe, provider="kubernetes") for recipe in others]
+    for files in both:
+        (copying,) = [words for words in map(str.split, files.command.splitlines()) if words[1] == "cp"]
+        shutil.copy(files.folder / copying[2], str(volume) + copying[3].split(":/bucket", 1)[1])
+    for files, recipe in zip(both, others, strict=True):
+        container = yaml.safe_load(files.texts[kubernetes.JOB])["spec"]["template"]["spec"]["containers"][0]
+        unpack = container["command"][-1].split(" && ")[0]
+        assert unpack.startswith("python3 -m zipfile -e /bucket/") and unpack.endswith(" /studio")
+        pod = tmp_path / files.name
+        subprocess.run(unpack.replace("/bucket", str(volume)).replace("/studio", str(pod)).split(), check=True)
+        assert Recipe.from_json((pod / "package" / "recipe.json").read_text()) == recipe
+
+
+def test_files_of_an_earlier_studio_are_submitted_to_where_their_job_looks(
+    project: Project, made: dict[str, CloudFiles]
+) -> None:
+    files = made["kubernetes"]
+    earlier = store.new_numbered_folder(project.folder / "exports", "cloud")
+    shutil.copytree(files.folder, earlier, ignore=shutil.ignore_patterns("package*"), dirs_exist_ok=True)
+    job = (earlier / kubernetes.JOB).read_text().replace(f"/bucket/{files.name}.zip", "/bucket/package.zip")
+    (earlier / kubernetes.JOB).write_text(job)
+    assert f"cp package.zip {files.name}-upload:/bucket/package.zip\n" in project.open_cloud_files(earlier.name).command
+
+
+def test_what_train_refuses_wherever_it_is_makes_no_files(project: Project, rows: Dataset) -> None:
+    with pytest.raises(InputError) as error:
+        project.cloud_files(
+            rows, Recipe(objective="dpo", patience=2, model="/nowhere"), provider="runpod", machine="H9"
+        )
+    for words in ("dpo cannot learn from conversations", "without an evaluation", "no such model", "machine 'H9'"):
+        assert words in str(error.value)
+    before = list((project.folder / "exports").iterdir())
+    with pytest.raises(InputError, match="kto cannot learn from conversations"):
+        project.cloud_files(rows, Recipe(objective="kto"), rows)
+    assert list((project.folder / "exports").iterdir()) == before
+    eight_bits = Recipe(**{**RECIPE.model_dump(), "base_bits": 8})  # here there may be no GPU, there there is one
+    assert project.cloud_files(rows, eight_bits).recipe == eight_bits
+
+
+def test_a_machine_whose_memory_is_too_small_is_said_and_not_refused(
+    project: Project, rows: Dataset, made: dict[str, CloudFiles]
+) -> None:
+    large = {**RECIPE.model_dump(), "model": "meta-llama/Llama-3.1-70B"}
+    full = project.cloud_files(rows, Recipe(**{**large, "method": "full"}), provider="runpod", machine="RTX_4090")
+    said = project.before_submit(full)["notes"][0]
+    assert said == full.memory and "and RTX_4090 has 24 GB: it does not fit" in said and "guessed from its name" in said
+    one = project.cloud_files(rows, Recipe(**{**large, "method": "lora"}), machine="p4d.24xlarge", gpus=4)
+    assert "and each GPU of p4d.24xlarge has 40 GB: it does not fit" in one.memory
+    divided = project.cloud_files(rows, Recipe(**{**large, "method": "lora"}), machine="p4d.24xlarge", gpus=4, sharded=True)  # fmt: skip
+    assert "it may not fit" in divided.memory
+    assert all(files.memory == "" for files in made.values())
+    unknown = project.cloud_files(rows, Recipe(**{**large, "model": "someone/something"}))
+    assert unknown.memory == ""
+
+
+def test_a_model_of_ten_times_the_size_takes_ten_times_the_hours(project: Project, rows: Dataset) -> None:
+    assert project.cloud_files(rows, Recipe(**{**RECIPE.model_dump(), "model": "some/model-70b"})).estimate.hours == pytest.approx(3.84, rel=0.05)  # fmt: skip
+
+
 def test_all_mistakes_at_once_and_no_name_reaches_a_command(project: Project, rows: Dataset) -> None:
     with pytest.raises(InputError) as error:
         project.cloud_files(

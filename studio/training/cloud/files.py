@@ -10,8 +10,8 @@ from studio import prices, store
 from studio.errors import InputError, NotFoundError
 from studio.examples import Dataset
 from studio.prices import Rate
-from studio.training import launching
-from studio.training.cloud import kubernetes, package, runpod, sagemaker, skypilot
+from studio.training import checks, launching
+from studio.training.cloud import capacity, kubernetes, package, runpod, sagemaker, skypilot
 from studio.training.cloud.package import Plan
 from studio.training.cloud.provider import Estimate, Provider, estimate
 from studio.training.recipe import Recipe
@@ -29,7 +29,8 @@ BUCKET = "fine-tuning-studio"
 class CloudFiles:
     """`texts` are the provider's files by name; the package lies beside them, and `zip` holds it all. `rate` is what an
     hour of the machine cost when they were made, `results` the commands that fetch what was learned into RESULTS, each a
-    line. `recipe` and `request` are what the run is to be; files of an earlier studio know neither."""
+    line. `recipe` and `request` are what the run is to be; files of an earlier studio know neither. `memory` is a sentence
+    where the training does not fit into the machine by what is predicted, or may not."""
 
     id: str
     folder: Path
@@ -43,6 +44,16 @@ class CloudFiles:
     results: str
     recipe: Recipe | None = None
     request: dict[str, Any] = field(default_factory=dict)
+    memory: str = ""
+
+    @property
+    def submitting(self) -> list[list[str]]:
+        """The commands that submit it, to be run in `folder`."""
+        commands = PROVIDERS[self.provider].submit(self.name)
+        if kubernetes.EARLIER_PACKAGE not in self.texts.get(kubernetes.JOB, ""):
+            return commands
+        place = kubernetes.package_on_volume(self.name)
+        return [[part.replace(place, kubernetes.EARLIER_PACKAGE) for part in one] for one in commands]
 
     @property
     def fetching(self) -> list[list[str]]:
@@ -52,8 +63,7 @@ class CloudFiles:
     @property
     def command(self) -> str:
         """What a person types in `folder` to submit it."""
-        commands = PROVIDERS[self.provider].submit(self.name)
-        plain = [["python", *one[1:]] if one[0].endswith(("python", "python3", "python3.11")) else one for one in commands]  # fmt: skip
+        plain = [["python", *one[1:]] if one[0].endswith(("python", "python3", "python3.11")) else one for one in self.submitting]  # fmt: skip
         return "\n".join(shlex.join(one) for one in plain)
 
 
@@ -61,7 +71,7 @@ def plan_of(
     home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None, provider: str, options: dict[str, Any]
 ) -> tuple[Provider, Plan]:
     """Raises InputError with all that cannot be: unknown provider, machine or option, names, spot, GPUs, a batch that is
-    not divisible, what cannot be sharded."""
+    not divisible, what cannot be sharded, and what `train` refuses on any machine."""
     mistakes = []
     if provider not in PROVIDERS:
         mistakes.append(f"provider {str(provider)[:60]!r}: there are {', '.join(PROVIDERS)}")
@@ -84,6 +94,7 @@ def plan_of(
         if spot and not place.has_spot:
             mistakes.append(f"spot: {place.title}'s SDK rents on demand only")
     mistakes += launching.mistakes(recipe, max(1, gpus), sharded)
+    mistakes += checks.words_of(checks.anywhere(dataset, recipe, evaluation))
     if mistakes or place is None or chosen is None:
         raise InputError("These cloud files cannot be made", "; ".join(mistakes), "Correct them and try again")
     on_spot = place.has_spot if spot is None else bool(spot)
@@ -117,7 +128,8 @@ def write(project_folder: Path, provider: Provider, plan: Plan) -> CloudFiles:
     """Writes exports/cloud-NNN and exports/cloud-NNN.zip, whole or not at all."""
     number = store.new_numbered_folder(project_folder / "exports", "cloud")
     number.rmdir()  # the name is taken; the folder comes filled
-    texts = provider.files(plan)
+    texts, machine = provider.files(plan), provider.machine(plan.machine)
+    foreseen = capacity.foresee(plan, machine) if machine else capacity.Foreseen()
     with store.making_folder(number) as folder:
         for name, text in texts.items():
             store.write_text(folder / name, text)
@@ -127,7 +139,7 @@ def write(project_folder: Path, provider: Provider, plan: Plan) -> CloudFiles:
         about: dict[str, Any] = {
             "format": FORMAT, "provider": provider.name, "name": plan.name, "machine": plan.machine, "spot": plan.spot, "files": sorted(texts),
             "examples": plan.examples, "epochs": plan.recipe.epochs, "rate": plan.rate and asdict(plan.rate), "results": "\n".join(map(shlex.join, provider.results(plan))),
-            "recipe": plan.recipe.to_json(), "request": package.request(plan),
+            "recipe": plan.recipe.to_json(), "request": package.request(plan), **asdict(foreseen),
         }  # fmt: skip
         store.write_json(folder / DESCRIPTION, about)
         package.zip_folder(folder, number.with_name(f"{number.name}.zip"), number.name)
@@ -149,6 +161,6 @@ def open_files(project_folder: Path, files_id: str) -> CloudFiles:
     rate = about["rate"] and Rate(**about["rate"])
     return CloudFiles(
         folder.name, folder, folder.with_name(f"{folder.name}.zip"), about["provider"], about["name"], about["machine"], about["spot"], texts,
-        estimate(machine, rate, about["examples"], about["epochs"]), about["results"],
-        Recipe.from_json(about["recipe"]) if "recipe" in about else None, about.get("request", {}),
+        estimate(machine, rate, about["examples"], about["epochs"], about.get("parameters", 0)), about["results"],
+        Recipe.from_json(about["recipe"]) if "recipe" in about else None, about.get("request", {}), about.get("memory", ""),
     )  # fmt: skip

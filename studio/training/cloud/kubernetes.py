@@ -11,8 +11,16 @@ from studio.training.cloud.provider import RESULTS, Machine, Missing, Provider, 
 VOLUME, JOB = "volume.yaml", "job.yaml"
 IMAGE = "pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime"
 RESTARTS = 20
-START = "python3 -m zipfile -e /bucket/package.zip /studio && cd /studio/package && exec python3 start.py"
+START = "python3 -m zipfile -e {package} /studio && cd /studio/package && exec python3 start.py"
+EARLIER_PACKAGE = "/bucket/package.zip"
+"""Where the jobs of an earlier studio look for their package, whatever their name."""
 MACHINES = [Machine("kubernetes", f"{count} x NVIDIA GPU", count) for count in (1, 4, 8)]
+
+
+def package_on_volume(name: str) -> str:
+    """A place for each training: another one on the same volume may be submitted before the pod of this one begins, or
+    begins again."""
+    return f"/bucket/{name}.zip"
 
 
 def upload_pod(name: str) -> str:
@@ -46,7 +54,8 @@ def job(plan: Plan) -> dict[str, Any]:
         {"name": key, "valueFrom": {"secretKeyRef": {"name": secret, "key": key, "optional": True}}} for key in SECRETS
     ]
     container = {
-        "name": "train", "image": IMAGE, "command": ["bash", "-c", START], "env": environment,
+        "name": "train", "image": IMAGE, "env": environment,
+        "command": ["bash", "-c", START.format(package=package_on_volume(plan.name))],
         "resources": {"requests": {"cpu": "4", "memory": "24Gi"}, "limits": {"nvidia.com/gpu": plan.gpus, "memory": "32Gi"}},
         "volumeMounts": [
             {"name": "bucket", "mountPath": "/bucket"}, {"name": "work", "mountPath": "/studio"}, {"name": "shared-memory", "mountPath": "/dev/shm"},
@@ -80,7 +89,7 @@ def submit(name: str) -> list[list[str]]:
     return [
         ["kubectl", "apply", "-f", VOLUME],
         ["kubectl", "wait", "--for=condition=Ready", f"pod/{pod}", "--timeout=600s"],
-        ["kubectl", "cp", "package.zip", f"{pod}:/bucket/package.zip"],
+        ["kubectl", "cp", "package.zip", f"{pod}:{package_on_volume(name)}"],
         ["kubectl", "delete", "pod", pod],
         ["kubectl", "delete", "job", name, "--ignore-not-found"],  # one that has ended would not begin again
         ["kubectl", "apply", "-f", JOB],

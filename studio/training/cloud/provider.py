@@ -17,6 +17,10 @@ RESULTS = "results"
 """Beside the files: where what was learned is fetched to."""
 
 
+GUIDES_MODEL, ABOUT_AS_LARGE = 7e9, 10e9
+"""Parameters of the model that the guide's paces are of, and up to which they are taken as they are."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """`memory` is that of one of its `gpus` in GB; `seller` is who sells it, as the prices name it."""
@@ -82,10 +86,11 @@ class Provider:
 @dataclass(frozen=True)
 class Estimate:
     """Hours and US dollars of the whole training, by the guide (G12) and the price that held when the files were made;
-    dollars are None where no price was known."""
+    dollars are None where no price was known. `scale` is how many times as long as the guide's model the model takes."""
 
     hours: float
     rate: Rate | None
+    scale: float = 1.0
 
     @property
     def dollars_low(self) -> float | None:
@@ -110,10 +115,12 @@ def between(low: float, high: float) -> str:
     return least if least == most else f"{least} to {most}"
 
 
-def estimate(machine: Machine, rate: Rate | None, examples: int, epochs: float) -> Estimate:
-    """By the guide's examples an hour for QLoRA of a 7B model; a smaller model takes less."""
+def estimate(machine: Machine, rate: Rate | None, examples: int, epochs: float, parameters: int = 0) -> Estimate:
+    """By the guide's examples an hour for QLoRA of a 7B model. A smaller model takes less; a larger one, of so many
+    parameters, takes longer as it is larger (Kaplan et al. 2020: the work of a token is proportional to them)."""
     pace = prices.EXAMPLES_AN_HOUR.get(machine.name.removeprefix("ml."), prices.OTHERWISE)
-    return Estimate(examples * epochs / pace, rate)
+    scale = parameters / GUIDES_MODEL if parameters > ABOUT_AS_LARGE else 1.0
+    return Estimate(examples * epochs / pace * scale, rate, scale)
 
 
 def fetched_from_s3(plan: Plan) -> list[str]:

@@ -146,4 +146,8 @@ def all_of(project_folder: Path) -> list[CloudJob]:
 def facts(files: CloudFiles) -> dict[str, Any]:
     """What the page says of files before they are submitted: missing (what and how), needs_link, notes."""
     provider = PROVIDERS[files.provider]
-    return {"missing": provider.missing(files.machine), "needs_link": provider.needs_link, "notes": provider.notes}
+    return {
+        "missing": provider.missing(files.machine),
+        "needs_link": provider.needs_link,
+        "notes": [*filter(None, [files.memory]), *provider.notes],
+    }

@@ -69,7 +69,7 @@ class Following:
             raise JobError(f"{title} does not say that we may rent there", error.words, login) from None
         if not self.allows(output):
             raise self.refused(output)
-        for done, command in enumerate(self.provider.submit(self.files.name)):
+        for done, command in enumerate(self.files.submitting):
             if done >= rented.done:
                 self.cloud.keep(
                     replace(rented, done=done + 1)
