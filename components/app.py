@@ -20,7 +20,7 @@ def build(home: str | Path, project_name: str, demo: bool) -> gr.Blocks:
     with gr.Blocks(
         title="Fine-Tuning Studio", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True
     ) as blocks:
-        page.made = gr.State(0)
+        page.made, page.changed = gr.State(0), gr.State(0)
         header.build(page)
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with gr.Tab("1 Data", id="data", elem_id="tab-data"):

@@ -48,8 +48,14 @@ def build(page: Page) -> Refresher:
         chosen = gr.update(choices=found, value=found[0] if found else None)
         return {run: chosen, notice: gr.update(visible=not found), **measure.function(project)}
 
+    def look(project: Project, chosen: str | None) -> Updates:
+        found = ready_runs(project)
+        kept = {} if chosen in found else {"value": found[0] if found else None}
+        return {run: gr.update(choices=found, **kept), notice: gr.update(visible=not found)}
+
     outputs = [run, notice, *measure.outputs]
     page.refresh_with(show, outputs)
+    page.on(page.changed.change, look, [run], [run, notice], quiet=True, refresh=True, show_progress="hidden")
     return Refresher(show, outputs)
 
 

@@ -54,17 +54,20 @@ def build(page: Page) -> dict[str, Any]:
             "Download notebook", size="sm", visible=False, elem_id="notebook-file", min_width=130, scale=0
         )
     timer = gr.Timer(TICK_SECONDS)
-    last = gr.State("")
+    last, known = gr.State(""), gr.State(0)  # what is shown here, and the sign of the runs that the page shows
 
-    def tick(project: Project, before: str) -> Updates:
-        holder = project.card_holder()
+    def tick(project: Project, before: str, seen_runs: int) -> Updates:
+        holder, waiting = project.card_holder(), project.waiting()
         mine = holder is not None and holder.folder.is_relative_to(project.folder)
-        now = seen.html() + _card(holder, waiting=len(project.waiting()), private=page.demo and not mine) + str(mine)
+        words = _card(holder, waiting=len(waiting), private=page.demo and not mine)
+        now, runs = seen.html() + words + str(mine), project.runs_stand()
+        updates: Updates = {} if runs == seen_runs else {known: runs, page.changed: time.time_ns()}
         if now == before:
-            return {}
+            return updates
         return {
+            **updates,
             machine_box: seen.html(),
-            card: _card(holder, waiting=len(project.waiting()), private=page.demo and not mine),
+            card: words,
             stop: gr.update(visible=mine and holder is not None and holder.state.status == "running"),
             last: now,
         }
@@ -79,10 +82,12 @@ def build(page: Page) -> dict[str, Any]:
     def notebook(project: Project) -> Updates:
         return {file: gr.update(value=handout(project.export_notebook()), visible=True)}
 
-    page.on(timer.tick, tick, [last], [machine_box, card, stop, last], quiet=True, show_progress="hidden")
+    page.on(
+        timer.tick, tick, [last, known], [machine_box, card, stop, last, known, page.changed], quiet=True, show_progress="hidden"
+    )  # fmt: skip
     page.on(stop.click, stop_job, [], [stop])
     page.on(export.click, notebook, [], [file])
-    page.refresh_with(lambda project: {file: gr.update(visible=False)}, [file])
+    page.refresh_with(lambda project: {file: gr.update(visible=False), known: project.runs_stand()}, [file, known])
     return {"timer": timer, "card": card}
 
 

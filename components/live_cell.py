@@ -34,6 +34,7 @@ class Live:
     chosen: list[Any]
     status: Any  # changes when the followed run starts, stops, ends, or is another one
     run: Any  # the box that names the followed run
+    picked: Any  # the run that somebody chose to look at
 
 
 def build_live(page: Page) -> Live:
@@ -76,7 +77,9 @@ def build_live(page: Page) -> Live:
         )  # fmt: skip
     timer = gr.Timer(1.5, active=False)
     seen, standing = gr.State({}), gr.State("")
-    stale, place = gr.State(0), gr.State("")  # when the list of runs may have changed, and the project it is of
+    stale = gr.State(0)  # when the list of runs may have changed
+    place, newest = gr.State(""), gr.State("")  # the project it is of, and the newest one in it
+    picked = gr.State("")
     drawn = [loss, legend, *plots.values()]
     outputs = [state, health, *drawn, choices, stop, resume, samples_box, samples, log, sync, timer, seen, standing]
 
@@ -157,7 +160,12 @@ def build_live(page: Page) -> Live:
                 "training is off in the demo" if page.demo else "no run",
                 "Start a new one",
             )
-        project.run(run_id).resume()
+        try:
+            project.run(run_id).resume()
+        except JobError:
+            if project.run(run_id).state in ENDED:
+                raise
+            # another page or a notebook was first: it goes on, as it was to
         return {**follow(project, run_id, *looks), timer: gr.update(active=True)}
 
     looks = [run, others, weight, seen]
@@ -168,20 +176,44 @@ def build_live(page: Page) -> Live:
     page.on(axis.change, turn, [axis], [loss, *plots.values()], cell, **quietly)
     page.on(stop.click, press_stop, looks, outputs, cell)
     page.on(resume.click, press_resume, looks, outputs, cell)
+    page.on(run.input, lambda project, run_id: {picked: run_id}, [run], [picked], show_progress="hidden")
 
     def listed(project: Project, keep: str | None = None, laid: list[str] | None = None) -> Updates:
         """The runs there are, the newest first. `keep` stays followed, and the newest where it is gone."""
         found = list(reversed(project.runs()))
-        names = [(f"{one.id} · {one.name}" if one.name else one.id, one.id) for one in found]
         there = [one.id for one in found]
         kept = keep if keep in there else next(iter(there), None)
         return {
-            run: gr.update(choices=names, value=kept),
-            others: gr.update(choices=names, value=[one for one in laid or [] if one in there], visible=len(found) > 1),
+            run: gr.update(choices=live_words.names(found), value=kept),
+            others: gr.update(
+                choices=live_words.names(found), value=[one for one in laid or [] if one in there], visible=len(found) > 1
+            ),
             timer: gr.update(active=bool(found)),
             seen: {},
             place: project.name,
+            newest: next(iter(there), ""),
+        }  # fmt: skip
+
+    def notice(project: Project, of: str, last: str, chosen_one: str, run_id: str | None, *looks: Any) -> Updates:
+        """Something started, resumed, ended or deleted a run. The followed one stays what is shown, but where it has
+        ended and nobody chose it, a training that is new takes its place; a trial does not, for it belongs to its search."""
+        found = list(reversed(project.runs()))
+        there = {one.id: one for one in found}
+        if of != project.name or (run_id not in there and (found or run_id)):
+            return listed(project, None, looks[0])
+        updates = {
+            run: gr.update(choices=live_words.names(found)),
+            others: gr.update(choices=live_words.names(found), visible=len(found) > 1),
+            newest: next(iter(there), ""),
         }
+        new = next((one for one in found if one.id > last and "search" not in one.job.request), None)
+        if run_id and run_id != chosen_one and new is not None and there[run_id].state in ENDED:
+            return {
+                **updates,
+                run: gr.update(choices=live_words.names(found), value=new.id),
+                timer: gr.update(active=True),
+            }
+        return {**updates, **follow(project, run_id, *looks)}
 
     def look_again(project: Project) -> Updates:
         return {stale: time.time_ns()}
@@ -190,10 +222,13 @@ def build_live(page: Page) -> Live:
         """After any step the page goes on with the run that it follows; another project begins with its newest."""
         return listed(project, run_id, laid) if of == project.name else listed(project)
 
-    chosen = [run, others, timer, seen, place]
+    chosen = [run, others, timer, seen, place, newest]
     page.refresh_with(look_again, [stale])
     page.on(stale.change, settle, [run, others, place], chosen, quiet=True, show_progress="hidden")
-    return Live(look_again, [stale], listed, chosen, standing, run)
+    page.on(
+        page.changed.change, notice, [place, newest, picked, *looks], [*chosen, *outputs], cell, quiet=True, refresh=True, show_progress="hidden"
+    )  # fmt: skip
+    return Live(look_again, [stale], listed, chosen, standing, run, picked)
 
 
 def _plot(elem_id: str, title: str, shape: str, height: int, colours: dict[str, str]) -> Any:

@@ -20,6 +20,11 @@ SHOWN = {
 }
 
 
+def names(runs: list[Any]) -> list[tuple[str, str]]:
+    """The choices of a box of runs: the id with the name that it was given, and the id."""
+    return [(f"{run.id} · {run.name}" if run.name else run.id, run.id) for run in runs]
+
+
 def facts(run: Any, metrics: pd.DataFrame) -> dict[str, str]:
     """The newest value of each measurement, and the time that is left or was taken."""
     words = {}

@@ -17,7 +17,7 @@ COLUMNS = {
 
 
 def build_past_runs(page: Page, live: Live) -> Refresher:
-    """The table is made anew when a run starts, stops or ends, and when the page opens."""
+    """The table is made anew when a run starts, stops or ends, whoever did it, and when the page opens."""
     why = "What was tried, with its best evaluation loss. Press a row to see its curves in cell 5."
     with Cell(page, "train-past", 6, "Past runs", why) as cell:
         nothing = gr.HTML(empty(NONE), elem_id="train-past-none")
@@ -51,10 +51,19 @@ def build_past_runs(page: Page, live: Live) -> Refresher:
             **cell.says(f"{len(runs):,} run{'s' if len(runs) > 1 else ''}" if runs else ""),
         }
 
+    def look(project: Project, run_id: str | None) -> Updates:
+        """What is being typed about the chosen run stays, for as long as there is one."""
+        updates = show(project)
+        run = next((one for one in project.runs() if one.id == run_id), None)
+        if run is not None:
+            return {**updates, delete: gr.update(interactive=run.state in ENDED)}
+        return {**updates, details: gr.update(visible=False)} if run_id else updates
+
     def choose(project: Project, run_id: str) -> Updates:
         run = project.run(run_id)
         return {
             live.run: run.id,
+            live.picked: run.id,
             chosen: run.id,
             name: run.name,
             notes: run.notes,
@@ -90,7 +99,10 @@ def build_past_runs(page: Page, live: Live) -> Refresher:
     page.on(place.change, lambda project: {details: gr.update(visible=False)}, [], [details], show_progress="hidden")
     page.on(live.status.change, show, [], outputs, show_progress="hidden")
     page.on(
-        table.select, choose, [], [live.run, chosen, name, notes, details, delete, asking], cell, row=True, show_progress="hidden"
+        page.changed.change, look, [chosen], [*outputs, details, delete], quiet=True, refresh=True, show_progress="hidden"
+    )  # fmt: skip
+    page.on(
+        table.select, choose, [], [live.run, live.picked, chosen, name, notes, details, delete, asking], cell, row=True, show_progress="hidden"
     )  # fmt: skip
     page.on(save.click, remember, [chosen, name, notes], [*outputs, *live.chosen], cell)
     page.on(delete.click, ask, [chosen], [asking, question], cell)

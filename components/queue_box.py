@@ -45,7 +45,7 @@ def build_queue(page: Page) -> QueueBox:
         return {
             line: table(["place", "waits for the card", "kind", "project"], rows) if rows else "",
             controls: gr.update(visible=bool(own)),
-            chosen: gr.update(choices=own, value=keep if keep in own else (own[0] if own else None)),
+            chosen: gr.update(choices=own, **({} if keep in own else {"value": own[0] if own else None})),
         }
 
     def moved(places: int) -> Any:
@@ -64,6 +64,7 @@ def build_queue(page: Page) -> QueueBox:
     for button, press in ((earlier, moved(-1)), (later, moved(1)), (remove, take_out)):
         page.on(button.click, press, [chosen], outputs)
     page.on(stale.change, show, [chosen], outputs, quiet=True, show_progress="hidden")
+    page.on(page.changed.change, show, [chosen], outputs, quiet=True, refresh=True, show_progress="hidden")
     page.refresh_with(look_again, [stale])
     return QueueBox(look_again, [stale])
 

@@ -74,6 +74,11 @@ def build(page: Page) -> Refresher:
         start.click, begin, [*devices, *recipe_cell.inputs], [*live.chosen, *waiting.looks, *recipe_cell.looks], cell
     )
     page.on(live.status.change, waiting.look_again, [], waiting.looks, show_progress="hidden")
+    others = recipe_cell.others
+    page.on(
+        page.changed.change, lambda project: {others.other: gr.update(choices=others.choices(project))}, [], [others.other],
+        quiet=True, refresh=True, show_progress="hidden",
+    )  # fmt: skip
     return Refresher(
         lambda project: {
             **recipe_cell.look_again(project),

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from studio.errors import ForbiddenError
-from studio.jobs import queue
+from studio.jobs import queue, standing
 from studio.jobs.job import Job
 
 
 class QueueVerbs:
-    """Needs the home of a project."""
+    """Needs the home and the folder of a project."""
 
     home: Path
+    folder: Path
     demo: bool
 
     def waiting(self) -> list[Job]:
@@ -21,6 +22,11 @@ class QueueVerbs:
         """The job that computes on the card now, of whichever project. No step."""
         queue.start_next(self.home)
         return queue.holder(self.home)
+
+    def runs_stand(self) -> int:
+        """A number that is another one when a run of this project came, went or changed its state, or another job waits
+        for the card: cheap to ask, so that whoever follows them looks only then. No step."""
+        return standing.sign(self.home, self.folder)
 
     def move_waiting(self, job: Job, places: int) -> None:
         """Moves a waiting job so many places towards the end of the queue, towards its front when negative. No step.
