@@ -1,13 +1,15 @@
 """Examples gathered column by column while rows are read, and made into Arrow tables of a thousand rows at once."""
 
+import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from studio import example_tables
 from studio.chat import DEFAULT_SYSTEM
-from studio.data import near_duplicates, quality
+from studio.data import near_duplicates, privacy, quality, row_texts
 from studio.data.duplicates import fingerprint_of, fingerprint_of_turn
 from studio.data.studio_quality import question_and_answer
 from studio.data.text_column import TextColumn
@@ -20,12 +22,14 @@ if TYPE_CHECKING:
 
 EXTRAS = example_tables.MESSAGE_EXTRAS
 ANSWERED = ("system", "user", "assistant")
+SUSPECT = re.compile(privacy.SUSPECT, re.ASCII)
 
 
 class Gathered:
     """Some examples as lists: of each row id, source, the last question (`asked`) and the last message; of all messages,
     one after the other, role and content; and for the rows that have it kind, rejected, tools, the score that it brought
-    (0 to 1), the tool calls of the last message and the texts of the other messages but the usual system prompt."""
+    (0 to 1), the tool calls of the last message, and the texts in which private details alone are looked for: those of
+    the other messages but the usual system prompt, and what stands beside the messages."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
@@ -68,12 +72,15 @@ class Gathered:
         self.others[at] = [
             message["content"] for message in messages[:-1] if message["content"] not in (asked, DEFAULT_SYSTEM)
         ]
+        beside = [*([rejected] if rejected else []), *(_suspects("tools", tools) if tools else ())]
         for message in messages:
-            for name in EXTRAS:
+            for name in EXTRAS if len(message) > 2 else ():
                 if name in message:
                     self.extras[name][len(self.roles)] = message[name]
+                    beside += _suspects(name, message[name]) if name in row_texts.IN_MESSAGE else ()
             self.roles.append(message["role"])
             self.contents.append(message["content"])
+        self.others[at] += beside
         self.counts.append(len(messages))
         self.prints[at] = fingerprint_of(messages, rejected)
 
@@ -180,6 +187,15 @@ class Gathered:
             "studio_reasons": found["studio_reasons"],
         }  # fmt: skip
         return example_tables.of_columns({name: table[name] for name in table.column_names} | made, len(self))
+
+
+@lru_cache(256)  # all rows of a file may offer the same tools
+def _suspects(name: str, value: str) -> tuple[str, ...]:
+    """What of a field of a row or message may be private; see `row_texts.texts_in`."""
+    if not SUSPECT.search(value) and "\\u" not in value:
+        return ()
+    texts = (words + text for words, text in row_texts.texts_in(name, value))
+    return tuple(text for text in texts if SUSPECT.search(text))
 
 
 def measured(examples: "pd.DataFrame") -> Any:

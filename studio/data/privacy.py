@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from studio.data import presidio
+from studio.data.row_texts import RowTexts
 from studio.data.text_column import TextColumn
 from studio.data.words import Array
 from studio.errors import InputError
@@ -264,10 +265,24 @@ _FINDERS = {
 
 
 def count(examples: "pd.DataFrame", kinds: Sequence[str] = KINDS) -> dict[str, int]:
-    """How many details of each kind stand in the messages; every kind is named."""
-    flat = [message.get("content") or "" for messages in examples["messages"] for message in messages]
-    found = Counter(detail.kind for details in find_batch(flat, kinds) for detail in details)
+    """How many details of each kind stand in the rows: in what is said, in answers to avoid, in tool calls and in the
+    tools on offer; every kind is named."""
+    texts = RowTexts(examples)
+    found: Counter[str] = Counter()
+    for at, details in enumerate(_find_in_rows(texts, kinds)):
+        if details:
+            times = len(texts.rows_with(at))
+            found.update({kind: number * times for kind, number in Counter(one.kind for one in details).items()})
     return {kind: found[kind] for kind in kinds}
+
+
+def _find_in_rows(texts: RowTexts, kinds: Sequence[str]) -> list[list[Detail]]:
+    """The details of each of the texts; none of the words before one."""
+    found = find_batch(texts.texts, kinds)
+    for at, before in texts.before.items():
+        if before and found[at]:
+            found[at] = [one._replace(start=max(one.start, before)) for one in found[at] if one.end > before]
+    return found
 
 
 def redact(
@@ -276,37 +291,32 @@ def redact(
     """(the examples without these details, id and reason of the rows left out).
 
     "mask" writes [EMAIL] and the like; "replace" a made-up value of the same kind, the same for the same value in all
-    rows; "drop" leaves out the rows that have any. Raises InputError for a kind or a way that is not known.
+    rows; "drop" leaves out the rows that have any. They are looked for where `count` does. Raises InputError for a kind
+    or a way that is not known.
     """
     import pandas as pd
 
     check_kinds(kinds, how)
-    sizes = [len(messages) for messages in examples["messages"]]
-    flat = [message.get("content") or "" for messages in examples["messages"] for message in messages]
-    found = find_batch(flat, kinds)
-    row_of = np.repeat(np.arange(len(sizes)), sizes)
-    touched = sorted({int(row_of[at]) for at, details in enumerate(found) if details})
+    texts = RowTexts(examples)
+    found = _find_in_rows(texts, kinds)
     if how == "drop":
-        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
-        kinds_of = [
-            sorted({detail.kind for at in range(starts[row], starts[row + 1]) for detail in found[at]})
-            for row in touched
-        ]
+        kinds_of: dict[int, set[str]] = {}
+        for at, details in enumerate(found):
+            for row in texts.rows_with(at) if details else ():
+                kinds_of.setdefault(row, set()).update(detail.kind for detail in details)
+        touched = sorted(kinds_of)
         dropped = pd.DataFrame(
-            {"id": examples["id"].to_numpy(object)[touched], "reason": [f"has {', '.join(names)}" for names in kinds_of]}, dtype="str"
+            {"id": examples["id"].to_numpy(object)[touched], "reason": [f"has {', '.join(sorted(kinds_of[row]))}" for row in touched]}, dtype="str"
         )  # fmt: skip
-        gone = np.isin(np.arange(len(sizes)), touched)
+        gone = np.isin(np.arange(len(examples)), touched)
         return examples[~gone].reset_index(drop=True), dropped
     write = _Replacements(seed) if how == "replace" else lambda kind, value: (MASKS | presidio.MASKS)[kind]
-    texts = iter(
-        [_rewritten(text, details, write) if details else text for text, details in zip(flat, found, strict=True)]
+    redacted = texts.written(
+        [
+            _rewritten(text, details, write) if details else text
+            for text, details in zip(texts.texts, found, strict=True)
+        ]
     )
-    conversations = [
-        [message | {"content": written} if (written := next(texts)) or message.get("content") else message for message in messages]
-        for messages in examples["messages"]
-    ]  # fmt: skip
-    redacted = examples.copy()
-    redacted["messages"] = pd.Series(conversations, examples.index, object)
     gone_kinds = set(kinds) if how == "mask" else set()
     redacted["flags"] = pd.Series(
         [[flag for flag in flags if flag not in gone_kinds] for flags in examples["flags"]], examples.index, object

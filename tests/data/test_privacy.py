@@ -1,6 +1,8 @@
 """What counts as private, what does not, and what is written in its place."""
 
 import ipaddress
+import json
+from pathlib import Path
 
 import pandas as pd
 import phonenumbers
@@ -9,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum import iban
 
-from studio import InputError
-from studio.data import privacy
+from studio import InputError, Project
+from studio.data import privacy, row_texts
 
 TOKEN = "ghp_" + "a1B2" * 9
 WEB_TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"
@@ -102,3 +104,115 @@ def test_a_quick_look_never_hides_a_detail(text: str) -> None:
     assert privacy.find_batch([text]) == [found]
     assert all(0 <= detail.start < detail.end <= len(text) for detail in found)
     assert all(first.end <= second.start for first, second in zip(found, found[1:], strict=False))
+
+
+CALLED = {
+    "email": "ann.lee@corp.com", "card": "4111 1111 1111 1111", "note": "Grüße\nbob@corp.com", "phoneNumber": "5550123", "order_id": "0301234567",
+    "plain": [4111111111111111, 12, True, None, 1.5], "version": "1.2.3.4",
+}  # fmt: skip
+DEEP = {"to": "eve@corp.com", "cy@corp.com": 1}
+
+
+def everywhere() -> pd.DataFrame:
+    """One row with details in a rejected answer, in calls (arguments as text and as an object), in their id, in a speaker's
+    name and in the tools on offer."""
+    calls = [
+        {"id": "0301234567", "type": "function", "function": {"name": "send", "arguments": json.dumps(CALLED, ensure_ascii=True)}},
+        {"type": "function", "function": {"name": "look", "arguments": DEEP}},
+    ]  # fmt: skip
+    messages = [
+        {"role": "user", "content": "Send it.", "name": "dan@corp.com"},
+        {"role": "assistant", "content": "", "tool_calls": json.dumps(calls, ensure_ascii=False)},
+        {"role": "tool", "content": "done", "tool_call_id": "0301234567"}, {"role": "assistant", "content": "Sent."},
+    ]  # fmt: skip
+    tools = json.dumps([{"type": "function", "function": {"name": "send", "description": "As help@corp.com says."}}])
+    examples = rows(["nothing here"], ["x"])
+    examples["messages"] = pd.Series([examples["messages"][0], messages], dtype=object)
+    examples["rejected"] = pd.Series(["mail bob.smith@corp.com or call +49 30 1234567", None], dtype=object)
+    examples["tools"] = pd.Series([None, tools], dtype=object)
+    return examples
+
+
+def test_details_are_found_and_masked_wherever_a_row_has_text() -> None:
+    examples = everywhere()
+    counted = {"e-mail address": 7, "phone number": 2, "card number": 2, "IBAN": 0, "IP address": 0, "key or token": 0}
+    assert privacy.count(examples) == counted
+    masked, _ = privacy.redact(examples)
+    assert masked["rejected"][0] == "mail [EMAIL] or call [PHONE]" and masked["rejected"][1] is None
+    asked, called, answered, _ = masked["messages"][1]
+    assert asked["name"] == "[EMAIL]" and answered["tool_call_id"] == "0301234567"
+    first, second = json.loads(called["tool_calls"])
+    assert (first["id"], first["function"]["name"]) == ("0301234567", "send")
+    assert json.loads(first["function"]["arguments"]) == {
+        **CALLED, "email": "[EMAIL]", "card": "[CARD]", "note": "Grüße\n[EMAIL]", "phoneNumber": "[PHONE]", "plain": ["[CARD]", 12, True, None, 1.5],
+    }  # fmt: skip
+    assert second["function"]["arguments"] == {"to": "[EMAIL]", "[EMAIL]": 1}
+    assert "As [EMAIL] says." in masked["tools"][1] and masked["tools"][0] is None
+    assert set(privacy.count(masked).values()) == {0}
+    assert examples.equals(everywhere())
+
+
+def test_they_are_replaced_alike_and_rows_that_have_them_are_dropped() -> None:
+    examples = everywhere()
+    examples.loc[0, "rejected"] = "call 4111111111111111 or ann.lee@corp.com"
+    made, _ = privacy.redact(examples, how="replace")
+    card, mail = made["rejected"][0].removeprefix("call ").split(" or ")
+    arguments = json.loads(json.loads(made["messages"][1][1]["tool_calls"])[0]["function"]["arguments"])
+    assert arguments["card"] == card and arguments["plain"][0] == int(card) and arguments["email"] == mail
+    assert privacy.count(made) == privacy.count(examples)
+    kept, dropped = privacy.redact(examples, how="drop")
+    assert len(kept) == 0 and dropped["reason"].tolist() == [
+        "has card number, e-mail address", "has card number, e-mail address, phone number"
+    ]  # fmt: skip
+
+
+def test_what_is_no_json_is_looked_through_as_text() -> None:
+    examples = everywhere()
+    examples["messages"][1][1]["tool_calls"] = "send(ann@corp.com"
+    assert privacy.redact(examples)[0]["messages"][1][1]["tool_calls"] == "send([EMAIL]"
+
+
+def test_a_project_redacts_all_of_a_row_and_flags_it(tmp_path: Path) -> None:
+    call = {"type": "function", "function": {"name": "send", "arguments": json.dumps({"to": "ann@corp.com"})}}
+    given = [
+        {"prompt": "Who is it?", "chosen": "Nobody that I know.", "rejected": "Write to bob@corp.com."},
+        {"messages": [{"role": "user", "content": "Send it."}, {"role": "assistant", "content": None, "tool_calls": [call]}]},
+        {"prompt": "And this?", "completion": "That is nothing private at all."},
+    ]  # fmt: skip
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in given))
+    project = Project.open("private", home=tmp_path / "home")
+    raw = project.load(path)
+    assert project.private_details(raw)["e-mail address"] == 2
+    assert ["e-mail address" in flags for flags in raw.examples["flags"]] == [True, True, False]
+    masked = project.redact(raw)
+    assert "corp.com" not in masked.examples.to_json() and sum(project.private_details(masked).values()) == 0
+    assert not any("e-mail address" in flags for flags in masked.examples["flags"])
+    assert len(project.redact(raw, how="drop")) == 1
+
+
+any_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.sampled_from(["{", "[1]", '{"a": "b@c.de"}', "12345"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.just("a@b.co"), inner, max_size=3), max_leaves=9,
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(any_json, min_size=1, max_size=3))
+def test_what_holds_nothing_private_stays_as_it_is(values: list[object]) -> None:
+    examples = rows(*[["said"]] * len(values))
+    for messages, value in zip(examples["messages"], values, strict=True):
+        messages.append({"role": "assistant", "content": "", "tool_calls": json.dumps(value)})
+    examples["tools"] = pd.Series([json.dumps(value) for value in values], dtype=object)
+    texts = row_texts.RowTexts(examples)
+    assert texts.written(texts.texts).equals(examples)
+    changed = texts.written([text + "!" for text in texts.texts])
+    assert [message["content"] for messages in changed["messages"] for message in messages[:1]] == ["said!"] * len(
+        values
+    )
+
+
+def test_json_without_end_is_looked_through_as_it_is_written() -> None:
+    deep = '{"a": ' * 200 + '"ann@corp.com"' + "}" * 200
+    assert "[EMAIL]" in row_texts.changed("tools", deep, lambda words, text: text.replace("ann@corp.com", "[EMAIL]"))
+    assert row_texts.changed("tools", "[" * 100_000, lambda words, text: text) == "[" * 100_000
