@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from components.cell import spoken
+
 LONGEST = 1200
 """characters of a text that are compared and shown"""
 WORDS = re.compile(r"\s+|\w+|\W")
@@ -12,8 +14,7 @@ WORDS = re.compile(r"\s+|\w+|\W")
 
 def said(messages: Sequence[dict[str, str]]) -> str:
     """What is asked and answered, to read and to compare; the system prompt left out."""
-    shown = (message for message in messages if message["role"] != "system")
-    text = "\n\n".join(message["content"] or message.get("tool_calls", "") for message in shown)
+    text = "\n\n".join(spoken(message) for message in messages if message["role"] != "system")
     return text if len(text) <= LONGEST else text[:LONGEST] + " …"
 
 

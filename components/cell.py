@@ -123,11 +123,16 @@ def short(value: Any, longest: int = 160) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
+def spoken(message: dict[str, str]) -> str:
+    """What a message says, and below it the tools that it calls."""
+    return "\n\n".join(filter(None, (message.get("content"), message.get("tool_calls"))))
+
+
 def turns(messages: Sequence[dict[str, str]], longest: int | None = None) -> str:
     """A conversation to read, each message cut at `longest` characters."""
     parts = []
     for message in messages:
-        said = message["content"] or message.get("tool_calls", "")
+        said = spoken(message)
         parts.append(
             f'<div class="turn"><b>{escape(message["role"])}</b><pre>{escape(short(said, longest or len(said)))}</pre></div>'
         )

@@ -7,6 +7,8 @@ from html import escape
 
 import pandas as pd
 
+from components.cell import spoken
+
 LONGEST = 20_000
 """Characters of a message that are shown; the copy has all."""
 MARK = '<mark style="background:color-mix(in srgb, var(--look) 32%, transparent);color:inherit;border-radius:3px">'
@@ -50,10 +52,7 @@ def example_html(row: pd.Series, pieces: Pieces = lambda text: [(text, False)]) 
     ]
     facts += [] if math.isnan(row["quality"]) else [f"score {row['quality']:.3f}"]
     facts += [", ".join(row["flags"])] if row["flags"] else []
-    parts = [
-        _turn(message["role"], message.get("content") or message.get("tool_calls") or "", pieces)
-        for message in row["messages"]
-    ]
+    parts = [_turn(message["role"], spoken(message), pieces) for message in row["messages"]]
     if rejected := row.get("rejected"):
         parts.append(_turn("rejected answer", rejected, pieces))
     if tools := row.get("tools"):

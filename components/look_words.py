@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.cell import duration, short, table, tiles
+from components.cell import duration, short, spoken, table, tiles
 
 FIRST_SORT = "file"
 SLOW = 0.4
@@ -75,10 +75,7 @@ def said_in(messages: list[dict[str, str]]) -> tuple[str, str]:
     """The last request and the last answer, cut to fit a table."""
 
     def last(role: str) -> str:
-        spoken = (
-            one.get("content") or one.get("tool_calls") or "" for one in reversed(messages) if one["role"] == role
-        )
-        return short(next(spoken, ""))
+        return short(next((spoken(one) for one in reversed(messages) if one["role"] == role), ""))
 
     return last("user"), last("assistant")
 

@@ -9,7 +9,7 @@ import gradio as gr
 import pandas as pd
 import pytest
 
-from components import app, cell, charts, example_view, visits
+from components import app, beside, cell, charts, example_view, look_words, visits
 from components.cell import Page
 from studio import InputError
 
@@ -95,3 +95,15 @@ def test_a_row_says_why_its_score_is_not_one() -> None:
 
 def test_the_threshold_is_drawn_over_the_histogram() -> None:
     assert "keep from 0.70" in charts.threshold_histogram(pd.Series([0.2, 0.8, float("nan")]), 0.7)
+
+
+def test_what_is_said_and_what_is_called_are_both_shown() -> None:
+    call = '[{"function": {"name": "look_up"}}]'
+    said = {"role": "assistant", "content": "Let me see.", "tool_calls": call}
+    row = {"id": "r1", "messages": [said], "tokens": 9, "quality": 0.7, "flags": []}
+    shown = [
+        example_view.example_html(pd.Series(row)).split("</p>", 1)[1], cell.turns([said]), beside.said([said]), look_words.said_in([said])[1]
+    ]  # fmt: skip
+    for words in shown:
+        assert words.index("Let me see.") < words.index("look_up")
+    assert "look_up" in cell.turns([{**said, "content": ""}]) and cell.spoken({"role": "user", "content": "Hi"}) == "Hi"
