@@ -25,6 +25,8 @@ from studio.jobs.job import ACTIVE, FORMAT, Job, process_started
 SOURCE = Path(__file__).resolve().parents[2]
 STRIDE, DIGITS = 1024, 12
 """How far apart the numbers of waiting jobs are at first, so that one can be moved between two; and how they are written."""
+PARTS = 4
+"""Of a job's path within a home: projects/NAME/runs/ID."""
 LOOK_SECONDS = 1.0
 ANEW = {
     "status": "queued", "pid": None, "process_started": None, "message": "", "error": "", "fix": "", "cause": "",
@@ -117,6 +119,17 @@ def _entry(home: Path, number: int) -> Path:
     return home / "queue" / f"{number:0{DIGITS}d}.json"
 
 
+def _folder_of(home: Path, entry: Path) -> Path:
+    return _here(home, store.read_json(entry)["folder"])
+
+
+def _here(home: Path, written: str) -> Path:
+    """The folder of a job that is written down in this home: in this home, though it was another when it was written."""
+    parts = Path(written).parts[-PARTS:]
+    folder = home.joinpath(*parts)
+    return folder if parts[0] == "projects" and folder.exists() else Path(written)
+
+
 def _number(entry: Path) -> int:
     return int(entry.stem)
 
@@ -126,7 +139,7 @@ def waiting(home: Path) -> list[Job]:
     jobs = []
     for entry in _entries(home):
         try:
-            job = Job(Path(store.read_json(entry)["folder"]))
+            job = Job(_folder_of(home, entry))
         except FileNotFoundError:
             continue  # started or removed meanwhile
         if _waits(job):
@@ -145,16 +158,15 @@ def holder(home: Path) -> Job | None:
         card = store.read_json(home / "card.json")
     except FileNotFoundError:  # also when its worker gives it up this instant
         return None
-    if not _lives(card) or not Path(card["folder"]).exists():
-        return None
-    return Job(Path(card["folder"]))
+    folder = _here(home, card["folder"])
+    return Job(folder) if _lives(card) and folder.exists() else None
 
 
 def remove(home: Path, job: Job) -> None:
     """Takes a waiting job out of the queue; it can be started again."""
     with queue_lock(home):
         for entry in _entries(home):
-            if store.read_json(entry)["folder"] == str(job.folder):
+            if _folder_of(home, entry) == job.folder:
                 job.set_state_if(
                     lambda state: state.status == "queued",
                     status="stopped", message="removed from the queue", ended=time.time(),
@@ -167,7 +179,7 @@ def move(home: Path, job: Job, places: int) -> None:
     there are any. Raises JobError when it does not wait."""
     with queue_lock(home):
         entries = _entries(home)
-        at = next((at for at, entry in enumerate(entries) if store.read_json(entry)["folder"] == str(job.folder)), None)
+        at = next((at for at, entry in enumerate(entries) if _folder_of(home, entry) == job.folder), None)
         if at is None:
             raise JobError(f"{job.id} cannot be moved", f"it is {job.state.status}", "Only what waits has a place")
         moved = entries.pop(at)
@@ -209,7 +221,7 @@ def start_next(home: Path) -> Job | None:
         if holder(home) is not None:
             return None
         for entry in _entries(home):
-            job = Job(Path(store.read_json(entry)["folder"]))
+            job = Job(_folder_of(home, entry))
             if not _waits(job):
                 entry.unlink()
                 continue
@@ -244,7 +256,7 @@ def claim(job: Job, pid: int) -> bool:
         if job.written_state.pid != pid:
             return False
         for entry in _entries(job.home):  # its starter was killed before it could
-            if store.read_json(entry)["folder"] == str(job.folder):
+            if _folder_of(job.home, entry) == job.folder:
                 entry.unlink()
         return True
 

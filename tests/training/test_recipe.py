@@ -40,6 +40,33 @@ def test_what_does_not_fit_together_is_named_in_the_same_round() -> None:
         Recipe(targets=[])
 
 
+def test_a_folder_is_kept_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models" / "m1").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    recipe = Recipe(model="models/m1")
+    assert recipe.model == str(tmp_path / "models" / "m1") == Recipe(model="~/models/m1").model
+    monkeypatch.chdir("/")
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    for name in ("starter", "owner/name", "models/m1", str(tmp_path / "gone")):
+        assert Recipe(model=name).model == name
+    with pytest.raises(RecipeError, match="model: "):
+        Recipe(model="")
+
+
+def test_every_schedule_has_the_warm_up_of_the_recipe() -> None:
+    from torch import nn, optim
+    from transformers import get_scheduler
+
+    for schedule in ("constant", "linear", "cosine"):
+        recipe = Recipe(schedule=schedule)
+        optimizer = optim.AdamW(nn.Linear(1, 1).parameters(), lr=1.0)
+        rates = get_scheduler(recipe.scheduler, optimizer, num_warmup_steps=4, num_training_steps=8).lr_lambdas[0]
+        assert [rates(step) for step in range(5)] == [0, 0.25, 0.5, 0.75, 1.0], schedule
+        assert (rates(6) == 1.0) is (schedule == "constant")
+    assert get_scheduler("constant_with_warmup", optimizer, num_warmup_steps=0).lr_lambdas[0](0) == 1.0
+
+
 def test_json_round_trip() -> None:
     recipe = Recipe(method="lora", r=8, targets=["q_proj", "v_proj"], reasons={"r": "small data"})
     again = Recipe.from_json(recipe.to_json())
