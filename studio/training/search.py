@@ -1,6 +1,7 @@
 """A search for a better recipe: a study in a folder of the project, whose trials are runs; read from its folder."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from studio import store
-from studio.errors import InputError, JobError, NotFoundError
+from studio.errors import InputError, JobError, NotFoundError, StudioError
 from studio.examples import Dataset, write_dataset
 from studio.jobs import queue
 from studio.jobs.job import ACTIVE, ENDED, JobView
+from studio.training import checks
 from studio.training.recipe import Recipe
 from studio.training.run import Run, list_runs
-from studio.training.search_space import EVALUATIONS, Space
+from studio.training.search_space import EVALUATIONS, Space, is_number
 
 KIND = "search"
 TRIALS, HOURS, STARTUP_TRIALS = 20, 4.0, 5
@@ -151,11 +153,9 @@ def place(
     project_folder: Path, home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None, space: str | dict[str, Any],
     trials: int, hours: float, share: float, seed: int, startup: int,
 ) -> queue.Placed:  # fmt: skip
-    """A search that is not in the queue yet. Raises InputError with every mistake."""
-    found = _check(evaluation, trials, hours, share, seed, startup)
-    chosen = Space.of(space, recipe, dataset)
-    if found:
-        raise InputError("The search cannot be started", "; ".join(found), "Correct it and search again")
+    """A search that is not in the queue yet. Raises what a training of its trials would, and InputError with every mistake
+    where there are several."""
+    chosen = _checked(dataset, recipe, evaluation, space, _check(evaluation, trials, hours, share, seed, startup))
     assert evaluation is not None
     rows, why = sample_rows(len(dataset), share, chosen.largest_step(recipe))
     chosen.trial_recipe(recipe, chosen.values_of(recipe) or {}, rows)  # a recipe that cannot be trained so raises here
@@ -171,21 +171,45 @@ def place(
     return queue.Placed(home, folder, KIND, request)
 
 
+def _checked(
+    dataset: Dataset, recipe: Recipe, evaluation: Dataset | None, space: str | dict[str, Any], wrong: list[str]
+) -> Space:  # fmt: skip
+    """The space, where nothing is against the search: `wrong` is what is known already."""
+    errors: list[StudioError] = []
+    chosen, trial = None, recipe.model_copy(update={"patience": 0})
+    try:
+        chosen = Space.of(space, recipe, dataset)
+        trial = trial.model_copy(update={"max_length": chosen.most("max_length", recipe)})
+    except StudioError as error:
+        errors.append(error)
+    try:
+        checks.check(dataset, trial, evaluation)
+    except StudioError as error:
+        errors.append(error)
+    if chosen is not None and not errors and not wrong:
+        return chosen
+    if len(errors) == 1 and not wrong:
+        raise errors[0]
+    found = dict.fromkeys([*checks.words_of(errors), *wrong])
+    raise InputError("The search cannot be started", "; ".join(found), "Correct it and search again")
+
+
 def _check(
     evaluation: Dataset | None, trials: int, hours: float, share: float, seed: int, startup: int
 ) -> list[str]:  # fmt: skip
     wrong = []
     if evaluation is None:
         wrong.append("there is no evaluation dataset, and its loss is what a search makes small: split one off first")
-    for name, value, fits, words in (
-        ("trials", trials, trials >= 1 and trials == int(trials), "a whole number from 1"),
-        ("hours", hours, 0 < hours < math.inf, "over 0"),
-        ("share", share, 0 < share <= 1, "over 0 and up to 1"),
-        ("seed", seed, 0 <= seed < 2**31, "from 0"),
-        ("startup", startup, startup >= 0, "from 0"),
-    ):
-        if not fits:
-            wrong.append(f"{name} is {value}, not {words}")
+    limits: list[tuple[str, Any, Callable[[Any], bool], str]] = [
+        ("trials", trials, lambda value: value >= 1 and value == int(value), "a whole number from 1"),
+        ("hours", hours, lambda value: value > 0, "over 0"),
+        ("share", share, lambda value: 0 < value <= 1, "over 0 and up to 1"),
+        ("seed", seed, lambda value: 0 <= value < 2**31 and value == int(value), "a whole number from 0"),
+        ("startup", startup, lambda value: value >= 0 and value == int(value), "a whole number from 0"),
+    ]
+    for name, value, fits, words in limits:
+        if not is_number(value) or not fits(value):
+            wrong.append(f"{name} is {value!r}, not {words}")
     return wrong
 
 
@@ -222,7 +246,7 @@ def expected(
     for run in reversed(list_runs(project_folder)):
         speed = run.result.get("tokens_per_second")
         if speed and (run.recipe.model, run.recipe.method) == (recipe.model, recipe.method):
-            learn = _mean_tokens(dataset, recipe) * rows * float(chosen.fixed["epochs"])
+            learn = _mean_tokens(dataset, recipe) * rows * float(chosen.most("epochs", recipe))
             watched = 0 if evaluation is None else min(len(evaluation), EVALUATION_ROWS)
             looks = chosen.trial_recipe(recipe, chosen.values_of(recipe) or _first(chosen), rows).evaluations + 1
             watch = 0.0 if evaluation is None else _mean_tokens(evaluation, recipe) * watched * looks * FORWARD_SHARE

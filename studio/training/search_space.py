@@ -1,5 +1,6 @@
 """What a search may try: for each field of a recipe a range or a list of choices; the guide's space and the studio's."""
 
+import json
 import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -46,6 +47,8 @@ class Space:
     def of(cls, wanted: str | dict[str, Any], recipe: Recipe, dataset: Dataset) -> "Space":
         """A preset by its name, or a space of one's own in the form of GUIDE: a range, a list of choices, or one value
         that all trials have. Raises InputError with every mistake."""
+        if not isinstance(wanted, str | dict):
+            raise InputError("The search space cannot be used", f"it is a {type(wanted).__name__}", "Give guide or studio; else a space is a dict")  # fmt: skip
         if isinstance(wanted, str):
             if wanted not in PRESETS:
                 raise InputError(
@@ -95,11 +98,11 @@ class Space:
         """The most examples that one optimiser step of any trial takes."""
         if self.global_batch is not None:
             return max(self.global_batch, *_ends(self.searched.get("batch_size", recipe.batch_size)))
-        batch, passes = (
-            self.searched.get(name, self.fixed.get(name, getattr(recipe, name)))
-            for name in ("batch_size", "accumulation")
-        )
-        return int(max(_ends(batch)) * max(_ends(passes)))
+        return int(self.most("batch_size", recipe) * self.most("accumulation", recipe))
+
+    def most(self, name: str, recipe: Recipe) -> Any:
+        """The greatest value that any trial has of a number of the recipe."""
+        return max(_ends(self.searched.get(name, self.fixed.get(name, getattr(recipe, name)))))
 
     def trial_recipe(self, recipe: Recipe, values: dict[str, Any], rows: int) -> Recipe:
         """The recipe of one trial over `rows` examples: not packed, and evaluated at least EVALUATIONS times where it has
@@ -114,13 +117,14 @@ class Space:
         }
         steps = Recipe(**chosen).steps_for(rows)
         evaluations = evaluations_for(steps)
-        patience = int(self.fixed.get("patience", PATIENCE))
+        patience = int(values.get("patience", self.fixed.get("patience", PATIENCE)))
         return Recipe(**{**chosen, "evaluations": evaluations, "patience": patience if patience < evaluations else 0})
 
     def best_recipe(self, recipe: Recipe, values: dict[str, Any], reason: str) -> Recipe:
         """The recipe with what was found, for a training on all data: its epochs, evaluations and packing stay."""
         fixed = {name: value for name, value in self.fixed.items() if name not in OF_ONE_TRIAL}
         found = {**fixed, **values, **self._passes(values)}
+        found.pop("patience", None)  # it counts the evaluations of a trial
         return Recipe(**{**recipe.model_dump(), **found, "reasons": dict.fromkeys(found, reason)})
 
     def _passes(self, values: dict[str, Any]) -> dict[str, int]:
@@ -176,7 +180,7 @@ def _mistakes(given: dict[str, Any], recipe: Recipe) -> list[str]:
             wrong.append(
                 f"{name}: a range has low, high and perhaps log (found {', '.join(map(str, value)) or 'nothing'})"
             )
-        elif isinstance(value, dict) and not all(_is_number(value[end]) for end in ("low", "high")):
+        elif isinstance(value, dict) and not all(is_number(value[end]) for end in ("low", "high")):
             wrong.append(f"{name}: low and high are numbers (found {value['low']!r} and {value['high']!r})")
         elif isinstance(value, dict) and value["low"] >= value["high"]:
             wrong.append(f"{name}: low must lie below high (found {value['low']} and {value['high']})")
@@ -195,17 +199,29 @@ def _mistakes(given: dict[str, Any], recipe: Recipe) -> list[str]:
 
 
 def _refused(name: str, value: Any, recipe: Recipe) -> list[str]:
-    """What a recipe says of the ends of a range and of each choice."""
+    """What a recipe says of the ends of a range and of each choice. One that it takes for another value, as "4" for 4, is
+    refused too: the trials would have the one and the table of trials the other."""
     tried = [value] if name == "targets" else _ends(value)
     plain = {**recipe.model_dump(), "patience": 0}
     found: list[str] = []
     for one in tried:
         try:
-            Recipe(**{**plain, name: one} | ({"evaluations": 1000} if name == "patience" else {}))
+            made = Recipe(**{**plain, name: one} | ({"evaluations": 1000} if name == "patience" else {}))
         except RecipeError as error:
-            found += [mistake for mistake in error.mistakes if mistake not in found]
+            mistakes = error.mistakes
+        else:
+            mistakes = _taken_for(name, value, one, getattr(made, name))
+        found += [mistake for mistake in mistakes if mistake not in found]
     return found
 
 
-def _is_number(value: Any) -> bool:
+def _taken_for(name: str, value: Any, one: Any, made: Any) -> list[str]:
+    if isinstance(made, bool) and isinstance(value, dict):
+        return [f"{name}: it is true or false; give the choices [false, true] and no range"]
+    if one != made or isinstance(one, bool) != isinstance(made, bool):
+        return [f"{name}: it should be {json.dumps(made)} (found {one!r})"]
+    return []
+
+
+def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

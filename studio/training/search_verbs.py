@@ -28,7 +28,7 @@ class SearchVerbs:
         """Tries `trials` recipes on a seeded `share` of the data, for at most `hours` of computing, and returns at once:
         `.wait()`, `.trials`, `.best`, `.stop()`, `.resume()`. The space is "guide", "studio" (around what suits the model)
         or a dict of ranges {"low", "high", "log"}, lists of choices and fixed values; a trial worse than the median is cut
-        short, but none of the first `startup`. Raises InputError with every mistake."""
+        short, but none of the first `startup`. Raises what `train` would, and InputError with every mistake."""
 
         def make() -> Placed:
             if self.demo:

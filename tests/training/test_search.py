@@ -11,11 +11,13 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from studio import InputError, JobError, Project, Recipe, store
+from studio import InputError, JobError, Project, Recipe, hardware, store
+from studio.errors import RecipeError
 from studio.examples import Dataset
 from studio.jobs import queue
 from studio.jobs.job import ENDED, FORMAT, Job, process_started
-from studio.training import search_worker
+from studio.training import checks, search_worker
+from studio.training import search as searches
 from studio.training.run import Run
 from studio.training.search import Search, sample_rows
 from studio.training.search_space import PATIENCE, Space, evaluations_for
@@ -127,6 +129,60 @@ def test_all_mistakes_are_named_at_once(project: Project) -> None:
     with pytest.raises(InputError, match="guide or studio"):
         project.search(train, RECIPE, evaluation=test, space="everything")
     assert project.searches() == [] and project.journal.steps()[-1].state == "failed"
+
+
+def test_what_train_refuses_is_refused_before_a_search(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together with all that is wrong with the search itself."""
+    train, test = greetings(project)
+    with pytest.raises(InputError, match=r"r: .*dpo cannot learn from conversations.*trials is 0"):
+        dpo = Recipe(**{**RECIPE.model_dump(), "objective": "dpo"})
+        project.search(train, dpo, evaluation=test, space={"r": [4, 5000]}, trials=0)
+    cpu = hardware.Machine("cpu", "CPU", 2, 2**34, 2**34, 2**34, 2**34, None)
+    monkeypatch.setattr(hardware, "machine", lambda: cpu)
+    with pytest.raises(RecipeError, match="2 mistakes.*no such model.*8-bit base needs a GPU"):
+        both = {**RECIPE.model_dump(), "method": "qlora", "base_bits": 8, "model": "/nowhere"}
+        searches.place(project.folder, project.home, train, Recipe(**both), test, "guide", 1, 1, 0.15, 0, 5)
+    with pytest.raises(InputError, match="An 8-bit base needs a GPU"):
+        eight_bits = Recipe(**{**RECIPE.model_dump(), "method": "qlora", "base_bits": 8})
+        project.search(train, eight_bits, evaluation=test)
+    assert project.searches() == []
+
+
+def test_a_trial_is_refused_by_the_longest_rows_that_it_may_have(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with the recipe alone, and no trial has it, does not matter."""
+    train, test = greetings(project)
+    seen: list[Recipe] = []
+    monkeypatch.setattr(checks, "check", lambda dataset, recipe, evaluation: seen.append(recipe))
+    for space in ({"max_length": [32, 128], "r": [4]}, {"max_length": 48, "r": [4]}, {"r": [4]}):
+        searches.place(project.folder, project.home, train, RECIPE, test, space, 1, 1, 0.15, 0, 5)
+    assert [recipe.max_length for recipe in seen] == [128, 48, 64]
+
+
+def test_a_space_says_what_no_trial_could_be_made_of(project: Project) -> None:
+    train, _ = greetings(project)
+    for space, words in (
+        ({"use_dora": {"low": 0, "high": 1}}, r"use_dora: it is true or false; give the choices \[false, true\]"),
+        ({"batch_size": ["4", 8]}, r"batch_size: it should be 4 \(found '4'\)"),
+        ({"use_rslora": ["yes", False]}, r"use_rslora: it should be true \(found 'yes'\)"),
+        ({"r": [4, True]}, r"r: it should be 1 \(found True\)"),
+        (["r"], "a space is a dict"),
+    ):
+        with pytest.raises(InputError, match=words):
+            Space.of(space, RECIPE, train)  # type: ignore[arg-type]
+    own = Space.of({"use_dora": [False, True], "epochs": [1, 2], "weight_decay": [0, 0.1], "patience": [2, 4]}, RECIPE, train)  # fmt: skip
+    assert own.trial_recipe(RECIPE, {"use_dora": True, "patience": 4}, rows=480).patience == 4
+
+
+def test_a_search_with_no_numbers_names_each(project: Project) -> None:
+    train, test = greetings(project)
+    with pytest.raises(
+        InputError, match=r"trials is None, not a whole number.*hours is '3'.*share is None.*seed is 1.5"
+    ):
+        project.search(train, RECIPE, evaluation=test, trials=None, hours="3", share=None, seed=1.5)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="hours is None, not over 0. .*share is 0, not over 0 and up to 1"):
+        searches.place(project.folder, project.home, train, RECIPE, test, "guide", 2, None, 0, 0, 5)  # type: ignore[arg-type]
 
 
 def by_hand(project: Project, **changes: object) -> Search:
