@@ -8,12 +8,12 @@ from typing import Any
 
 from studio import store
 from studio.chat import TokenCounter
-from studio.data import generation, generation_job, generators, passages
+from studio.data import generation, generation_job, generators, own_functions, passages
 from studio.data.columns import Choices
 from studio.data.generation import FunctionMaker, Kept, Plan
 from studio.data.generation_job import Generation
 from studio.data.generators import Endpoint, Generator, OwnFunction
-from studio.errors import ForbiddenError, InputError, JobError, StudioError
+from studio.errors import ForbiddenError, InputError, JobError, NothingError, StudioError
 from studio.examples import Dataset, list_datasets, open_dataset
 from studio.journal import Journal
 
@@ -41,7 +41,8 @@ class DocumentVerbs:
         studio.data.generators), or any function from a passage's text to rows.
 
         An example's `source` is its passage's, as in handbook.pdf#3 (see `passages_of`); those that gave nothing are in
-        `.problems`. `kept` is a file of what was generated before, which is not generated again."""
+        `.problems`. `kept` is a file of what was generated before, which is not generated again. A function that was
+        stopped goes on, unless it is another by now: its code or the plain values it reads (see `own_functions`)."""
         if callable(generator) and not isinstance(generator, generators.Template | OwnFunction):
             return self._with_function(documents, generator, Plan(name or _name(documents), tokens, overlap, system))
         job = self.start_add_from_documents(documents, generator, tokens, overlap, name, system, kept)
@@ -117,7 +118,7 @@ class DocumentVerbs:
         repeats from it, for a function cannot be written down."""
         called = str(getattr(function, "__qualname__", type(function).__name__))
         safe = re.sub(r"[^A-Za-z0-9]+", "-", called).strip("-")[:60]
-        unfinished = self.folder / "generated" / f"{safe}.jsonl"
+        unfinished = self.folder / "generated" / f"{safe}-{own_functions.sign(function)}.jsonl"
         arguments: dict[str, Any] = {"generator": OwnFunction(called).plain(), "tokens": plan.tokens, "overlap": plan.overlap}  # fmt: skip
         arguments |= {"name": plan.name} if plan.name != _name(documents) else {}
         arguments |= {"system": plan.system} if plan.system is not None else {}
@@ -127,9 +128,13 @@ class DocumentVerbs:
             store.check_name(plan.name)
             kept = Kept(unfinished)
             maker = FunctionMaker(function, lambda: False, kept)
-            made = generation.run(
-                self.folder, documents, plan, maker, self._counter(), {}, lambda *_: None, lambda: False
-            )
+            try:
+                made = generation.run(
+                    self.folder, documents, plan, maker, self._counter(), {}, lambda *_: None, lambda: False
+                )
+            except NothingError:  # nothing of it can be used, and the next call may have read another table
+                unfinished.unlink(missing_ok=True)
+                raise
             if unfinished.exists():  # done: the next call begins anew
                 arguments["kept"] = str(
                     unfinished.replace(unfinished.with_name(f"{safe}-{made.name}-v{made.version}.jsonl"))

@@ -18,7 +18,7 @@ from studio.data.columns import Choices
 from studio.data.generators import ChatModel, Endpoint, Function, Generator, Rows, Template
 from studio.data.passages import Passage
 from studio.data.rows import Problem, Row, clean, shown
-from studio.errors import InputError
+from studio.errors import InputError, NothingError
 from studio.examples import Dataset, write_dataset
 from studio.jobs.job import Stopped
 
@@ -226,7 +226,7 @@ def run(
     project_folder: Path, documents: Dataset, plan: Plan, maker: Maker, counter: TokenCounter, origin: dict[str, Any],
     report: Report, should_stop: Callable[[], bool],
 ) -> Dataset:  # fmt: skip
-    """The dataset that a maker makes of documents. Raises Stopped, and InputError when there is no example at all."""
+    """The dataset that a maker makes of documents. Raises Stopped, and NothingError when there is no example at all."""
     file = passages.file_of(project_folder, documents, counter, plan.tokens, plan.overlap)
 
     def cut(written: int) -> None:
@@ -269,7 +269,7 @@ def _examples(
         on_done(number)
     if not taken:
         found = f"{number:,} passages; {problems[0][1]}" if problems else "no passage"
-        raise InputError("No passage gave an example", found[:400], "Change the prompts, the generator or the size")
+        raise NothingError("No passage gave an example", found[:400], "Change the prompts, the generator or the size")
 
 
 def _rows(batch: Sequence[Passage], maker: Maker, before: int = 0) -> tuple[list[Row], list[Problem]]:

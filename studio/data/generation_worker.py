@@ -75,12 +75,14 @@ def _maker(generator: Generator, job: Generation, should_stop: Callable[[], bool
 
 
 def _earlier(job: Generation) -> Iterator[Path]:
-    """What was generated for the same by others: starting again goes on as well as resuming."""
+    """What was generated for the same by others: starting again goes on as well as resuming. `kept` comes before them, and
+    is all there is of a function: another one may have its name."""
+    if job.request["generator"]["kind"] != generators.OwnFunction.kind:
+        for other in all_of(Path(job.request["project_folder"])):
+            if other.id != job.id and other.request["generator"] == job.request["generator"]:
+                yield other.generated
     if job.request["kept"]:
         yield Path(job.request["kept"])
-    for other in all_of(Path(job.request["project_folder"])):
-        if other.id != job.id and other.request["generator"] == job.request["generator"]:
-            yield other.generated
 
 
 class ModelAsker:
