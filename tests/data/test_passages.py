@@ -1,5 +1,6 @@
 """Documents become passages of a size, each under a name of its own."""
 
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -11,18 +12,80 @@ from studio import InputError, Project
 from studio.chat import TokenCounter
 from studio.data import passages
 from studio.examples import write_dataset
+from studio.models import STARTER
 
-COUNTER = TokenCounter(None)
+COUNTER, STARTER_COUNTER = TokenCounter(None), TokenCounter(STARTER)
+
+
+CHINESE = (
+    "人工智能是计算机科学的一个分支，它企图了解智能的实质，并生产出一种新的能以人类智能相似的方式做出反应的智能机器。"
+)
+JAPANESE = "私は「行きます。」と言いました。そうですか！？はい、明日の朝に駅の近くのホテルまで荷物をお届けします。"
+THAI = "ที่พักอยู่ใกล้สถานีรถไฟและมีอาหารเช้าให้ทุกวันตั้งแต่เจ็ดโมงถึงสิบโมงเช้าที่ห้องอาหารชั้นหนึ่ง"
+
+
+@pytest.mark.parametrize("counter", [COUNTER, STARTER_COUNTER], ids=["estimate", "starter"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        CHINESE * 80,
+        JAPANESE * 60,
+        THAI * 60,
+        THAI,
+        CHINESE.replace("。", "") * 40,
+        "ab12" * 2000,
+        "word " * 30 + "x" * 3000,
+        "ก็่" * 500,
+        "👩\u200d👩\u200d👧" * 300,
+    ],
+    ids=str.__len__,
+)
+@pytest.mark.parametrize(("tokens", "overlap"), [(128, 16), (64, 0), (33, 32)])
+def test_no_passage_is_over_the_size_whatever_the_writing(
+    text: str, counter: TokenCounter, tokens: int, overlap: int
+) -> None:
+    made = passages.cut(text, counter, tokens, overlap)
+    assert all(counter.count_text(passage) <= tokens for passage in made)
+    assert len(made) >= counter.count_text(text) / tokens / 2
+    if not overlap:
+        assert "".join("".join(made).split()) == "".join(text.split())
+
+
+def test_nothing_is_left_out_where_passages_overlap() -> None:
+    text = "".join(chr(0x4E00 + at) for at in range(3000))
+    made = passages.cut(text, COUNTER, 128, 16)
+    at = 0
+    for passage in made:
+        begin = text.index(passage)
+        assert begin <= at and (at == 0 or 40 < at - begin <= 16 * 3.5)
+        at = begin + len(passage)
+    assert at == len(text)
+
+
+def test_chinese_is_cut_between_sentences() -> None:
+    made = passages.cut(CHINESE * 80, COUNTER, tokens=40, overlap=20)
+    assert all(passage.startswith("人工智能") and passage.endswith("智能机器。") for passage in made)
+    assert len(made) == 79 and made[0] == CHINESE * 2
+    sentences = [
+        "私は「行きます。」と言いました。",
+        "そうですか！？",
+        "はい、明日の朝に駅の近くのホテルまで荷物をお届けします。",
+    ]
+    assert passages.PIECES.findall(JAPANESE) == sentences
+
+
+def test_a_mark_stays_with_its_letter() -> None:
+    for passage in passages.cut("ก็่" * 500 + "é̂" * 500, COUNTER, tokens=10, overlap=0):
+        assert unicodedata.category(passage[0])[0] != "M"
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="ab. \n?", max_size=300), st.integers(2, 30), st.integers(0, 10))
 def test_every_word_is_in_a_passage_of_the_size(text: str, tokens: int, overlap: int) -> None:
     made = passages.cut(text, COUNTER, tokens, min(overlap, tokens - 1))
-    assert set(text.split()) <= {word for passage in made for word in passage.split()}
-    words = max((COUNTER.count_text(word) for word in text.split()), default=0)
-    # the estimate rounds each piece: half a token each may be lost
-    assert all(COUNTER.count_text(passage) <= max(tokens, words) * 2 + 1 for passage in made)
+    fits = {word for word in text.split() if len(word) <= tokens * 3.5}
+    assert fits <= {word for passage in made for word in passage.split()}
+    assert all(COUNTER.count_text(passage) <= tokens for passage in made)
 
 
 def test_passages_overlap_by_whole_sentences() -> None:
