@@ -11,6 +11,9 @@ from studio.models import resolve
 
 LEARNED_POSITIONS = ("gpt2", "gpt_neo", "gpt_bigcode", "opt")
 """Families (model_type) with an embedding for each position of the context."""
+FIXED_CONTEXT = (*LEARNED_POSITIONS, "biogpt", "codegen", "ctrl", "gptj", "mpt", "openai-gpt")
+"""Families that cannot look at a position beyond their context: they keep something for each in a table."""
+CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 PROJECTIONS = ("q_proj k_proj v_proj", "o_proj", "gate_proj up_proj", "down_proj")
 """Modules for query, key and value, for what attention gives, into the feed-forward, and out of it: Llama's names, and
 those of most families since."""
@@ -55,7 +58,7 @@ class ModelShape:
     """`matrices` are the linear layers but the head. The widths, in units: hidden, the widest feed-forward that one token
     goes through, query, key and value; `heads` of the query. `expert_parameters` are those of routed experts, which transformers 5 keeps as one
     tensor a layer and not as linear layers: neither quantised nor given adapters. `known`: from a configuration, and not
-    guessed from a name."""
+    guessed from a name. `context`: tokens that it was made for, 0 where nobody says; it fails beyond where that is fixed."""
 
     hidden: int
     feed_forward: int
@@ -69,6 +72,8 @@ class ModelShape:
     positions: int = 0
     known: bool = True
     heads: int = 1
+    context: int = 0
+    context_is_fixed: bool = False
 
     @property
     def linear_parameters(self) -> int:
@@ -140,11 +145,12 @@ class ModelShape:
             shared = (*shared, Linear("shared_expert_gate", hidden, 1, experts.layers))  # Qwen2's
         kinds = str(config.get("layer_types") or config.get("layers_block_type") or family)
         active = experts.each * experts.active + experts.shared if experts.layers else 0
+        context = next((int(config[name]) for name in CONTEXT_NAMES if config.get(name)), 0)
         return cls(
             hidden, max(active, feed_forward if layers > experts.layers else 0), layers, query, key_value, vocabulary,
             bool(config.get("tie_word_embeddings", True)), (*attention, *dense, *shared), experts.parameters(hidden),
-            positions=(config.get("max_position_embeddings") or config.get("n_positions") or 0) if family in LEARNED_POSITIONS else 0,
-            known=not any(kind in kinds for kind in RECURRENT), heads=heads,
+            positions=context if family in LEARNED_POSITIONS else 0, known=not any(kind in kinds for kind in RECURRENT),
+            heads=heads, context=context, context_is_fixed=family in FIXED_CONTEXT,
         )  # fmt: skip
 
     @classmethod

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from studio import hardware, models
 from studio.errors import RecipeError, StudioError
 from studio.examples import Dataset
-from studio.training import launching, objectives
+from studio.training import calls, context, launching, objectives
 from studio.training.recipe import Recipe
 
 
@@ -34,8 +34,12 @@ def anywhere(dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None
             raise RecipeError(["patience: without an evaluation nobody sees whether the loss gets better (found none)"])
 
     return _errors(
-        lambda: objectives.check(dataset, recipe.objective, evaluation), lambda: models.resolve(recipe.model), is_watched
-    )  # fmt: skip
+        lambda: objectives.check(dataset, recipe.objective, evaluation),
+        lambda: models.resolve(recipe.model),
+        lambda: calls.check(recipe, dataset, evaluation),
+        lambda: context.check(recipe, dataset, evaluation),
+        is_watched,
+    )
 
 
 def words_of(errors: Iterable[StudioError]) -> list[str]:

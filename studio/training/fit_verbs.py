@@ -7,7 +7,7 @@ from typing import Any
 from studio import hardware, prices
 from studio.examples import Dataset
 from studio.memory import ModelShape
-from studio.training import calibration, launching
+from studio.training import calibration, context, launching
 from studio.training.fit import nearest_changes
 from studio.training.recipe import Recipe
 from studio.training.run import Run
@@ -31,6 +31,8 @@ class FitVerbs:
         text = found.sentence()
         if dataset is not None and (whose := own_count(dataset, recipe.model).words):
             text += f" {whose[0].upper()}{whose[1:]}."
+        if dataset is not None and (beyond := context.sentence(recipe, dataset)):
+            text += f" {beyond}"
         return {
             "needed_low": found.low, "needed_high": found.high, "expected": found.expected, "free": found.free, "fits": found.fits,
             "verdict": found.verdict, "parts": found.parts, "text": text, "corrected_by": learned.runs,

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from studio import hardware
-from studio.chat import CHARACTERS_PER_TOKEN
 from studio.examples import Dataset
 from studio.memory import ModelShape
 from studio.training import objectives
-from studio.training.token_lengths import own_count
+from studio.training.token_lengths import own_count, row_lengths
 
 FEWEST_STEPS = 100
 MOST_EPOCHS = {"sft": 10, "dpo": 3, "kto": 3}
@@ -74,7 +73,7 @@ def recommend(
     choose("batch_size", batch, "the model is tiny, so many rows go at once" if tiny else "fits a small card")
     choose("accumulation", accumulation, f"{batch * accumulation} examples make one step")
     choose("epochs", epochs, _on_steps(rows, objective, steps))
-    choose("max_length", *_max_length(dataset, rows, model))
+    choose("max_length", *_max_length(dataset, model, shape.context))
     if objective == "sft":
         choose("packing", *_packing(tiny, steps))
     else:
@@ -185,27 +184,14 @@ def _on_steps(rows: objectives.Rows, objective: objectives.Objective, steps: flo
     return f"{steps:.0f} optimiser steps" + (few if steps < FEWEST_STEPS else ", enough to learn from")
 
 
-def _max_length(dataset: Dataset, rows: objectives.Rows, model: str) -> tuple[int, str]:
-    tokens = np.ceil(_lengths(dataset, rows) * own_count(dataset, model).factor)
+def _max_length(dataset: Dataset, model: str, context: int) -> tuple[int, str]:
+    tokens = np.ceil(row_lengths(dataset) * own_count(dataset, model).factor)
     longest = int(tokens.max()) if len(tokens) else 0
-    length = min(2048, max(64, math.ceil((longest + 16) / 64) * 64))
+    wanted = min(2048, max(64, math.ceil((longest + 16) / 64) * 64))
+    length = max(16, min(wanted, context or wanted))
     cut = int((tokens > length).sum())
-    return length, f"{cut} longer examples are cut; filter them" if cut else "the longest example fits"
-
-
-def _lengths(dataset: Dataset, rows: objectives.Rows) -> "np.ndarray[Any, Any]":
-    """Tokens of each row. Counted were the conversations; what an answer to avoid or tools on offer add is estimated."""
-    if not rows.preferences and not rows.with_tools:
-        return dataset.columns("tokens")["tokens"].to_numpy()
-    lengths = []
-    for batch in dataset.batches():
-        for row in batch.to_dict("records"):
-            answered = row["messages"] and row["messages"][-1]["role"] == "assistant"
-            chosen = len(row["messages"][-1]["content"]) if answered else 0
-            more = max(0, len(row["rejected"] or "") - chosen) + len(row["tools"] or "")
-            characters = sum(len(message["content"]) for message in row["messages"])
-            lengths.append(row["tokens"] + more * max(row["tokens"] / max(characters, 1), 1 / CHARACTERS_PER_TOKEN))
-    return np.ceil(np.array(lengths)) if lengths else np.zeros(0)
+    known = f"the model was made for {context:,} tokens at once: " if length < wanted else ""
+    return length, known + (f"{cut} longer examples are cut; filter them" if cut else "the longest example fits")
 
 
 def _size(billions: float) -> str:

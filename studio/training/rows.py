@@ -13,6 +13,7 @@ from studio import chat
 from studio.chat import IGNORED, Message
 from studio.errors import InputError
 from studio.examples import Dataset
+from studio.training import calls, context
 from studio.training.recipe import Recipe
 
 Row = dict[str, Any]
@@ -26,12 +27,15 @@ COLUMNS = {
 @dataclass
 class Encoded:
     """`rows` as a datasets.Dataset. Of the examples `truncated` were cut at the recipe's longest length, `left_out` had
-    nothing in them to learn, and `tools_hidden` offer tools that the model's template does not show."""
+    nothing in them to learn, `tools_hidden` offer tools that the model's template does not show, and `beyond` are longer than
+    the `context` that the model was made for."""
 
     rows: Any = None
     truncated: int = 0
     left_out: int = 0
     tools_hidden: int = 0
+    beyond: int = 0
+    context: int = 0
     given: int = field(default=0, repr=False)
 
     def sentence(self) -> str:
@@ -40,6 +44,7 @@ class Encoded:
             f"cut at the longest length: {self.truncated:,}": self.truncated,
             f"left out, with nothing in them to learn: {self.left_out:,}": self.left_out,
             f"with tools that the model's chat template does not show: {self.tools_hidden:,}": self.tools_hidden,
+            f"longer than the {self.context:,} tokens that the model was made for: {self.beyond:,}": self.beyond,
         }
         there = [words for words, count in said.items() if count]
         return f"Of {self.given:,} examples " + "; ".join(there) if there else ""
@@ -49,6 +54,7 @@ def encode_rows(tokenizer: Any, dataset: Dataset, recipe: Recipe) -> Encoded:
     """The rows of the dataset for the recipe's objective. Raises InputError when none leaves anything to learn."""
     import datasets
 
+    calls.check_with(tokenizer, dataset)
     found = Encoded()
     sees_tools = "tools" in str(tokenizer.chat_template) and _shows_tools(tokenizer.chat_template)
     made: list[Row] = []
@@ -64,6 +70,7 @@ def encode_rows(tokenizer: Any, dataset: Dataset, recipe: Recipe) -> Encoded:
             "No example leaves anything to learn", f"{found.given} examples in {dataset.reference}, max_length {recipe.max_length}",
             "Use a longer max_length, or examples with an answer",
         )  # fmt: skip
+    found.beyond, found.context = context.check_made(recipe, [_length(row) for row in made])
     if recipe.objective == "kto":  # its batches keep the order of the rows, so chance comes here
         random.Random(recipe.seed).shuffle(made)
     found.rows = datasets.Dataset.from_dict({name: [row[name] for row in made] for name in COLUMNS[recipe.objective]})
@@ -155,6 +162,14 @@ def _pair(chosen: Answer, rejected: Answer, longest: int) -> Row:
         prompt = chosen[0]
     room = max(0, longest - len(prompt))
     return {"prompt_ids": prompt, "chosen_ids": chosen[1][:room], "rejected_ids": rejected[1][:room]}
+
+
+def _length(row: Row) -> int:
+    """Tokens that the model sees at once."""
+    if "input_ids" in row:
+        return len(row["input_ids"])
+    answers = (len(row.get(name, ())) for name in ("chosen_ids", "rejected_ids", "completion_ids"))
+    return len(row["prompt_ids"]) + max(answers)
 
 
 def _teaches(row: Row) -> bool:

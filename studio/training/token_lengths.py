@@ -4,13 +4,15 @@ model's tokenizer is on this machine a part is counted with it, and the rest fol
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from studio.chat import TokenCounter
+from studio.chat import CHARACTERS_PER_TOKEN, TokenCounter
 from studio.errors import StudioError
 from studio.examples import Dataset
 from studio.models import STARTER, resolve
+from studio.training import objectives
 
 SPREAD, LONGEST = 150, 50
 """Rows that are counted: so many spread over all, and so many of those that are longest by the dataset's counts."""
@@ -64,3 +66,20 @@ def _counted(dataset: Dataset, folder: Path) -> OwnCount:
     ])  # fmt: skip
     factor = float(own.sum() / max(1, rows["tokens"].sum()))
     return OwnCount(factor, int(own.max()), f"lengths are counted with the model's own vocabulary on {len(own):,} rows")
+
+
+def row_lengths(dataset: Dataset) -> "np.ndarray[Any, Any]":
+    """Tokens of each row by the dataset's counts. Counted were the conversations; what an answer to avoid or tools on offer
+    add is estimated."""
+    rows = objectives.count_rows(dataset)
+    if not rows.preferences and not rows.with_tools:
+        return dataset.columns("tokens")["tokens"].to_numpy()
+    lengths = []
+    for batch in dataset.batches():
+        for row in batch.to_dict("records"):
+            answered = row["messages"] and row["messages"][-1]["role"] == "assistant"
+            chosen = len(row["messages"][-1]["content"]) if answered else 0
+            more = max(0, len(row["rejected"] or "") - chosen) + len(row["tools"] or "")
+            characters = sum(len(message["content"]) for message in row["messages"])
+            lengths.append(row["tokens"] + more * max(row["tokens"] / max(characters, 1), 1 / CHARACTERS_PER_TOKEN))
+    return np.ceil(np.array(lengths)) if lengths else np.zeros(0)
