@@ -234,10 +234,9 @@ def build_look(page: Page, place: int) -> None:
     def read_tokens(project: Project, reference: str | None, row_id: str, cut: float | None) -> Updates:
         if not reference or not row_id:
             return {}
-        longest = max(1, int(cut or 2048))
-        return {
-            token_view: tokens_html(project.tokens_of(project.dataset(reference), row_id, max_length=longest), longest)
-        }
+        longest, chosen = max(1, int(cut or 2048)), project.dataset(reference)
+        tokens = project.tokens_of(chosen, row_id, max_length=longest)
+        return {token_view: tokens_html(tokens, longest, project.left_out_of_tokens(chosen, row_id))}
 
     def show_worst(project: Project, reference: str | None, kind: str) -> Iterator[Updates]:
         chosen = opened(project, reference)

@@ -9,8 +9,9 @@ LONGEST = 4_000
 """Tokens drawn; more than that nobody reads, and the browser would be slow."""
 
 
-def tokens_html(tokens: list[Any], max_length: int) -> str:
-    """The tokens of one example (see studio.loss_mask.ShownToken) with a legend in words: never by colour alone."""
+def tokens_html(tokens: list[Any], max_length: int, missing: str = "") -> str:
+    """The tokens of one example (see studio.loss_mask.ShownToken) with a legend in words: never by colour alone.
+    `missing` says what of the example is not among them."""
     trained = sum(token.trained and not token.cut for token in tokens)
     cut = sum(token.cut for token in tokens)
     parts = []
@@ -24,4 +25,5 @@ def tokens_html(tokens: list[Any], max_length: int) -> str:
         else f"; none lies behind {max_length:,}."
     )
     left_out = f'<p class="why">The first {LONGEST:,} are shown.</p>' if len(tokens) > LONGEST else ""
-    return f'<p class="why">{words}</p><pre class="tokens">{"".join(parts)}</pre>{left_out}'
+    warning = f'<div class="message">{escape(missing)}</div>' if missing else ""
+    return f'{warning}<p class="why">{words}</p><pre class="tokens">{"".join(parts)}</pre>{left_out}'

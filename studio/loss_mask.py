@@ -4,6 +4,7 @@ The same rule as `chat.encode`: the assistant's words and the token that ends th
 is asked through its marks; for one that does not, the text before and after each answer is compared.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +36,14 @@ class TokenViewer:
                 "This model's tokens cannot be shown", f"no tokenizer.json in {model_folder}", "Use another model"
             )
         self._marked, self._special, self._marks_itself = template_of(model_folder, marks=(BEGINS, ENDS))
+        self._tools: list[Any] | None = None
 
-    def tokens(self, messages: Sequence[Message], max_length: int | None = None) -> list[ShownToken]:
-        """Every token of the conversation in order; their texts joined are the rendered conversation."""
+    def tokens(
+        self, messages: Sequence[Message], max_length: int | None = None, tools: str | None = None
+    ) -> list[ShownToken]:
+        """Every token of the conversation in order; their texts joined are the rendered conversation. `tools` is the JSON
+        text of the tools on offer, which the template shows where it can."""
+        self._tools = json.loads(tools) if tools else None
         text, spans = self._rendered([*messages])
         shown = []
         for number, (start, end) in enumerate(self._counter.offsets(text)):
@@ -72,6 +78,7 @@ class TokenViewer:
             try:
                 values: dict[str, Any] = {
                     "messages": for_template(candidate),
+                    "tools": self._tools,
                     "add_generation_prompt": add_generation_prompt,
                 }
                 return str(self._marked.render(**values, **self._special))

@@ -3,6 +3,7 @@
 None reads all conversations at once: they work on a dataset of a million rows.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from studio.called_tools import are_written, offers_are_written
 from studio.data import look, row_facts, search, topics
 from studio.errors import NotFoundError
 from studio.examples import Dataset
 from studio.loss_mask import ShownToken, TokenViewer
 from studio.models import resolve
+
+
+def _folder(model: str) -> Path:
+    place = resolve(model)
+    if not isinstance(place, Path):
+        raise NotFoundError("Tokens can be shown for models on this machine", model, "Choose the starter or a folder")
+    return place
 
 
 class LookVerbs:
@@ -61,12 +70,16 @@ class LookVerbs:
         self, dataset: Dataset, row_id: str, model: str = "starter", max_length: int | None = None
     ) -> list[ShownToken]:
         """The tokens of one example for a model: text, whether its loss counts, whether `max_length` cuts it. No step."""
-        place = resolve(model)
-        if not isinstance(place, Path):
-            raise NotFoundError(
-                "Tokens can be shown for models on this machine", model, "Choose the starter or a folder"
-            )
-        return TokenViewer(place).tokens(self.row(dataset, row_id)["messages"], max_length)
+        row = self.row(dataset, row_id)
+        return TokenViewer(_folder(model)).tokens(row["messages"], max_length, row["tools"])
+
+    def left_out_of_tokens(self, dataset: Dataset, row_id: str, model: str = "starter") -> str:
+        """What of one example the model's chat template does not write, in words; empty when it writes all. No step."""
+        row, folder = self.row(dataset, row_id), _folder(model)
+        calls = sum(len(json.loads(one["tool_calls"])) for one in row["messages"] if one.get("tool_calls"))
+        parts = [f"{calls} tool calls" if calls > 1 else "the tool call"] if calls and not are_written(folder) else []
+        parts += ["the tools on offer"] if row["tools"] and not offers_are_written(folder) else []
+        return f"The model's chat template leaves out {' and '.join(parts)} of this row." if parts else ""
 
     def topics(self, dataset: Dataset, count: int = 8) -> topics.TopicMap:
         """What the examples are about: points of a map (at most 20,000, drawn), and the heaviest words of each of `count`

@@ -32,7 +32,7 @@ LEARNS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Rows:
-    """How many rows of each sort a dataset has; `with_tools` of them offer tools."""
+    """How many rows of each sort a dataset has; `with_tools` of them offer tools, `with_calls` call any."""
 
     conversations: int = 0
     passages: int = 0
@@ -40,6 +40,7 @@ class Rows:
     good: int = 0
     bad: int = 0
     with_tools: int = 0
+    with_calls: int = 0
 
     @property
     def preferences(self) -> int:
@@ -59,8 +60,8 @@ class Rows:
 
 
 def count_rows(dataset: Dataset) -> Rows:
-    """Reads no text: the kinds, whether there is an answer to avoid, and the roles of preferences. The rows of a dataset
-    never change, so those looked at lately are counted once."""
+    """Reads no text: the kinds, whether there is an answer to avoid, the roles of preferences, and whether tools are called.
+    The rows of a dataset never change, so those looked at lately are counted once."""
     written = (dataset.folder / "description.json").stat().st_mtime_ns  # another may get the name of one that is gone
     return _counted(dataset.folder, dataset.name, dataset.version, written)
 
@@ -71,9 +72,11 @@ def _counted(folder: Path, name: str, version: int, written: int) -> Rows:
 
     dataset = Dataset(folder, name, version)
 
-    found = dict.fromkeys([*WORDS, "with_tools"], 0)
-    for batch in dataset.record_batches("kind", "rejected", "tools", "messages.list.element.role"):
+    found = dict.fromkeys([*WORDS, "with_tools", "with_calls"], 0)
+    parts = [f"messages.list.element.{name}" for name in ("role", "tool_calls")]
+    for batch in dataset.record_batches("kind", "rejected", "tools", *parts):
         rows, there = batch.num_rows, set(batch.schema.names)
+        found["with_calls"] += _calling(batch["messages"])
         if "tools" in there:
             found["with_tools"] += rows - batch["tools"].null_count
         if "kind" not in there:
@@ -90,6 +93,17 @@ def _counted(folder: Path, name: str, version: int, written: int) -> Rows:
             found["bad"] += int((avoided & ~answered).sum())
             found["good"] += int((~avoided & answered).sum())
     return Rows(**found)
+
+
+def _calling(messages: Any) -> int:
+    """How many of the rows have a message that calls a tool."""
+    import pyarrow.compute
+
+    flat = messages.flatten()
+    if "tool_calls" not in flat.type.names or flat.field("tool_calls").null_count == len(flat):
+        return 0
+    rows = pyarrow.compute.list_parent_indices(messages).filter(flat.field("tool_calls").is_valid())
+    return len(pyarrow.compute.unique(rows))
 
 
 def _ends_with_answer(messages: Any) -> "np.ndarray[Any, Any]":
@@ -163,4 +177,6 @@ def sentence(rows: Rows, objective: Objective) -> str:
         said += " Of preferences the better answer is imitated."
     if left := rows.total - rows.usable(objective):
         said += f" {left:,} rows are left out, which it cannot use."
+    if rows.with_calls:
+        said += f" {rows.with_calls:,} rows call tools: the model's chat template must write calls."
     return said
