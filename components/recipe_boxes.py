@@ -74,10 +74,10 @@ class RecipeBoxes:
 
     @staticmethod
     def read(values: tuple[Any, ...]) -> dict[str, Any]:
-        """The fields that the boxes say; one that was emptied says nothing."""
+        """What each field's box says; None for one that is empty."""
         *simple, modules = values
-        found = {field: value for field, value in zip(FIELDS, simple, strict=True) if value is not None}
-        if "targets" in found:
+        found = dict(zip(FIELDS, simple, strict=True))
+        if found["targets"] is not None:
             found["targets"] = {ALL: ALL, SEVEN: _seven()}.get(found["targets"], list(modules or []))
         return found
 
@@ -147,4 +147,5 @@ def _box(field: str) -> Any:
         return gr.Dropdown(list(get_args(kind)), value=Recipe.model_fields[field].default, min_width=200, **given)
     if kind is bool:
         return gr.Checkbox(False, min_width=200, **given)
-    return gr.Number(precision=0 if kind is int else None, min_width=150, **given)
+    # a whole number that is none is a mistake to tell: with a precision it would be another number than is seen
+    return gr.Number(min_width=150, **given)

@@ -134,6 +134,7 @@ class RecipeCell:
         """Another dataset, model, method or objective proposes anew and keeps what was changed; so does another project,
         with what was kept of it."""
         at, typed = _parted(values)
+        typed = _told(typed, latest)
         if not at.dataset:
             return self._nothing()
         before = Proposal.read(shown, project)
@@ -149,10 +150,12 @@ class RecipeCell:
         """A box that was typed into moves no other one. What is typed while a proposal is under way is not lost in it."""
         at, typed = _parted(values)
         before = Proposal.read(shown, project)
-        if before is not None and field in typed and _is_under_way(latest, before, at, project):
+        if before is not None and _is_under_way(latest, before, at, project):
             at = At(latest["at"][0], at.evaluation, *latest["at"][1:])
             changed = {**latest["changed"], field: typed[field]}
             return self._propose(project, at, changed, latest["taken"], before.replaced_by(latest).write())
+        if latest and typed[field] is None:
+            latest = {**latest, "changed": {**latest["changed"], field: None}}
         return self._follow(project, latest, shown, *values)
 
     def _begin_anew(self, project: Project, latest: dict[str, Any], shown: str, *values: Any) -> Updates:
@@ -166,6 +169,7 @@ class RecipeCell:
         self, project: Project, offered: dict[str, Any], latest: dict[str, Any], shown: str, *values: Any
     ) -> Updates:
         at, typed = _parted(values)
+        typed = _told(typed, latest)
         if not at.dataset or not offered:
             return self._nothing()
         before, given, reason = Proposal.read(shown, project), dict(offered["values"]), offered["reason"]
@@ -270,6 +274,13 @@ def _is_under_way(latest: dict[str, Any], before: Proposal | None, at: At, proje
         return at.base[:3] == latest["at"][:3]
     pairs = zip(at.base, before.at, latest["at"], strict=True)
     return before.number != latest["number"] and all(now in (old, new) for now, old, new in pairs)
+
+
+def _told(typed: dict[str, Any], latest: dict[str, Any]) -> dict[str, Any]:
+    """What is typed, with the boxes that are known to have been emptied: the page fills one box after the other, and one
+    that is still to be filled is as empty."""
+    emptied = {field for field, value in latest.get("changed", {}).items() if value is None}
+    return {field: value for field, value in typed.items() if value is not None or field in emptied}
 
 
 def _parted(values: tuple[Any, ...]) -> tuple[At, dict[str, Any]]:

@@ -9,7 +9,7 @@ import gradio as gr
 from components.cell import Page, Updates, empty
 from components.recipe_boxes import label
 from components.recipe_proposal import PRESETS, shown_value
-from studio import InputError, Project, Recipe
+from studio import InputError, Project, Recipe, StudioError
 
 if TYPE_CHECKING:
     from components.recipe_cell import RecipeCell
@@ -76,19 +76,29 @@ class OtherRecipes:
         return {self.table: shown, self.use: gr.update(interactive=bool(differing))}
 
     def _open_text(self, project: Project, text: str, *values: Any) -> Updates:
-        if not (text or "").strip():
-            raise InputError("There is no recipe to open", "an empty box", "Paste one as JSON, or open a file")
-        Recipe.from_json(text)
+        text = (text or "").removeprefix("\ufeff")  # as some editors begin a file with
+        try:
+            if not text.strip():
+                raise InputError("There is no recipe to open", "an empty box", "Paste one as JSON, or open a file")
+            Recipe.from_json(text)
+        except StudioError as error:
+            return self._not_opened(error)
         chosen = {self.other: gr.update(choices=self.choices(project), value=OPENED), self.opened: text}
         return {**self.cell.look_again(project), **chosen, **self._compare(project, OPENED, text, *values)}
 
     def _open_file(self, project: Project, path: str, *values: Any) -> Updates:
-        file = Path(path)
-        if file.stat().st_size > LARGEST:
-            raise InputError(
-                "This file is no recipe", f"{file.stat().st_size:,} bytes", f"A recipe has at most {LARGEST:,}"
-            )
-        return self._open_text(project, file.read_text(encoding="utf-8", errors="replace"), *values)
+        try:
+            if (found := Path(path).stat().st_size) > LARGEST:
+                raise InputError("This file is no recipe", f"{found:,} bytes", f"A recipe has at most {LARGEST:,}")
+            text = project.read_recipe(path).to_json()
+        except StudioError as error:
+            return self._not_opened(error)
+        return self._open_text(project, text, *values)
+
+    def _not_opened(self, error: StudioError) -> Updates:
+        """Below the cell, and not in its title: the recipe in its boxes is as it was."""
+        message = f'<div class="message" role="alert">Nothing was opened. {escape(str(error))}</div>'
+        return {self.cell.cell.message: gr.update(value=message, visible=True)}
 
     def _use(self, project: Project, name: str | None, text: str, *values: Any) -> Updates:
         if not name:

@@ -9,7 +9,7 @@ from typing import Any
 
 from components.cell import table
 from components.recipe_boxes import FIELDS, label, used
-from studio import Project, Recipe
+from studio import Project, Recipe, RecipeError
 
 RECOMMENDED = "recommended"
 PRESETS = [RECOMMENDED, "guide-lora", "guide-qlora", "guide-7B", "guide-13B", "guide-70B"]
@@ -93,10 +93,17 @@ class Proposal:
         return str(why) if value == changed[field] else BY_YOU
 
     def with_changes(self, changed: dict[str, Any]) -> Recipe:
-        """Raises RecipeError with every mistake."""
+        """Raises RecipeError with every mistake; a value of None is that of a box that was emptied."""
         applied = self.applied(changed)
         reasons = {field: self.reason(field, applied) for field in self.values}
-        return Recipe(**{**self.values, **applied, "reasons": reasons})
+        empty = {field for field, value in applied.items() if value is None}
+        try:
+            return Recipe(**{**self.values, **applied, "reasons": reasons})
+        except RecipeError as error:
+            named = [(words.split(":")[0], words) for words in error.mistakes]
+            raise RecipeError(
+                [f"{field}: its box is empty" if field in empty else words for field, words in named]
+            ) from None
 
 
 def says(aims: dict[str, Any], at: At, base: Proposal) -> str:
@@ -124,6 +131,8 @@ def reasons_table(base: Proposal, applied: dict[str, Any], fields: Sequence[str]
 
 
 def shown_value(value: Any) -> str:
+    if value is None:
+        return "empty"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):

@@ -5,9 +5,10 @@ from typing import Any
 
 import gradio as gr
 
-from components import search_words
+from components import presses, search_words
 from components.cell import ENDED, Cell, Page, Updates, duration, empty, job_line, more, size
 from components.dataset_box import opened
+from components.search_words import LABELS
 from studio import ForbiddenError, InputError, Project, Recipe
 
 SPACES = [
@@ -24,16 +25,16 @@ def build_search(page: Page, number: int, dataset: Any, evaluation: Any, recipe_
     with Cell(page, "train-search", number, "Search", why, "search") as cell:
         with gr.Row(elem_classes="row"):
             space = gr.Dropdown(SPACES, value="guide", label="What is tried", elem_id="train-search-space")
-            trials = gr.Number(20, label="Trials", precision=0, minimum=1, elem_id="train-search-trials", min_width=120)
-            hours = gr.Number(4, label="At most, in hours", minimum=0, elem_id="train-search-hours", min_width=120)
+            trials = gr.Number(20, label=LABELS["trials"], minimum=1, elem_id="train-search-trials", min_width=120)
+            hours = gr.Number(4, label=LABELS["hours"], minimum=0, elem_id="train-search-hours", min_width=120)
             share = gr.Slider(
                 0.1, 1, 0.15, step=0.01, label="Share of the data a trial learns from", info="A tenth to a fifth, or more where the data is small",
                 elem_id="train-search-share",
             )  # fmt: skip
         with more(), gr.Row(elem_classes="row"):
-            seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="train-search-seed", min_width=120)
+            seed = gr.Number(0, label=LABELS["seed"], minimum=0, elem_id="train-search-seed", min_width=120)
             startup = gr.Number(
-                5, label="First trials that are never cut short", precision=0, minimum=0, elem_id="train-search-startup", min_width=120
+                5, label=LABELS["startup"], minimum=0, elem_id="train-search-startup", min_width=120
             )  # fmt: skip
             ranges = gr.Textbox(
                 search_words.OWN, label="My own ranges, as JSON", lines=2, elem_id="train-search-ranges"
@@ -87,7 +88,8 @@ def build_search(page: Page, number: int, dataset: Any, evaluation: Any, recipe_
             "space": search_words.own_space(own) if kind == "own" else kind, "share": float(part),
         }  # fmt: skip
 
-    def estimated(project: Project, count: float, limit: float, *values: Any) -> Updates:
+    def estimated(project: Project, count: float | None, limit: float | None, *values: Any) -> Updates:
+        count, limit = search_words.given(trials=count, hours=limit).values()
         found = project.expected_search(**chosen(project, *values))
         if found["seconds"] is None:
             words = f"How long is unknown until this model was trained here once; at most {limit:g} h and one trial."
@@ -99,15 +101,14 @@ def build_search(page: Page, number: int, dataset: Any, evaluation: Any, recipe_
             )
         return {estimate: f'<p class="note">{words}<br>{found["sample"]}</p>', **cell.says("not run yet")}
 
-    def begin(project: Project, count: float, limit: float, number_of: float, first: float, *values: Any) -> Updates:
-        made = project.search(
-            **chosen(project, *values),
-            trials=int(count or 0),
-            hours=float(limit or 0),
-            seed=int(number_of or 0),
-            startup=int(first or 0),
-        )
-        said = f'<p class="note">{made.job.request["sample"]}</p>'
+    def begin(
+        project: Project, count: float | None, limit: float | None, number: float | None, first: float | None, *values: Any
+    ) -> Updates:  # fmt: skip
+        asked = search_words.given(trials=count, hours=limit, seed=number, startup=first)
+        made, is_new = presses.once(
+            project, ("search", *map(str, values), *asked.values()), lambda: project.search(**chosen(project, *values), **asked)
+        )  # fmt: skip
+        said = f'<p class="note">{made.job.request["sample"]}</p>' if is_new else presses.note(made)
         return {**cell.made(), **listed(project), **follow(project, made.id), estimate: said}
 
     def listed(project: Project, kept: str | None = None) -> Updates:
@@ -161,8 +162,12 @@ def build_search(page: Page, number: int, dataset: Any, evaluation: Any, recipe_
     def press_best(project: Project, search_id: str) -> Updates:
         search = project.open_search(search_id)
         given = search.job.request
-        project.train(project.dataset(given["dataset"]), search.best, evaluation=project.dataset(given["evaluation"]))
-        return {**live.newest(project), **cell.says("the best is being trained: see cell 5")}
+        learn, watch = project.dataset(given["dataset"]), project.dataset(given["evaluation"])
+        run, is_new = presses.once(
+            project, ("best", search_id, search.best), lambda: project.train(learn, search.best, evaluation=watch)
+        )
+        twice = {} if is_new else {cell.message: gr.update(value=presses.note(run), visible=True)}
+        return {**live.newest(project), **cell.says("the best is being trained: see cell 5"), **twice}
 
     def press_use(project: Project, search_id: str) -> Updates:
         """What was found goes into cell 2, with the model and the method that it was found for."""

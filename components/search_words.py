@@ -13,7 +13,25 @@ from studio import InputError, Project
 
 OWN = '{"learning_rate": {"low": 1e-4, "high": 3e-3, "log": true}, "r": [8, 16, 32]}'
 DEFAULTS = {name: given.default for name, given in inspect.signature(Project.search).parameters.items()}
+LABELS = {
+    "trials": "Trials", "hours": "At most, in hours", "seed": "Seed", "startup": "First trials that are never cut short",
+}  # fmt: skip
+"""Of the boxes with a number."""
 ROUGH = 10  # finished trials, below which an importance says little
+
+
+def given(**boxes: float | None) -> dict[str, Any]:
+    """What the boxes say, whole numbers as such. Raises InputError with every box that is empty, or has no whole number
+    where only one makes sense."""
+    wrong = []
+    for name, value in boxes.items():
+        if value is None:
+            wrong.append(f"“{LABELS[name]}” is empty")
+        elif name != "hours" and value != int(value):
+            wrong.append(f"“{LABELS[name]}” is {value:g}, no whole number")
+    if wrong:
+        raise InputError("A box of the search has to be corrected", "; ".join(wrong), "Write a number there")
+    return {name: float(value or 0) if name == "hours" else int(value or 0) for name, value in boxes.items()}
 
 
 def own_space(text: str | None) -> dict[str, Any]:

@@ -128,7 +128,13 @@ HEAD = """<style>
   .gradio-container > .main { padding: 8px 6px !important; max-width: 100vw !important; min-width: 0 !important; }
   .gradio-container .tab-container { flex-wrap: nowrap !important; overflow-x: auto !important; justify-content: space-between; }
   .gradio-container .tab-container button { padding: 8px 4px !important; font-size: 13px !important; flex: none !important; }
-}</style>"""
+}</style>
+<script>
+// the browser counts the clicks of a double one; the second is no press of a button that begins something
+document.addEventListener('click', event => {
+  if (event.detail > 1 && event.target.closest('button.primary')) { event.stopImmediatePropagation(); event.preventDefault(); }
+}, true);
+</script>"""
 
 
 def theme() -> gr.themes.Base:

@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from components import presses
 from components.again_box import build_again
 from components.cell import Cell, Page, Refresher, Updates
 from components.cloud_cell import build_cloud
@@ -50,9 +51,14 @@ def build(page: Page) -> Refresher:
         learn = opened(project, reference)
         check(project, learn, recipe, watched)
         watch = project.dataset(watched) if watched else None
-        project.train(learn, recipe, evaluation=watch, processes=int(processes), sharded=sharded)
+        run, is_new = presses.once(
+            project, (reference, watched, recipe, processes, sharded),
+            lambda: project.train(learn, recipe, evaluation=watch, processes=int(processes), sharded=sharded),
+        )  # fmt: skip
+        twice = {} if is_new else {cell.message: gr.update(value=presses.note(run), visible=True)}
         return {
             **cell.done(project),
+            **twice,
             **live.newest(project),
             **waiting.look_again(project),
             **recipe_cell.look_again(project),

@@ -1,6 +1,7 @@
 """The verbs around a recipe before it is trained: what it would learn, what is wrong with it, and the one being written;
 `studio.Project` inherits them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ class RecipeVerbs:
     def check_training(dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None) -> None:
         """Raises what `train` would, with every mistake, and starts nothing. No step."""
         checks.check(dataset, recipe, evaluation)
+
+    @staticmethod
+    def read_recipe(path: str | Path) -> Recipe:
+        """The recipe in a JSON file, as UTF-8 (with a byte order mark or none), UTF-16 or UTF-32. Raises RecipeError with
+        every mistake, FormatError when a newer studio wrote it, OSError. No step."""
+        content = Path(path).read_bytes()
+        return Recipe.from_json(content.decode(json.detect_encoding(content), errors="replace"))
 
     @staticmethod
     def aims(dataset: Dataset, objective: objectives.Objective | None = None) -> dict[str, Any]:

@@ -7,12 +7,12 @@ import gradio as gr
 import pandas as pd
 import pytest
 
-from components import app
+from components import app, search_words
 from components.cell import Page
 from components.model_cell import ModelCell
 from components.recipe_boxes import FIELDS, box_id
 from components.recipe_cell import RecipeCell
-from studio import Project, Recipe
+from studio import InputError, Project, Recipe, RecipeError
 from studio.examples import write_dataset
 
 ELSEWHERE = {"model", "method", "objective", "reasons"}
@@ -139,3 +139,70 @@ def test_mistakes_are_shown_and_leave_no_recipe_to_others(project: Project) -> N
     assert "epochs: " in updates[page.cell.cell.message]["value"] and updates[page.cell.whole] == ""
     page.values[page.cell.chosen.evaluation] = "train@v1"
     assert "is the dataset that it learns from" in page.type("epochs", 2)[page.cell.cell.message]["value"]
+
+
+def test_a_box_that_was_emptied_and_half_a_batch_are_mistakes(project: Project) -> None:
+    """And no value of the preset is trained in their place."""
+    page = Browser(project)
+    page.call(page.cell._follow)
+    proposed = page.recipe
+    page.type("batch_size", 2.5)
+    updates = page.type("epochs", None)
+    message = updates[page.cell.cell.message]["value"]
+    assert (
+        "2 mistakes" in message
+        and "epochs: its box is empty" in message
+        and "batch_size: " in message
+        and "2.5" in message
+    )
+    assert updates[page.cell.whole] == "" and "empty (was" in updates[page.cell.reasons]
+    for words in ("epochs: its box is empty", "found '2.5'"):
+        with pytest.raises(RecipeError, match=words):
+            _ = page.recipe
+    again = Browser(project)  # nor after a reload
+    updates = again.call(again.cell._follow)
+    assert "epochs: its box is empty" in updates[again.cell.cell.message]["value"]
+    assert again.values[again.cell.boxes.box["epochs"]] is None
+    again.type("batch_size", proposed.batch_size)
+    assert again.type("epochs", proposed.epochs)[again.cell.whole] and again.recipe == proposed
+    assert all(box.precision is None for _, box in again.cell.boxes.by_field() if isinstance(box, gr.Number))
+
+
+def test_boxes_that_are_still_to_be_filled_were_not_emptied(project: Project) -> None:
+    page = Browser(project)
+    updates = page.call(page.cell._follow, at_once=False)
+    page.values[page.cell.shown] = updates[page.cell.shown]  # the first part that the page puts there
+    assert page.call(page.cell._follow)[page.cell.whole] == updates[page.cell.whole]
+
+
+def test_a_file_of_any_editor_is_opened_and_one_that_is_none_leaves_the_title(project: Project, tmp_path: Path) -> None:
+    page = Browser(project)
+    page.call(page.cell._follow)
+    given = [page.values.get(part) for part in page.cell.inputs]
+    written = Recipe(epochs=2, batch_size=4).to_json()
+    others = page.cell.others
+    for content in (b"\xef\xbb\xbf" + written.encode(), written.encode("utf-16"), written.encode("utf-16-le")):
+        (tmp_path / "recipe.json").write_bytes(content)
+        updates = others._open_file(project, str(tmp_path / "recipe.json"), *given)
+        assert Recipe.from_json(updates[others.opened]) == Recipe(epochs=2, batch_size=4)
+    assert others.opened in others._open_text(project, "\ufeff" + written, *given)
+    (tmp_path / "recipe.json").write_bytes(b"\x89PNG\r\n\x1a\n")
+    for updates in (
+        others._open_file(project, str(tmp_path / "recipe.json"), *given), others._open_text(project, " ", *given),
+        others._open_text(project, "[]", *given),
+    ):  # fmt: skip
+        assert (
+            set(updates) == {page.cell.cell.message}
+            and "Nothing was opened" in updates[page.cell.cell.message]["value"]
+        )
+
+
+def test_numbers_of_a_search_are_all_named_when_they_are_wrong() -> None:
+    assert search_words.given(trials=3, hours=0.5, seed=0, startup=0) == {
+        "trials": 3,
+        "hours": 0.5,
+        "seed": 0,
+        "startup": 0,
+    }
+    with pytest.raises(InputError, match="“Trials” is 2.5, no whole number; “At most, in hours” is empty"):
+        search_words.given(trials=2.5, hours=None, seed=0, startup=0)
