@@ -1,12 +1,15 @@
 """The Load cell of tab 1: files, a folder, pasted rows or a dataset of the Hub, looked at before they are read."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from html import escape
 from typing import Any
 
 import gradio as gr
 
 from components.cell import ENDED, Cell, Page, Updates, empty, job_line, more, tiles, turns
-from studio import InputError, Project
+from studio import InputError, Project, StudioError
 
 SAMPLE_FIRST = "Nothing is loaded yet. Press “Use the sample” in cell 1, or load a file of your own."
 WHY = "Bring your examples: JSONL, JSON, CSV, Parquet or Arrow (also packed), in any shape in use; or documents: text, HTML, PDF, Word."
@@ -15,6 +18,45 @@ FILES = [
     for suffix in "jsonl ndjson json csv tsv parquet arrow feather gz zst txt md markdown html htm pdf docx".split()
 ]
 USUAL_SYSTEM = "You are a helpful assistant."
+SOURCES = ("file", "path", "pasted")
+SOURCES_NAMED = {"file": "an upload", "path": "a typed path", "pasted": "pasted rows"}
+SOURCES_SAID = {"file": "The upload was", "path": "The typed path was", "pasted": "The pasted rows were"}
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What stood in the boxes of SOURCES when they were last looked at, which of them was given last, whether it could not
+    be read (then the cell says so until something else is given), and whether it was asked which of its columns is which."""
+
+    boxes: tuple[Any, ...] = (None, None, None)
+    chosen: str = ""
+    failed: bool = False
+    asked: bool = False
+
+    def has(self, boxes: tuple[Any, ...], chosen: str) -> bool:
+        """Whether the box held the same then."""
+        return chosen == self.chosen != "" and boxes[SOURCES.index(chosen)] == self.boxes[SOURCES.index(chosen)]
+
+    def chosen_of(self, boxes: tuple[Any, ...]) -> str:
+        """The box that Load takes, "" when all are empty. One that was filled since is the last, though nobody has looked
+        at it yet: who types and presses Load at once is not answered with what stood there before.
+
+        Raises InputError when two were filled since."""
+        filled = [name for name, value in zip(SOURCES, boxes, strict=True) if value]
+        new = [name for name in filled if boxes[SOURCES.index(name)] != self.boxes[SOURCES.index(name)]]
+        if len(new) > 1:
+            found = " and ".join(SOURCES_NAMED[name] for name in new)
+            raise InputError("There are two sources", found, "Empty one of the two boxes")
+        if new:
+            return new[0]
+        return self.chosen if self.chosen in filled else (filled[0] if filled else "")
+
+
+def read(values: Sequence[Any], demo: bool) -> tuple[Any, ...]:
+    """The boxes of SOURCES, None where one is empty. A typed path is the owner's alone: the demo has no such box."""
+    files, typed, text = values
+    path = (typed or "").strip()
+    return files or None, None if demo else path or None, text if (text or "").strip() else None
 
 
 def rows_made(project: Project, step: Any) -> str:
@@ -56,54 +98,65 @@ def build_load(page: Page) -> None:
             )
         state = gr.HTML("", elem_id="data-load-state")
         result = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-load-result")
-    timer, followed = gr.Timer(1.0, active=False), gr.State("")
+    timer, followed, noted = gr.Timer(1.0, active=False), gr.State(""), gr.State(Noted())
     following = [state, stop, timer, followed, page.made]
     where = [file, path, pasted, system]
 
     def source(
-        files: list[str] | None, typed: str | None, text: str | None, instruction: str | None, question: str | None, answer: str | None
+        boxes: tuple[Any, ...], chosen: str, instruction: str | None, question: str | None = None, answer: str | None = None
     ) -> dict[str, Any]:  # fmt: skip
-        """What is given to the verb. A typed path is the owner's alone: the demo has no such box, and the engine refuses."""
-        columns = {"prompt": question, "completion": answer} if question and answer else None
-        given: dict[str, Any] = {"columns": columns} if columns else {}
+        """What is given to the verb: the `chosen` box of SOURCES, or nothing to load."""
+        given: dict[str, Any] = {"columns": {"prompt": question, "completion": answer}} if question and answer else {}
         if instruction is not None and instruction.strip() != USUAL_SYSTEM:
             given["system"] = instruction.strip()
-        if files:
-            return {"source": files[0] if len(files) == 1 else list(files), **given}
-        if not page.demo and (typed or "").strip():
-            return {"source": (typed or "").strip(), **given}
-        if (text or "").strip():
-            return {"pasted": text, **given}
-        raise InputError(
-            "There is nothing to load", "no upload", "Choose a file, paste rows, or press “Use the sample”"
-        )
+        if not chosen:
+            raise InputError(
+                "There is nothing to load", "no upload", "Choose a file, paste rows, or press “Use the sample”"
+            )
+        value = boxes[SOURCES.index(chosen)]
+        return {
+            "pasted" if chosen == "pasted" else "source": value[0] if chosen == "file" and len(value) == 1 else value,
+            **given,
+        }
 
-    def preview(project: Project, *values: Any) -> Updates:
-        hidden = {mapper: gr.update(visible=False), asked: gr.update(value=None), answered: gr.update(value=None)}
-        if not any(values[:3]):
-            return {seen: "", **hidden}
-        found = project.preview_load(**source(*values, None, None))
+    def preview(touched: str, project: Project, before: Noted, *values: Any) -> Updates:
+        """`touched` is the box that was filled or sent; "" when one was only left, with whatever stands in it."""
+        boxes = read(values[:3], page.demo)
+        chosen = touched if touched and boxes[SOURCES.index(touched)] else before.chosen_of(boxes)
+        if not touched and (boxes, chosen) == (before.boxes, before.chosen):
+            return {}
+        updates: Updates = {
+            noted: Noted(boxes, chosen), seen: "", mapper: gr.update(visible=False), asked: gr.update(value=None), answered: gr.update(value=None),
+        }  # fmt: skip
+        if not chosen:
+            return updates
+        try:
+            found = project.preview_load(**source(boxes, chosen, values[3]))
+        except StudioError as error:
+            return {**updates, noted: Noted(boxes, chosen, failed=True), **cell.failed(str(error))}
         unsure = not found.is_sure and found.shape not in ("messages", "sharegpt", "preference")
         words = f"This looks like <b>{escape(str(found.shape))}</b>" if found.shape else "No known shape"
         words += f" ({found.confidence:.0%} sure)." + (" Say which column is which." if unsure else "")
-        columns = list(
-            dict.fromkeys(
-                [*found.columns.values(), *(column for _, more, _ in found.alternatives for column in more.values())]
-            )
-        )
-        updates: Updates = {seen: f'<p class="why">{words}</p>' + "".join(map(_example, found.preview[:2]))}
-        if not unsure:
-            return {**updates, **hidden}
-        return {
-            **updates,
-            mapper: gr.update(visible=True),
-            asked: gr.update(choices=columns, value=found.columns.get("prompt")),
-            answered: gr.update(choices=columns, value=found.columns.get("completion")),
-        }
+        if sum(map(bool, boxes)) > 1:
+            words = f"{SOURCES_SAID[chosen]} given last, so that is what Load takes. {words}"
+        updates |= {seen: f'<p class="why">{words}</p>' + "".join(map(_example, found.preview[:2]))}
+        if unsure:
+            updates |= {
+                noted: Noted(boxes, chosen, asked=True),
+                mapper: gr.update(visible=True),
+                asked: gr.update(choices=found.fields, value=found.columns.get("prompt")),
+                answered: gr.update(choices=found.fields, value=found.columns.get("completion")),
+            }
+        return {**updates, **(cell.done(project) if before.failed else {})}
 
-    def load(project: Project, called: str | None, *values: Any) -> Updates:
-        given = {"name": (called or "").strip() or None, **source(*values)}
-        shown = {seen: "", mapper: gr.update(visible=False)}
+    def load(project: Project, called: str | None, before: Noted, *values: Any) -> Updates:
+        boxes = read(values[:3], page.demo)
+        chosen = before.chosen_of(boxes)
+        # what stands in hidden boxes is of another source: who types and presses Load at once sends it too
+        is_same = before.has(boxes, chosen)
+        mapped = values[4:] if is_same and before.asked else ()
+        given = {"name": (called or "").strip() or None, **source(boxes, chosen, values[3], *mapped)}
+        shown = {seen: "", mapper: gr.update(visible=False), noted: before if is_same else Noted(boxes, chosen)}
         if project.takes_long(given.get("source")):
             project.start_load(**given)
             return {**shown, **follow(project)}
@@ -158,11 +211,14 @@ def build_load(page: Page) -> None:
         )
         return {result: tiles(facts) + estimated, **follow(project)}
 
-    look = [seen, mapper, asked, answered]
-    page.on(file.change, preview, where, look, cell)
-    page.on(path.submit, preview, where, look, cell)
-    page.on(pasted.blur, preview, where, look, cell)
-    page.on(run.click, load, [name, *where, asked, answered], [*following, seen, mapper], cell)
+    def look_at(trigger: Any, touched: str) -> None:
+        page.on(trigger, partial(preview, touched), [noted, *where], [noted, seen, mapper, asked, answered], cell)
+
+    look_at(file.change, "file")
+    look_at(path.submit, "path")
+    look_at(path.blur, "")
+    look_at(pasted.blur, "")
+    page.on(run.click, load, [name, noted, *where, asked, answered], [*following, seen, mapper, noted], cell)
     page.on(stop.click, press_stop, [], following, cell)
     page.on(timer.tick, follow, [followed], following, cell, quiet=True, show_progress="hidden")
     page.on(sample.click, load_sample, [], [page.made, seen], cell)

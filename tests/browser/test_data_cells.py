@@ -124,6 +124,42 @@ def test_a_file_of_unknown_columns_is_looked_at_and_mapped(page: Page, project: 
     )
 
 
+def test_any_column_may_be_the_answer(page: Page, project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "teams.csv"
+    rows = [
+        f"My order {number} has not arrived and I am upset,customer called twice see the log,shipping"
+        for number in range(9)
+    ]
+    file.write_text("\n".join(["ticket_text,agent_notes,team", *rows]), encoding="utf-8")
+    page.reload()  # another upload would stand beside the one before
+    opened(page, "data-load", "data-load-run")
+    page.set_input_files("#data-load-file input[type=file]", str(file))
+    expect(page.locator("#data-load-question input").first).to_have_value("ticket_text")
+    choose(page, "data-load-answer", "team")
+    press(page, "data-load-run")
+    state_of(page, "data-load", "9 rows in teams@v1")
+    assert project.dataset("teams").examples["messages"].iloc[0][-1]["content"] == "shipping"
+
+
+def test_what_was_given_last_is_loaded(page: Page, project: Project, tmp_path: Path) -> None:
+    """An upload, a path beside it, then pasted rows: the page says which of them Load takes."""
+    path = tmp_path / "typed.jsonl"
+    path.write_text('{"prompt": "typed", "completion": "row"}\n' * 7, encoding="utf-8")
+    opened(page, "data-load", "data-load-run")
+    more(page, "data-load")
+    fill(page, "data-load-path", path)
+    press(page, "data-load-run")
+    state_of(page, "data-load", "7 rows in typed@v1")
+    fill(page, "data-load-path", "")
+    fill(page, "data-load-pasted", '{"prompt": "pasted", "completion": "one"}')
+    expect(page.locator("#data-load-preview")).to_contain_text("The pasted rows were given last")
+    expect(page.locator("#data-load-preview")).to_contain_text("one")
+    press(page, "data-load-run")
+    state_of(page, "data-load", "1 rows in pasted@v1")
+    fill(page, "data-load-pasted", "")
+    expect(page.locator("#data-load-preview")).to_contain_text("My order 0")  # the upload is all that is left
+
+
 def test_the_filter_counts_near_duplicates_and_own_rules(page: Page, project: Project) -> None:
     opened(page, "data-filter", "data-filter-run")
     choose(page, "data-filter-dataset", "tickets@v1")
