@@ -181,13 +181,27 @@ def _rendered_with_answers(
             return_assistant_tokens_mask=True,
             **tokenizer.special_tokens_map,
         )
-        return texts[0], [tuple(span) for span in spans[0]]
+        return texts[0], learned_spans(messages, [tuple(span) for span in spans[0]])
     text = _render(tokenizer, messages, tools)
     found: list[tuple[int, int]] = []
     for number, message in enumerate(messages):
         if message["role"] == "assistant":
             found.append(_answer_span(tokenizer, messages, number, text, found[-1][1] if found else 0, tools))
-    return text, found
+    return text, learned_spans(messages, found)
+
+
+def learned_spans(messages: Sequence[Message], spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Of the places of all answers in their order, those of the answers that are learned: one of weight 0 is only read."""
+    if not any("weight" in message for message in messages):
+        return spans
+    answers = [message for message in messages if message["role"] == "assistant"]
+    if len(spans) != len(answers):
+        raise InputError(
+            "The model's chat template marks answers in parts, so that one of weight 0 cannot be told from the others",
+            f"{len(spans)} marks for {len(answers)} answers",
+            "Choose another model, or leave out the rows with such an answer",
+        )
+    return [span for answer, span in zip(answers, spans, strict=True) if "weight" not in answer]
 
 
 def _answer_span(

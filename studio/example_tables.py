@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Message = dict[str, str]
-"""`role` and `content`, and where it is so the MESSAGE_EXTRAS; `tool_calls` is the JSON text of OpenAI's list."""
-MESSAGE_EXTRAS = ("tool_calls", "tool_call_id", "name")
+"""`role` and `content`, and where it is so the MESSAGE_EXTRAS; `tool_calls` is the JSON text of OpenAI's list. `weight` is
+there with an answer that is read and not learned, and is then UNLEARNED."""
+MESSAGE_EXTRAS = ("tool_calls", "tool_call_id", "name", "weight")
+UNLEARNED = "0"
 MESSAGE_FIELDS = ("role", "content", *MESSAGE_EXTRAS)
 KINDS = ("conversation", "preference", "passage")
 COLUMNS = ["id", "messages", "source", "tokens", "quality", "flags", "reasons", "kind", "rejected", "tools"]
@@ -131,16 +133,42 @@ def conformed(table: Any) -> Any:
     wanted = schema()
     if table.schema.equals(wanted):
         return table
-    if set(COLUMNS) - set(table.column_names) or not table.schema.field("messages").type.equals(
-        wanted.field("messages").type
-    ):
+    if set(COLUMNS) - set(table.column_names) or not _lacks_extras(table.schema.field("messages").type):
         return to_table(to_frame(table))
+    if not table.schema.field("messages").type.equals(wanted.field("messages").type):
+        at = table.schema.get_field_index("messages")
+        table = table.set_column(at, "messages", _with_extras(table["messages"]))
     absent = {name: pyarrow.nulls(table.num_rows, wanted.field(name).type) for name in MEASURED}
     columns = [
         table[column.name].cast(column.type) if column.name in table.column_names else absent[column.name]
         for column in wanted
     ]
     return pyarrow.Table.from_arrays(columns, schema=wanted)
+
+
+def _lacks_extras(kind: Any) -> bool:
+    """Whether messages are stored as they are now, but for some MESSAGE_EXTRAS or none."""
+    import pyarrow
+
+    if not pyarrow.types.is_list(kind) or not pyarrow.types.is_struct(kind.value_type):
+        return False
+    return all(field.name in MESSAGE_FIELDS and field.type.equals(pyarrow.string()) for field in kind.value_type)
+
+
+def _with_extras(column: Any) -> Any:
+    """Messages of a format that knew fewer MESSAGE_EXTRAS, with the others absent."""
+    import pyarrow
+
+    kind = schema().field("messages").type
+    chunks = []
+    for chunk in column.chunks:
+        values = chunk.values
+        there = dict(zip(values.type.names, values.flatten(), strict=True))
+        absent = pyarrow.nulls(len(values), pyarrow.string())
+        fields = [there.get(name, absent) for name in MESSAGE_FIELDS]
+        messages = pyarrow.StructArray.from_arrays(fields, [*MESSAGE_FIELDS])
+        chunks.append(pyarrow.ListArray.from_arrays(chunk.offsets, messages).cast(kind))
+    return pyarrow.chunked_array(chunks, kind)
 
 
 def _conversations(column: Any) -> list[list[Message]]:

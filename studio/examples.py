@@ -18,7 +18,7 @@ from studio import example_tables, store
 from studio.errors import NotFoundError
 from studio.example_tables import COLUMNS, KINDS, MESSAGE_EXTRAS, Message
 
-FORMAT = 4
+FORMAT = 5
 BATCH_ROWS = 2000
 LARGE_BATCH = 10_000
 Batches = Iterable[Any]

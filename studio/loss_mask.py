@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.chat import Message, TokenCounter, for_template, template_of, without_system
+from studio.chat import Message, TokenCounter, for_template, learned_spans, template_of, without_system
 from studio.errors import InputError
 
 BEGINS, ENDS = "\ue000", "\ue001"
@@ -55,7 +55,8 @@ class TokenViewer:
 
     def _rendered(self, messages: list[Message]) -> tuple[str, list[tuple[int, int]]]:
         if self._marks_itself:
-            return _without_marks(self._render(messages))
+            text, spans = _without_marks(self._render(messages))
+            return text, learned_spans(messages, spans)
         text, spans = self._render(messages), list[tuple[int, int]]()
         for number, message in enumerate(messages):
             if message["role"] != "assistant":
@@ -65,10 +66,10 @@ class TokenViewer:
             if text.startswith(before) and text.startswith(including) and len(including) > len(before):
                 spans.append((len(before), len(including)))
             else:  # a template that rewrites earlier turns: the words themselves
-                start = text.find(message["content"].strip(), spans[-1][1] if spans else 0)
-                if start >= 0:
-                    spans.append((start, start + len(message["content"].strip())))
-        return text, spans
+                begun = spans[-1][1] if spans else 0
+                start = text.find(message["content"].strip(), begun)
+                spans.append((start, start + len(message["content"].strip())) if start >= 0 else (begun, begun))
+        return text, learned_spans(messages, spans)
 
     def _render(self, messages: list[Message], add_generation_prompt: bool = False) -> str:
         from jinja2 import TemplateError

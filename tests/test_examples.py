@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from studio import FormatError, Project, store
+from studio import FormatError, Project, example_tables, store
 from studio.data import quality
 from studio.examples import FORMAT, Dataset, write_dataset
 
@@ -57,6 +58,15 @@ def test_a_dataset_without_reasons_is_still_opened(tmp_path: Path) -> None:
     assert older.examples["messages"].equals(messages)
     kept = Project.open("reasons", home=tmp_path).filter(older, min_quality=0.75, drop_flags=())
     assert kept.description["format"] == FORMAT and list(kept.examples["reasons"]) == [[], [], [], []]
+
+
+def test_messages_of_a_format_without_weights_keep_what_was_measured(tmp_path: Path) -> None:
+    """They are given the absent part as a column, not made anew one by one."""
+    now = next(loaded(tmp_path).tables())
+    fields = [field for field in now.schema.field("messages").type.value_type if field.name != "weight"]
+    older = now.set_column(1, "messages", now["messages"].cast(pa.list_(pa.struct(fields)))).slice(1, 2)
+    assert older.schema.field("messages").type.value_type.num_fields == 5
+    assert example_tables.conformed(older).equals(now.slice(1, 2)) and now["fingerprint"].null_count == 0
 
 
 def test_a_dataset_of_a_newer_studio_is_refused(tmp_path: Path) -> None:

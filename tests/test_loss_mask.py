@@ -47,6 +47,18 @@ def test_it_shows_what_training_counts(make, tmp_path: Path) -> None:
     assert "It is on its way, Mira." in trained and '{"ok": true}' in trained and "parcel" not in trained
 
 
+@pytest.mark.parametrize("make", [lambda _: STARTER, simple, unmarked], ids=["marked", "simple", "unmarked"])
+def test_an_answer_of_weight_0_is_not_trained_on(make, tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    weighted = [*CONVERSATION[:2], {**CONVERSATION[2], "weight": "0"}, *CONVERSATION[3:]]
+    shown = TokenViewer(folder).tokens(weighted)
+    encoded = chat.encode(chat.load_tokenizer(folder), weighted)
+    assert [token.trained for token in shown] == [label != chat.IGNORED for label in encoded.labels]
+    trained = "".join(token.text for token in shown if token.trained)
+    assert '{"ok": true}' in trained and "way" not in trained and encoded.trained_tokens > 3
+    assert [token.text for token in shown] == [token.text for token in TokenViewer(folder).tokens(CONVERSATION)]
+
+
 def test_what_the_maximum_length_cuts_is_marked() -> None:
     shown = TokenViewer(STARTER).tokens(CONVERSATION, max_length=20)
     assert [token.cut for token in shown] == [False] * 20 + [True] * (len(shown) - 20)

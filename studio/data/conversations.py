@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from studio.data.rows import as_text, clean
-from studio.example_tables import MESSAGE_EXTRAS, Message
+from studio.example_tables import MESSAGE_EXTRAS, UNLEARNED, Message
 
 ROLES = {
     "system": "system", "developer": "system",
@@ -54,18 +54,43 @@ def _message(given: Any, place: int) -> Message:
     if role is None:
         raise BadRowError(f"message {place} has the role {_short(said)}; known are {', '.join(ROLES)}")
     content = next((given[name] for name in TEXTS if given.get(name) is not None), None)
-    if str(said).lower() in CALLS and given.get("tool_calls") is None:
-        return {"role": role, "content": "", "tool_calls": tool_calls(content, place)}
-    calls = given.get("tool_calls") or given.get("function_call")
-    if content is None and calls:
+    is_call = str(said).lower() in CALLS and given.get("tool_calls") is None
+    calls = content if is_call else given.get("tool_calls") or given.get("function_call")
+    if is_call or (content is None and calls):
         content = ""
     message = {"role": role, "content": _text(content, place)}
-    if calls:
+    if len(given) == 2 and not is_call and not calls:
+        return message
+    if is_call or calls:
         message["tool_calls"] = tool_calls(calls, place)
     for extra in MESSAGE_EXTRAS:
-        if extra != "tool_calls" and given.get(extra):
+        if extra not in ("tool_calls", "weight") and given.get(extra):
             message[extra] = clean(str(given[extra]))
+    if given.get("weight") is not None and role == "assistant" and _is_unlearned(given["weight"], place):
+        message["weight"] = UNLEARNED
     return message
+
+
+def _is_unlearned(weight: Any, place: int) -> bool:
+    """Whether a weight says that an answer is not to be learned."""
+    try:
+        number = float(weight)
+    except (TypeError, ValueError, OverflowError):
+        number = -1.0
+    if number not in (0, 1):
+        raise BadRowError(f"message {place} has the weight {_short(weight)}; known are 0 and 1")
+    return number == 0
+
+
+def learned(messages: list[Message]) -> list[Message]:
+    """The messages up to the last answer that is to be learned: what follows it would teach nothing, and be taken for the
+    answer. Raises BadRowError when there is none."""
+    if "weight" not in messages[-1]:
+        return messages
+    for end in range(len(messages), 0, -1):
+        if messages[end - 1]["role"] == "assistant" and "weight" not in messages[end - 1]:
+            return messages[:end]
+    raise BadRowError("every answer has weight 0: there is nothing to learn")
 
 
 def _text(content: Any, place: int) -> str:

@@ -45,6 +45,7 @@ def _conversation(prompt: Any, answer: Any, name: str) -> list[Message]:
     if answer is None:
         raise BadRowError(f"{name} is missing")
     before, after = prompt_messages(prompt), answer_messages(answer, name)
+    after[-1].pop("weight", None)  # it is judged: that says what is learned of it
     if after[0]["role"] != "assistant":
         return after
     if not before:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from studio.data import preferences
 from studio.data.columns import ACCEPTED, Choices, Plan, plan
-from studio.data.conversations import BadRowError, check_order, from_json, parse, with_system
+from studio.data.conversations import BadRowError, check_order, from_json, learned, parse, with_system
 from studio.data.gathering import Gathered
 from studio.data.rows import Problem, Row, as_text, clean, shown
 from studio.errors import InputError
@@ -200,7 +200,7 @@ def _from_prompt(row: dict[str, Any], how: Plan, system: str) -> Parts:
         return _turns(system, _field(row, how, "prompt"), answer, _value(row, how, "history"))
     if completion is None:
         raise BadRowError("completion is missing")
-    messages = preferences.prompt_messages(prompt) + preferences.answer_messages(completion, "completion")
+    messages = learned(preferences.prompt_messages(prompt) + preferences.answer_messages(completion, "completion"))
     check_order(messages)
     return Parts("conversation", with_system(messages, system))
 
@@ -222,6 +222,7 @@ def _from_messages(row: dict[str, Any], how: Plan, system: str) -> Parts:
     messages = parse(_value(row, how, "messages"))
     kind = row.get("kind")
     if kind not in KINDS:
+        messages = learned(messages)
         check_order(messages)
         return Parts("conversation", with_system(messages, system))
     rejected = row.get("rejected")  # a table that the studio wrote

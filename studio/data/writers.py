@@ -71,6 +71,8 @@ def _openai(row: dict[str, Any]) -> dict[str, Any]:
         if "tool_calls" in message:
             written["tool_calls"] = json.loads(message["tool_calls"])
             written["content"] = message["content"] or None
+        if "weight" in message:
+            written["weight"] = int(message["weight"])
         messages.append(written)
     return {"messages": messages} | _tools(row)
 

@@ -27,8 +27,11 @@ called = st.lists(user, min_size=1, max_size=1).map(lambda asked: [
     {"role": "tool", "content": "done", "tool_call_id": "1", "name": "f"},
 ])  # fmt: skip
 one_turn = st.tuples(system, user, assistant).map(lambda parts: [*parts[0], parts[1], parts[2]])
+unlearned = st.tuples(user, assistant, user, assistant).map(
+    lambda turns: [turns[0], {**turns[1], "weight": "0"}, *turns[2:]]
+)
 several_turns = st.tuples(system, st.lists(st.tuples(user, assistant).map(list) | called.flatmap(
-    lambda before: assistant.map(lambda last: [*before, last])), min_size=1, max_size=3)).map(
+    lambda before: assistant.map(lambda last: [*before, last])) | unlearned, min_size=1, max_size=3)).map(
     lambda parts: [*parts[0], *(message for turn in parts[1] for message in turn)])  # fmt: skip
 tools = st.none() | st.just(json.dumps([{"type": "function", "function": {"name": "f"}}]))
 conversations = st.tuples(several_turns, tools).map(lambda row: ("conversation", row[0], None, row[1]))

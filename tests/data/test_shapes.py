@@ -83,6 +83,35 @@ def test_an_object_that_is_a_message_stays_a_message() -> None:
     assert read({"messages": [TURN[0], {"role": "assistant", "content": 3}]}).messages[1]["content"] == "3"
 
 
+@pytest.mark.parametrize("zero", [0, 0.0, "0", False])
+def test_an_answer_of_weight_0_is_kept_and_marked(zero: Any) -> None:
+    question, bad, good = TURN[0], {"role": "assistant", "content": "No."}, TURN[1]
+    made = read({"messages": [question, {**bad, "weight": zero}, {**question, "weight": 0}, {**good, "weight": 1}]})
+    assert made.messages == [question, {**bad, "weight": "0"}, question, good]
+    # what follows the last answer to learn teaches nothing, and would be taken for the answer
+    assert read({"messages": [question, good, question, {**bad, "weight": zero}]}).messages == TURN
+    called = [
+        ("human", "Hi", None),
+        ("function_call", '{"name": "add"}', zero),
+        ("observation", "2", None),
+        ("gpt", "Hello", None),
+    ]
+    turns = [{"from": name, "value": said, "weight": weight} for name, said, weight in called]
+    assert [one.get("weight") for one in read({"conversations": turns}).messages] == [None, "0", None, None]
+    judged = read({"prompt": "Hi", "chosen": [{**good, "weight": zero}], "rejected": [bad]})
+    assert judged.messages == TURN and judged.rejected == "No."
+
+
+@pytest.mark.parametrize(
+    ("weights", "reason"),
+    [((0, 0), "every answer has weight 0"), ((0.5, 1), "the weight 0.5; known are 0"), (("x", 1), "the weight 'x'")],
+)
+def test_weights_that_leave_nothing_to_learn_or_are_none(weights: tuple[Any, Any], reason: str) -> None:
+    turns = [message for weight in weights for message in (TURN[0], {**TURN[1], "weight": weight})]
+    with pytest.raises(BadRowError, match=reason):
+        read({"messages": turns})
+
+
 @pytest.mark.parametrize("user", ["human", "user", "Human"])
 @pytest.mark.parametrize("assistant", ["gpt", "assistant", "chatgpt", "bing", "bard", "model"])
 def test_sharegpt_by_all_its_names(user: str, assistant: str) -> None:
@@ -157,6 +186,10 @@ def test_a_text_is_a_passage() -> None:
         ({"messages": [TURN[0], {"role": "assistant", "content": None}]}, "message 2 has no text"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, TURN[1]]}, "image_url"),
         ({"messages": [*TURN, {"role": "system", "content": "x"}, *TURN]}, "system message stands after"),
+        (
+            {"conversations": [{"from": "human", "value": "Hi"}, {"from": "function_call", "value": None}]},
+            "names no function",
+        ),
         ({"messages": None, "other": 1}, "no known shape"),
         ({"prompt": "Hi", "completion": "x", "history": "?"}, "history"),
         ({"question": {"a": 1}, "answer": "x"}, "question is not text but dict"),
