@@ -62,7 +62,9 @@ def devices() -> tuple[int, str]:
         return 1, "It trains on the one GPU of this machine: with several, their number is chosen here."
     return (
         count,
-        f"This machine has {count} GPUs. Each step takes the same examples, divided among those that you choose.",
+        f"This machine has {count} GPUs. Each step takes the same examples, divided among those that you choose. With kto "
+        "alone the loss is not quite that of one GPU: an answer is compared with others on its own GPU, and the last step "
+        "of an epoch repeats some.",
     )
 
 

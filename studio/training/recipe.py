@@ -129,7 +129,8 @@ class Recipe(BaseModel):
 
     def steps_for(self, rows: int) -> int:
         """Optimiser steps of the whole run over `rows` unpacked examples."""
-        return max(1, math.ceil(math.ceil(rows / self.batch_size) / self.accumulation * self.epochs))
+        an_epoch = math.ceil(math.ceil(rows / self.batch_size) / self.accumulation)
+        return max(1, math.ceil(an_epoch * self.epochs))
 
     def differences(self) -> dict[str, Any]:
         """The fields that differ from the defaults: what the Python of a step shows."""

@@ -10,6 +10,7 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrai
 
 from studio.memory import attends_whole
 from studio.training import checkpoints
+from studio.training.filling import Dividing
 from studio.training.head import add_head
 from studio.training.order import ByLength
 from studio.training.recipe import Recipe
@@ -47,27 +48,34 @@ class Continuing(StoppingEvaluations):
                 weight.data = weight.data.to(dtypes[name])
 
 
-class Trainer(Continuing, WholeLoss, SFTTrainer):  # type: ignore[misc]
-    """Learns to write the answers as they are. Rows of about one length go together, and a CPU scores what is learned
-    alone, unpacks weights once where they fit, and attends in the way that is quickest there."""
+class Ordered(Dividing):
+    """Beside a trainer of transformers: rows of about one length go together, in the same order in one process and in
+    several."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._epochs = Epochs()
-        self.add_callback(self._epochs)
+        self.add_callback(self._epochs)  # type: ignore[attr-defined]
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        lengths, fill = lengths_of(self.train_dataset), len(self.train_dataset) - self.rows_to_learn
+        order = ByLength(lengths[: self.rows_to_learn], self.rows_a_step, self.args.seed, fill)
+        self._epochs.order = order
+        return order
+
+
+class Trainer(Continuing, Ordered, WholeLoss, SFTTrainer):  # type: ignore[misc]
+    """Learns to write the answers as they are. A CPU scores what is learned alone, unpacks weights once where they fit,
+    and attends in the way that is quickest there."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         if self.args.use_cpu:
             model = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
             add_head(model)
             keep_unpacked(model)
             if attends_whole("cpu", self.args.packing, int(lengths_of(self.train_dataset).max())):
                 model.set_attn_implementation("eager")
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        if self.args.packing:
-            return super()._get_train_sampler(train_dataset)
-        together = self._train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        self._epochs.order = ByLength(lengths_of(self.train_dataset), together, self.args.seed)
-        return self._epochs.order
 
 
 class Epochs(TrainerCallback):  # type: ignore[misc]
@@ -82,16 +90,48 @@ class Epochs(TrainerCallback):  # type: ignore[misc]
 
 
 def lengths_of(rows: Any) -> "np.ndarray[Any, Any]":
-    """Tokens of each row of a datasets.Dataset."""
-    return pyarrow.compute.list_value_length(rows.with_format("arrow")[:]["input_ids"]).to_numpy()
+    """Tokens of each row of a datasets.Dataset: of a pair those of its question and its longer answer."""
+    table = rows.with_format("arrow")[:]
+
+    def lengths(name: str) -> "np.ndarray[Any, Any]":
+        return np.asarray(pyarrow.compute.list_value_length(table[name]))
+
+    if "input_ids" in table.column_names:
+        return lengths("input_ids")
+    return lengths("prompt_ids") + np.maximum(lengths("chosen_ids"), lengths("rejected_ids"))
 
 
-class PairTrainer(Continuing, WholePairLoss, DPOTrainer):  # type: ignore[misc]
+class PairTrainer(Continuing, Ordered, WholePairLoss, DPOTrainer):  # type: ignore[misc]
     """Learns to prefer the better of two answers. Its reference is the base with the adapter off, or, after a full
     training, what the model said of each answer before the first step: never a second copy of the weights."""
 
+    texts_a_row = 2
+
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
         return dataset
+
+    def _precompute_ref_logps(self, dataset: Any, *arguments: Any) -> Any:
+        """One process writes what the reference says and all read it; rows that were never on a disk have a folder of
+        each process's own for that."""
+        if self.args.world_size > 1:
+            folder = Path(self.args.output_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            dataset._get_cache_file_path = lambda fingerprint: str(folder / f"reference-{fingerprint}.arrow")
+        return super()._precompute_ref_logps(dataset, *arguments)
+
+    def compute_loss(self, model: Any, inputs: Any, *arguments: Any, **options: Any) -> Any:
+        """TRL gives the mean of a pass. Of an epoch's last step, which may have fewer pairs than its passes hold, here comes
+        what makes the mean of the passes and processes that of its pairs."""
+        loss = super().compute_loss(model, inputs, *arguments, **options)
+        if not self.model.training:
+            return loss
+        steps, place = divmod(self.rows_to_learn, self.rows_a_step)
+        if not place or self.state.global_step % (steps + 1) != steps:
+            return loss
+        better, worse = inputs["completion_mask"].any(1).chunk(2)
+        filling = len(better) - int((better | worse).sum())
+        passes = self.current_gradient_accumulation_steps * self.args.world_size
+        return (loss * len(better) - filling * self.filling_loss) * (passes / place)
 
 
 class JudgedTrainer(Continuing, WholeRowLoss, KTOTrainer):  # type: ignore[misc]

@@ -40,3 +40,9 @@ def test_the_longest_row_comes_in_the_first_step_and_the_partial_one_last() -> N
     assert LENGTHS[order[0]] == LENGTHS.max()
     few = list(ByLength(LENGTHS[:5], STEP, seed=0))
     assert sorted(few) == [0, 1, 2, 3, 4]
+
+
+def test_what_fills_the_last_step_stands_at_its_end() -> None:
+    alone, filled = (list(ByLength(LENGTHS, STEP, seed=0, filling=count)) for count in (0, 5))
+    assert filled == [*alone, *range(1003, 1008)]
+    assert len(ByLength(LENGTHS, STEP, seed=0, filling=5)) == len(filled) == 63 * STEP

@@ -163,6 +163,12 @@ def test_recommended_leaves_steps_to_learn_from(tmp_path: object, rows: int) -> 
     assert set(recipe.reasons) >= {"learning_rate", "batch_size", "epochs", "max_length", "packing"}
 
 
+def test_the_last_step_of_an_epoch_may_be_smaller_and_is_one_all_the_same() -> None:
+    recipe = Recipe(batch_size=4, accumulation=2, epochs=2)
+    assert [recipe.steps_for(rows) for rows in (1, 8, 9, 16, 17)] == [2, 2, 4, 4, 6]
+    assert Recipe(batch_size=4, accumulation=2, epochs=0.5).steps_for(17) == 2
+
+
 def test_recommended_says_when_the_data_is_too_small(tmp_path: object) -> None:
     assert "few" in Recipe.recommended(dataset(tmp_path, 8), "starter").reasons["epochs"]
 

@@ -130,3 +130,31 @@ def test_one_process_sees_one_device_and_several_as_many() -> None:
     sharded = starting.command(Path("/runs/run-001"), {"processes": 2, "sharded": True})
     assert sharded[-3:] == ["-m", "studio.jobs.worker", "/runs/run-001"]
     assert sharded[sharded.index("--fsdp_version") + 1] == "1" and "--use_fsdp" in sharded
+
+
+@pytest.mark.parametrize("kind", ["sft", "packed", "dpo"])
+def test_rows_that_no_step_holds_evenly_teach_what_they_teach_one(
+    project: Project, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Thirteen rows in steps of four (dpo: of eight in two passes): the last step of an epoch has one (five)."""
+    answer = "completion" if kind != "dpo" else "chosen"
+    other = ', "rejected": "Nobody knows."' if kind == "dpo" else ""
+    lines = [
+        f'{{"prompt": "Which room has lamp {at}?", "{answer}": "{"Room " * (1 + at % 5)}{at}."{other}}}'
+        for at in range(13)
+    ]
+    data = project.load(pasted="\n".join(lines), name=f"thirteen-{answer}")
+    choices = recipe(
+        method="full" if kind == "dpo" else "lora", objective="dpo" if kind == "dpo" else "sft", packing=kind == "packed",
+        max_length=64, batch_size=4, accumulation=2 if kind == "dpo" else 1, epochs=2, evaluations=1, learning_rate=1e-4,
+    )  # fmt: skip
+    two = project.train(data, choices, evaluation=data, processes=2)
+    two.wait(timeout=120)
+    with monkeypatch.context() as patch:
+        work_here(patch)
+        one = project.train(data, choices, evaluation=data)
+    for measured in ("loss", "eval_loss", "eval_reward_accuracy", "eval_reward_margin"):
+        if measured in one.metrics():
+            expected, found = (run.metrics()[measured].dropna().to_numpy() for run in (one, two))
+            assert found == pytest.approx(expected, rel=TOLERANCE, abs=1e-6)
+    assert two.result["tokens"] == one.result["tokens"] > 0
