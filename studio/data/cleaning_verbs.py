@@ -90,12 +90,12 @@ class CleaningVerbs:
         self, dataset: Dataset, test: float = 0.1, seed: int = 0, keep_groups_together: bool = True
     ) -> tuple[Dataset, Dataset]:  # fmt: skip
         """Two datasets, for training and for testing; the same seed gives the same rows. Rows that are the same are
-        never in both, nor, with `keep_groups_together`, rows that are nearly the same."""
+        never in both, nor, with `keep_groups_together`, rows that are nearly the same or preferences of one prompt."""
         arguments = {"test": test, "seed": seed} | ({} if keep_groups_together else {"keep_groups_together": False})
 
         def make() -> tuple[Dataset, Dataset]:
             measures = Measures.of(dataset)
-            near = measures.pairs() if keep_groups_together else None
+            near = measures.together() if keep_groups_together else None
             held_out = splitting.held_out(measures.ids(), measures.first_of_each(), test, seed, near)
             origin = _origin("split", dataset)
             return (

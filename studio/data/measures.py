@@ -145,6 +145,23 @@ class Measures:
         found = self._kept(near_name(threshold, run), measure)
         return Pairs(*(found[name].to_numpy() for name in Pairs._fields))
 
+    def together(self) -> Pairs:
+        """What no split should part: `pairs`, and each preference with the first one of the same prompt."""
+        near, first, second = self.pairs(), list[int](), list[int]()
+        if (self._columns("kind")["kind"] == "preference").any():
+            place: dict[bytes, int] = {}
+            parts = self._of.batches() if isinstance(self._of, Dataset) else [self._of]
+            rows = (row for part in parts for row in zip(part["kind"], part["messages"], strict=True))
+            for at, (kind, messages) in enumerate(rows):
+                if kind == "preference":
+                    asked = messages[:-1] if messages[-1]["role"] == "assistant" else messages
+                    seen = place.setdefault(duplicates.fingerprint_of(asked), at)
+                    if seen != at:
+                        first.append(seen)
+                        second.append(at)
+        same = Pairs(np.array(first, np.int64), np.array(second, np.int64), np.ones(len(first)))
+        return Pairs(*(np.concatenate(both) for both in zip(near, same, strict=True)))
+
     def leakage(self, name: str, train: Dataset) -> pd.DataFrame:
         """The pairs of these examples, as the part `name`, with the training rows; see `leakage.of_part`."""
         return self._kept(

@@ -1,5 +1,6 @@
 """The verbs that clean: what they make, what they write down, and that it can be done again."""
 
+import json
 import time
 from pathlib import Path
 
@@ -103,3 +104,24 @@ def test_leakage_is_measured_once_for_two_versions(
     again = Project.open(project.name, home=project.home)
     second = again.check_leakage(again.dataset(train.reference), again.dataset(test.reference))
     assert second.counts == first.counts and second.rows == first.rows and second.leaked == first.leaked
+
+
+def test_preferences_of_one_prompt_stay_together(tmp_path: Path) -> None:
+    answers = ["Blue, like the sea.", "Nobody has ever asked me that.", "A dog sat there.", "Seven of them, at noon."]
+    asked = [f"Question number {number} about the {number * 7} things" for number in range(12)]
+    rows = [
+        {"prompt": one, "completion": answer, "label": at % 2 == 0}
+        for one in asked
+        for at, answer in enumerate(answers)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    project = Project.open("together", home=tmp_path / "home")
+    raw = project.load(path)
+    train, test = project.split(raw, test=0.25, seed=1)
+    prompts = [{row[1]["content"] for row in part.examples["messages"]} for part in (train, test)]
+    assert len(test) == 12 and len(prompts[1]) == 3 and not prompts[0] & prompts[1]
+    train, test = project.split(raw, test=0.25, seed=1, keep_groups_together=False)
+    assert {row[1]["content"] for row in train.examples["messages"]} & {
+        row[1]["content"] for row in test.examples["messages"]
+    }
