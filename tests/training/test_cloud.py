@@ -22,7 +22,8 @@ from studio.examples import Dataset
 from studio.export.notebook import ancestry
 from studio.inference import client
 from studio.jobs.job import Job
-from studio.training.cloud import kubernetes, package, runpod, sagemaker, skypilot
+from studio.training import spending
+from studio.training.cloud import kubernetes, package, runpod, sagemaker, skypilot, start
 from studio.training.cloud.files import PROVIDERS, CloudFiles, name_of
 
 SCHEMA = json.loads(Path(__file__).with_name("skypilot_schema.json").read_text())
@@ -231,6 +232,18 @@ def test_another_training_has_another_name(rows: Dataset, made: dict[str, CloudF
     assert name_of(other, rows, None) != name_of(RECIPE, rows, None) != name_of(RECIPE, rows, rows)
 
 
+def test_what_a_machine_cost_is_known_to_the_next_though_it_left_no_checkpoint(tmp_path: Path) -> None:
+    bucket, run, other = tmp_path / "bucket", tmp_path / "run", tmp_path / "other"
+    for folder in (bucket, run, other):
+        folder.mkdir()
+    spent = {"seconds": 90.0, "cost": {"dollars": 0.5, "price": {"rent": 20.0, "date": "2026-11-01"}}}
+    store.append_json_line(run / spending.FILE, spent)
+    start.save(run, bucket, None)
+    assert start.bring_back(bucket, other) is None and not (other / "metrics.jsonl").exists()
+    found = spending.known(other)
+    assert found.seconds == 90 and found.cost == prices.Spent(0.5, prices.OwnPrice(rent=20.0, date="2026-11-01"))
+
+
 def test_after_the_machine_is_gone_the_next_one_goes_on_and_its_run_comes_home(
     project: Project, made: dict[str, CloudFiles], tmp_path: Path
 ) -> None:
@@ -254,6 +267,7 @@ def test_after_the_machine_is_gone_the_next_one_goes_on_and_its_run_comes_home(
     first.kill()
     os.kill(worker, signal.SIGKILL)
     first.communicate()
+    before = spending.known(bucket)
     second, run = machine(2)
     said, _ = second.communicate(timeout=180)
     assert second.returncode == 0, said
@@ -262,6 +276,8 @@ def test_after_the_machine_is_gone_the_next_one_goes_on_and_its_run_comes_home(
     result = store.read_json(bucket / "result.json")
     assert result["steps"] == RECIPE.steps_for(48) > reached > 0
     assert result["cost"]["price"] == {"rent": 0.35, "watts": 0.0, "dollars_a_kwh": 0.0, "date": "2025-01", "machine": "g5.xlarge"}  # fmt: skip
+    assert result["seconds"] > before.seconds  # both machines are paid
+    assert result["cost"]["dollars"] == pytest.approx(result["seconds"] / 3600 * 0.35)
     steps = [row["step"] for row in store.read_json_lines(bucket / "metrics.jsonl") if "loss" in row]
     assert steps[-1] == RECIPE.steps_for(48) and steps.count(reached + 1) >= 1 and steps.index(reached + 1) > 0
     assert not (bucket / "checkpoints").exists()
