@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project, Recipe, store
+from studio.jobs import queue
+from tests import card
 from tests.browser.page import MINUTES, fill, opened, press, state_of, studio, tab, visit
 from tests.training.test_live import made_run
 from tests.waiting import until
@@ -184,6 +186,42 @@ def test_a_run_is_found_and_followed_after_a_reload_and_a_killed_studio(
         again = project.runs()[-1]
         assert again.recipe.batch_size == 1 and again.recipe.accumulation == 2
         expect(page.locator("#train-again")).to_be_hidden()
+
+
+def test_an_open_page_follows_what_something_else_starts_and_resumes(
+    home: Path, address: str, browser: Browser
+) -> None:
+    """And what waits, and what can be compared; no step is made on the page, and it is not loaded again."""
+    project = Project.open("beside", home=home)
+    with visit(browser, address, project.name) as page, visit(browser, address, project.name) as comparing:
+        tab(page, "3 Train")
+        opened(page, "train-past", "train-past-none")
+        tab(comparing, "4 Compare")
+        expect(comparing.locator("#compare-notice")).to_be_visible()
+        expect(page.locator("#train-live-state")).to_contain_text("No run yet")
+        run = made_run(project.folder)
+        run.job.report(1, 1, "saving")
+        own = {"pid": psutil.Process().pid, "process_started": psutil.Process().create_time()}
+        run.job.set_state(status="stopped")
+        state_of(page, "train-live", "run-001 stopped")
+        expect(page.locator("#train-resume")).to_be_visible()
+        run.job.set_state(status="running", **own)
+        state_of(page, "train-live", "run-001 running")
+        expect(page.locator("#train-resume")).to_be_hidden()
+        expect(page.locator("#train-stop")).to_be_visible()
+        expect(page.locator("#train-past-table")).to_contain_text("running")
+        (run.folder / "adapter").mkdir()
+        store.write_json(run.folder / "result.json", {"steps": 40})
+        run.job.set_state(status="finished")
+        state_of(page, "train-live", "run-001 ✓ finished")
+        expect(comparing.locator("#compare-run input")).to_have_value("run-001")
+        with card.taken(home):
+            waiting = made_run(project.folder)
+            queue.submit(home, waiting.folder, "train", waiting.job.request)
+            expect(page.locator("#train-queue tbody tr")).to_have_count(1)
+            state_of(page, "train-live", "run-002 waits for the card")  # nobody chose the one before
+            waiting.stop()
+            expect(page.locator("#train-queue tbody tr")).to_have_count(0)
 
 
 def studio_of(home: Path, project: str) -> psutil.Process:

@@ -53,6 +53,10 @@ def test_a_search_is_followed_over_a_reload_stopped_and_resumed(page: Page) -> N
     opened(page, "train-search", "train-search-run")
     expect(page.locator("#train-search-table")).to_contain_text("No search yet")
     state_of(page, "train-memory", r"—\s+fits", 3 * MINUTES)  # the recipe is made by now
+    fill(page, "train-search-hours", "")
+    press(page, "train-search-ask")
+    expect(page.locator("#train-search-message")).to_contain_text("“At most, in hours” is empty")
+    fill(page, "train-search-hours", 4)
     press(page, "train-search-ask")
     expect(page.locator("#train-search-estimate")).to_contain_text("How long is unknown")
     more(page, "train-search")

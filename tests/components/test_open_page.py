@@ -28,6 +28,7 @@ class OpenPage:
         for block in self.blocks.blocks.values():
             self.values[block._id] = getattr(block, "value", None)
         self.updates: dict[int, dict[str, Any]] = {}
+        self.calls = 0
 
     def part(self, elem_id: str) -> int:
         return next(one._id for one in self.blocks.blocks.values() if getattr(one, "elem_id", None) == elem_id)
@@ -40,6 +41,7 @@ class OpenPage:
 
     def call(self, event: Any) -> set[int]:
         """Runs one handler; returns the parts whose value is another one now."""
+        self.calls += 1
         values = [self.values[block._id] for block in event.inputs]
         values[0] = self.project.name
         made = event.fn(self.request, *values)
@@ -131,6 +133,9 @@ def test_a_run_that_something_else_starts_resumes_and_ends_is_followed(page: Ope
     page.notice()
     assert page.value("train-run") == "run-001" and "run-001 running" in page.shown("train-live", "label")
     assert page.shown("train-stop", "visible") is True
+    calls = page.calls
+    page.notice()
+    assert page.calls == calls + 1  # nothing is new, so nothing else looks
     run.job.set_state(status="stopped", ended=1.0)
     page.notice()
     assert "stopped" in page.shown("train-live", "label") and page.shown("train-resume", "visible") is True
