@@ -93,8 +93,7 @@ class DuplicateVerbs:
         it finds is kept beside the dataset. No step."""
         self._check_embedding(model, threshold)
         folder = store.new_numbered_folder(self.folder / "jobs", "semantic")
-        project_folder = dataset.folder.parents[2]  # in a replay of steps the dataset is not in this project yet
-        request = semantic.request_of(project_folder, dataset, model, threshold)
+        request = semantic.request_of(self.folder, dataset, model, threshold)
         return queue.submit(self.home, folder, "semantic", request)
 
     def _check_embedding(self, model: str, threshold: float) -> None:

@@ -54,7 +54,7 @@ def work(job: Job) -> None:
     """The job: embeds the rows of `dataset` (name@vN), compares them, and writes the groups beside it; a stop leaves
     nothing behind."""
     request = job.request
-    dataset = open_dataset(Path(request["project_folder"]), request["dataset"])
+    dataset = open_dataset(Path(request.get("data_folder", request["project_folder"])), request["dataset"])
     threshold = float(request["threshold"])
     job.report(0, 1, "loading the model")
     model, tokenizer = models.load_encoder(request["model"])
@@ -194,7 +194,8 @@ def read(dataset: Dataset, model: str, threshold: float) -> pd.DataFrame | None:
 
 
 def request_of(project_folder: Path, dataset: Dataset, model: str, threshold: float) -> dict[str, Any]:
-    """What the job is told."""
+    """What the job is told; in a replay of steps (see `replay`) the dataset is not in the project yet."""
     return {
-        "project_folder": str(project_folder), "dataset": dataset.reference, "model": model, "threshold": threshold,
+        "project_folder": str(project_folder), "data_folder": str(dataset.folder.parents[2]), "dataset": dataset.reference, "model": model,
+        "threshold": threshold,
     }  # fmt: skip
