@@ -103,7 +103,8 @@ def begin(home: Path, folder: Path, kind: str, request: dict[str, Any], secret: 
 def _check_idle(job: Job) -> None:
     if (job.folder / "state.json").exists() and job.state.status in (*ACTIVE, "queued"):
         raise JobError(f"{job.id} cannot be started", f"it is {job.state.status}", "Wait for it, or stop it first")
-    (job.folder / "stop").unlink(missing_ok=True)
+    for left in ("stop", "progress.jsonl"):  # how far it was when it ended is not how far it is
+        (job.folder / left).unlink(missing_ok=True)
 
 
 def knows_secret(job: Job) -> bool:
