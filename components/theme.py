@@ -63,10 +63,10 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .plain, .plain tr, .plain th, .plain td { border-left: 0 !important; border-right: 0 !important; border-top: 0 !important; }
 .scroll { overflow-x: auto; }
 .cell button.primary { max-width: 340px; }
-.cell button.label-wrap { text-align: left; justify-content: space-between; }
+.cell button.label-wrap { text-align: left; justify-content: space-between; gap: 10px; }
 .cell button.label-wrap > span:first-child { text-align: left; }
 .cell .row:has(> .form):has(> button) { align-items: flex-end !important; }
-.cell .row > button { max-width: 280px; height: 42px; } .cell .row:has(> .form) > button { margin-bottom: 6px; }
+.cell .row > button { max-width: 280px; min-height: 42px; line-height: 1.25; overflow-wrap: anywhere; } .cell .row:has(> .form) > button { margin-bottom: 6px; }
 .cell .block:has(> .html-container > .prose:empty), .cell .row:not(:has(> *)) { display: none; }
 #tab-compare .form { background: transparent; border: 0; } #compare-run { background: transparent !important; }
 #data-look-problems-file { align-self: flex-start; width: auto; padding: 6px 14px; }
