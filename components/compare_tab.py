@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from components.cell import ENDED, Cell, Page, Refresher, Updates, empty, job_line, tiles
+from components.cell import ENDED, Cell, Page, Refresher, Updates, empty, job_line, spoken, tiles
 from components.dataset_box import opened, references
 from studio import InputError, JobError, Project
 
@@ -96,7 +96,7 @@ def _ask(page: Page, run: Any) -> Any:
         example = dataset_shown.take([position]).iloc[0]
         messages = list(example["messages"])
         last = messages.pop() if messages[-1]["role"] == "assistant" else {"content": ""}
-        answer = last["content"] or last.get("tool_calls", "")
+        answer = spoken(last)
         asked = next((message["content"] for message in reversed(messages) if message["role"] == "user"), "")
         return {
             prompt: asked,

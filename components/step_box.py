@@ -47,9 +47,7 @@ class StepBox:
         jobs, done = project.step_jobs(*self.verbs), self.cell.latest(project)
         if jobs and (jobs[0].state.status not in ENDED or _failed_since(jobs[0], done)):
             return self._of(jobs[0])
-        return {
-            self.state: "", self.stop: gr.update(visible=False), self.timer: gr.update(active=False), self.seen: "",
-        }  # fmt: skip
+        return self._nothing()
 
     def follow(self, project: Project, seen: str) -> Updates:
         if not seen:
@@ -58,10 +56,9 @@ class StepBox:
         if job.state.status != "finished":
             updates = self._of(job)
             return {} if updates[self.seen] == seen else updates
-        over = {self.state: "", self.stop: gr.update(visible=False), self.timer: gr.update(active=False), self.seen: ""}
         if self.shows is not None and (found := self.shows(project, job)):
-            return {**self.cell.restore(project), **over, **found}
-        return {**over, **self.cell.made()}
+            return {**self.cell.restore(project), **self._nothing(), **found}
+        return {**self._nothing(), **self.cell.made()}
 
     def press_stop(self, project: Project) -> Updates:
         jobs = project.step_jobs(*self.verbs)
@@ -69,6 +66,11 @@ class StepBox:
             raise JobError("There is nothing to stop")
         jobs[0].stop()
         return {self.stop: gr.update(visible=False)}
+
+    def _nothing(self) -> Updates:
+        return {
+            self.state: "", self.stop: gr.update(visible=False), self.timer: gr.update(active=False), self.seen: "",
+        }  # fmt: skip
 
     def _of(self, job: Any) -> Updates:
         status = job.state.status

@@ -11,7 +11,7 @@ from studio.journal import Journal
 from studio.training.cloud.files import CloudFiles
 from studio.training.run import Run
 
-WEIGHTS = (".safetensors",)
+WEIGHTS = ".safetensors"
 UNSAFE = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 """Files that may hold code which runs when they are read."""
 KEPT = ("metrics.jsonl", "samples.jsonl", "log.txt", "result.json")
@@ -48,7 +48,7 @@ def _check(files: CloudFiles, source: Path) -> None:
     adapter = source / "adapter"
     if not (source / "result.json").is_file():
         wrong.append("result.json is missing, which the machine writes when it has finished")
-    if not any(path.suffix in WEIGHTS for path in adapter.glob("*")):
+    if not any(path.suffix == WEIGHTS for path in adapter.glob("*")):
         wrong.append("adapter holds no weights (*.safetensors)")
     wrong += [
         f"adapter/{path.name} could run code when it is read" for path in adapter.glob("*") if path.suffix in UNSAFE
