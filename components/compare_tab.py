@@ -31,6 +31,12 @@ def ready_runs(project: Project) -> list[str]:
     return [run.id for run in reversed(project.runs()) if run.is_ready]
 
 
+def held_out(project: Project) -> str | None:
+    """The newest test part, or else the newest dataset."""
+    found = references(project, "split")
+    return next((one for one in found if one.startswith("test@")), found[0] if found else None)
+
+
 def chosen_run(project: Project, run_id: str | None) -> Any:
     if not run_id:
         raise InputError("No run is chosen", "", "Train one in tab 3 and wait until it has finished")
@@ -91,7 +97,7 @@ def _ask(page: Page, run: Any) -> Any:
         }
 
     def take_row(project: Project, reference: str | None, at: int) -> Updates:
-        dataset_shown = opened(project, reference)
+        dataset_shown = opened(project, reference or held_out(project))  # a page that has just opened knows none yet
         position = (at + 1) % len(dataset_shown)
         example = dataset_shown.take([position]).iloc[0]
         messages = list(example["messages"])
@@ -192,10 +198,8 @@ def _measure(page: Page, run: Any, rows: Any) -> Refresher:
     page.on(stop.click, press_stop, [], outputs, cell)
 
     def show(project: Project) -> Updates:
-        found = references(project, "split")
-        tests = [one for one in found if one.startswith("test@")]
         return {
-            dataset: gr.update(choices=found, value=tests[0] if tests else (found[0] if found else None)),
+            dataset: gr.update(choices=references(project, "split"), value=held_out(project)),
             **cell.restore(project),
             **follow(project),
         }
