@@ -149,6 +149,7 @@ def start(options: argparse.Namespace) -> None:
 
     from components import app
     from components.gate import Gate
+    from components.left_pages import LeftPages
     from studio import store
     from studio.jobs import queue
 
@@ -162,7 +163,7 @@ def start(options: argparse.Namespace) -> None:
         )
     settings = {
         **app.launch_options(demo or auth is not None),
-        "app_kwargs": {"middleware": [Middleware(Gate)]} if auth else None,
+        "app_kwargs": {"middleware": [Middleware(LeftPages), *([Middleware(Gate)] if auth else [])]},
         "server_name": host,
         "server_port": port,
         "share": options.share == "studio" and not demo,

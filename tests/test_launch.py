@@ -124,8 +124,11 @@ def test_the_page_opens_on_loopback_and_behind_a_password(tmp_path: Path) -> Non
                 assert stranger.request(method, route, json={}).status_code == 401, route
                 forged = {"access-token-a": "a", "access-token-unsecure-a": "a"}
                 assert httpx.request(method, address + route, json={}, cookies=forged).status_code == 401, route
+            left = owner.get("/gradio_api/queue/data?session_hash=left")  # a page that was closed while it asked
+            assert left.status_code == 200 and '"session_not_found":true' in left.text
     finally:
         text = end(process)
+    assert "response already started" not in text
     assert "GRADIO_SERVER_NAME is ignored" in text
     assert f"http://127.0.0.1:{port}" in text
 
