@@ -7,6 +7,7 @@ import gradio as gr
 
 from components import compare_tab, data_tab, decide_tab, export_tab, header, train_tab, visits
 from components.cell import Page, Updates
+from components.shown import Blocks
 from components.theme import launch_options
 from studio import Project
 
@@ -17,7 +18,7 @@ SWITCH = "(name) => { const at = new URL(location); at.searchParams.set('project
 def build(home: str | Path, project_name: str, demo: bool) -> gr.Blocks:
     """The page of the studio in `home`. In a `demo` every visitor gets a project of their own and training is off."""
     page = Page(Path(home), project_name, demo)
-    with gr.Blocks(
+    with Blocks(
         title="Fine-Tuning Studio", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=True
     ) as blocks:
         page.made, page.changed = gr.State(0), gr.State(0)

@@ -77,7 +77,7 @@ from typing import Any
 import gradio as gr
 
 from components import visits
-from components.shown import Shown
+from components.shown import Refresh, Shown
 from studio import Project, StudioError
 
 log = logging.getLogger("studio.page")
@@ -237,7 +237,10 @@ class Page:
 
             def shown(updates: Updates) -> Any:
                 if refresh:
-                    return _in_order(self.shown.still_due(request.session_hash, updates, began), targets)
+                    return Refresh(
+                        [updates.get(target, gr.skip()) for target in targets],
+                        lambda part: self.shown.is_due(request.session_hash, part, began),
+                    )
                 self.shown.note(request.session_hash, updates)
                 return _in_order(updates, targets)
 

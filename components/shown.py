@@ -1,9 +1,15 @@
-"""What a press showed last on each open page: a refresh that began before it, and ends after it, must not take it back."""
+"""What a press showed last on each open page: a refresh that began before it, and ends after it, must not take it back.
+
+A refresh ends when it is sent. Between the handler's answer and that moment Gradio prepares the values of a hundred
+parts (0.06 s, and more on a busy machine), in which a press can be answered and sent; so the last look is ours after that.
+"""
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import gradio as gr
 
 VISITS = 1000  # pages remembered; those that were shown something longest ago are forgotten first
 
@@ -23,8 +29,34 @@ class Shown:
             while len(self._when) > VISITS:
                 del self._when[next(iter(self._when))]
 
-    def still_due(self, visit: str | None, updates: Mapping[Any, Any], began: float) -> dict[Any, Any]:
-        """The updates of a refresh that read the disk from `began` on, without what a press has shown since."""
+    def is_due(self, visit: str | None, part: Any, began: float) -> bool:
+        """Whether a refresh that read the disk from `began` on may show the part: no press has since."""
         with self._lock:
-            times = self._when.get(visit or "", {})
-            return {part: update for part, update in updates.items() if times.get(part, -1.0) < began}
+            return self._when.get(visit or "", {}).get(part, -1.0) < began
+
+
+class Refresh(list[Any]):
+    """The values of a refresh, in the order of its parts; `is_due(part)` is False when a press has shown the part since."""
+
+    def __init__(self, values: Sequence[Any], is_due: Callable[[Any], bool]) -> None:
+        super().__init__(values)
+        self.is_due = is_due
+
+    def still_due(self, parts: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        """The values of the parts, none for those that are not due any more."""
+        return [value if self.is_due(part) else gr.skip() for part, value in zip(parts, values, strict=True)]
+
+
+class Blocks(gr.Blocks):
+    """A page on which a refresh takes back nothing.
+
+    What Gradio (6.31) has prepared, it sends before its loop turns to anything else: a press that is noted after the look
+    here is sent after this.
+    """
+
+    async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
+        """What the browser is sent: Gradio's own values, without those that are not due any more."""
+        if not isinstance(predictions, Refresh):
+            return await super().postprocess_data(block_fn, predictions, state)
+        ready = await super().postprocess_data(block_fn, predictions.still_due(block_fn.outputs, predictions), state)
+        return predictions.still_due(block_fn.outputs, ready)

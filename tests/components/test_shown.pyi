@@ -1,0 +1,87 @@
+"""A page that reads the disk and a press on it run beside each other; what the press shows stays."""
+
+import asyncio
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import gradio as gr
+from gradio.state_holder import SessionState
+
+from components import shown
+from components.cell import Page, Updates
+from components.shown import Blocks, Shown
+from studio import Project
+
+
+def sent(blocks: gr.Blocks, event: int, visit: gr.Request) -> list[Any]:
+    """What the browser is told of an event of the page."""
+    function = blocks.fns[event]
+    answer = function.fn(visit, "support")  # type: ignore[misc]
+    return asyncio.run(blocks.postprocess_data(function, answer, SessionState(blocks)))
+
+
+def nothing(told: dict[str, Any]) -> bool:
+    return "value" not in told
+
+
+def test_a_refresh_takes_back_nothing_that_a_press_showed_since_it_began(tmp_path: Path) -> None:
+    page = Page(tmp_path, "support", demo=False)
+    here, elsewhere = gr.Request(session_hash="here"), gr.Request(session_hash="elsewhere")
+    begun, pressed = Event(), Event()
+
+    def refresh(project: Project) -> Updates:
+        begun.set()
+        assert pressed.wait(30)
+        return {answer: "nothing yet", count: "0"}
+
+    with Blocks() as blocks:
+        page.name, button, answer, count = gr.Textbox(), gr.Button(), gr.HTML(), gr.HTML()
+        page.on(button.click, refresh, [], [answer, count], refresh=True)
+        page.on(button.click, lambda project: {answer: "the answer"}, [], [answer, count])
+    told: dict[str, Any] = {}
+    both = [
+        Thread(target=lambda name=name, visit=visit: told.update({name: sent(blocks, 0, visit)}))  # type: ignore[misc]
+        for name, visit in (("here", here), ("elsewhere", elsewhere))
+    ]
+    for thread in both:
+        thread.start()
+    assert begun.wait(30)
+    assert sent(blocks, 1, here)[0] == "the answer"
+    pressed.set()
+    for thread in both:
+        thread.join(30)
+    assert nothing(told["here"][0]) and told["here"][1] == "0"
+    assert told["elsewhere"] == ["nothing yet", "0"]
+    assert sent(blocks, 0, here) == ["nothing yet", "0"]  # this one has read the disk after the press
+
+
+def test_nor_what_a_press_shows_while_its_own_values_are_prepared(tmp_path: Path) -> None:
+    page = Page(tmp_path, "support", demo=False)
+    here = gr.Request(session_hash="here")
+from gradio.events import Dependency
+
+    class Late(gr.HTML):
+        """A part whose value takes long: a press is answered meanwhile."""
+
+        def postprocess(self, value: Any) -> Any:
+            if value == "0":
+                told.extend(sent(blocks, 1, here))
+            return value
+
+    with Blocks() as blocks:
+        page.name, button, answer, count = gr.Textbox(), gr.Button(), gr.HTML(), Late()
+        page.on(button.click, lambda project: {answer: "nothing yet", count: "0"}, [], [answer, count], refresh=True)
+        page.on(button.click, lambda project: {answer: "the answer"}, [], [answer, count])
+    told: list[Any] = []
+    after = sent(blocks, 0, here)
+    assert told[0] == "the answer" and nothing(told[1])
+    assert nothing(after[0]) and after[1] == "0"
+
+
+def test_pages_that_were_left_are_forgotten() -> None:
+    known = Shown()
+    for visit in range(shown.VISITS + 10):
+        known.note(str(visit), {"answer": "yes"})
+    assert known.is_due("0", "answer", began=0.0)
+    assert not known.is_due(str(shown.VISITS + 9), "answer", began=0.0)
