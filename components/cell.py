@@ -239,6 +239,7 @@ class Page:
                 if refresh:
                     return Refresh(
                         [updates.get(target, gr.skip()) for target in targets],
+                        targets,
                         lambda part: self.shown.is_due(request.session_hash, part, began),
                     )
                 self.shown.note(request.session_hash, updates)

@@ -36,15 +36,22 @@ class Shown:
 
 
 class Refresh(list[Any]):
-    """The values of a refresh, in the order of its parts; `is_due(part)` is False when a press has shown the part since."""
+    """The values of a refresh, in the order of its parts: each is looked at when it is taken.
 
-    def __init__(self, values: Sequence[Any], is_due: Callable[[Any], bool]) -> None:
+    Gradio keeps the value of a State at once when it takes it, so a look before the first would be too early for the last.
+    `is_due(part)` is False when a press has shown the part since the refresh began.
+    """
+
+    def __init__(self, values: Sequence[Any], parts: Sequence[Any], is_due: Callable[[Any], bool]) -> None:
         super().__init__(values)
-        self.is_due = is_due
+        self._parts, self._is_due = parts, is_due
 
-    def still_due(self, parts: Sequence[Any], values: Sequence[Any]) -> list[Any]:
-        """The values of the parts, none for those that are not due any more."""
-        return [value if self.is_due(part) else gr.skip() for part, value in zip(parts, values, strict=True)]
+    def __getitem__(self, at: Any) -> Any:
+        return self.still_due(at, super().__getitem__(at))
+
+    def still_due(self, at: int, value: Any) -> Any:
+        """The value of a part, none when it is not due any more."""
+        return value if self._is_due(self._parts[at]) else gr.skip()
 
 
 class Blocks(gr.Blocks):
@@ -56,7 +63,7 @@ class Blocks(gr.Blocks):
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """What the browser is sent: Gradio's own values, without those that are not due any more."""
+        ready = await super().postprocess_data(block_fn, predictions, state)
         if not isinstance(predictions, Refresh):
-            return await super().postprocess_data(block_fn, predictions, state)
-        ready = await super().postprocess_data(block_fn, predictions.still_due(block_fn.outputs, predictions), state)
-        return predictions.still_due(block_fn.outputs, ready)
+            return ready
+        return [predictions.still_due(at, value) for at, value in enumerate(ready)]

@@ -14,11 +14,11 @@ from components.shown import Blocks, Shown
 from studio import Project
 
 
-def sent(blocks: gr.Blocks, event: int, visit: gr.Request) -> list[Any]:
-    """What the browser is told of an event of the page."""
+def sent(blocks: gr.Blocks, event: int, visit: gr.Request, kept: SessionState | None = None) -> list[Any]:
+    """What the browser is told of an event of the page; the values of a State are `kept` by the server."""
     function = blocks.fns[event]
     answer = function.fn(visit, "support")  # type: ignore[misc]
-    return asyncio.run(blocks.postprocess_data(function, answer, SessionState(blocks)))
+    return asyncio.run(blocks.postprocess_data(function, answer, kept or SessionState(blocks)))
 
 
 def nothing(told: dict[str, Any]) -> bool:
@@ -60,21 +60,26 @@ def test_nor_what_a_press_shows_while_its_own_values_are_prepared(tmp_path: Path
     page = Page(tmp_path, "support", demo=False)
     here = gr.Request(session_hash="here")
 
-    class Late(gr.HTML):
-        """A part whose value takes long: a press is answered meanwhile."""
-
-        def postprocess(self, value: Any) -> Any:
-            if value == "0":
-                told.extend(sent(blocks, 1, here))
-            return value
+    def answered_meanwhile(value: Any) -> Any:
+        """Of a part whose value takes long."""
+        told.extend(sent(blocks, 1, here, kept))
+        return value
 
     with Blocks() as blocks:
-        page.name, button, answer, count = gr.Textbox(), gr.Button(), gr.HTML(), Late()
-        page.on(button.click, lambda project: {answer: "nothing yet", count: "0"}, [], [answer, count], refresh=True)
-        page.on(button.click, lambda project: {answer: "the answer"}, [], [answer, count])
+        page.name, button, answer, count, place = gr.Textbox(), gr.Button(), gr.HTML(), gr.HTML(), gr.State(-1)
+        page.on(
+            button.click,
+            lambda project: {answer: "nothing yet", count: "0", place: -1},
+            [],
+            [answer, count, place],
+            refresh=True,
+        )
+        page.on(button.click, lambda project: {answer: "the answer", place: 7}, [], [answer, place])
+    count.postprocess = answered_meanwhile
     told: list[Any] = []
-    after = sent(blocks, 0, here)
-    assert told[0] == "the answer" and nothing(told[1])
+    kept = SessionState(blocks)
+    after = sent(blocks, 0, here, kept)
+    assert told[0] == "the answer" and kept[place._id] == 7
     assert nothing(after[0]) and after[1] == "0"
 
 
