@@ -226,8 +226,8 @@ class Page:
         """Calls `function(project, *inputs)`, which returns or yields {component: value}; what it leaves out stays.
 
         An error is shown in the cell in its own words, or briefly where there is no cell. With `row` the first
-        argument is the first value of the table row that was chosen. A `refresh` leaves alone what a press has
-        shown since it began.
+        argument is the first value of the table row that was chosen. A `refresh`, which reads what is on disk,
+        leaves alone what something newer has shown since it began; the ticks of a timer are of that kind.
         """
         targets = list(dict.fromkeys([*outputs, *(cell.outputs if cell else [])]))
         steps = inspect.isgeneratorfunction(function)
@@ -237,12 +237,8 @@ class Page:
 
             def shown(updates: Updates) -> Any:
                 if refresh:
-                    return Refresh(
-                        [updates.get(target, gr.skip()) for target in targets],
-                        targets,
-                        lambda part: self.shown.is_due(request.session_hash, part, began),
-                    )
-                self.shown.note(request.session_hash, updates)
+                    return Refresh(updates, targets, self.shown, request.session_hash, began)
+                self.shown.note(request.session_hash, updates, until=time.monotonic())
                 return _in_order(updates, targets)
 
             try:

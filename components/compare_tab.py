@@ -193,7 +193,7 @@ def _measure(page: Page, run: Any, rows: Any) -> Refresher:
         found[-1].job.stop()
         return {stop: gr.update(visible=False)}
 
-    page.on(timer.tick, follow, [seen], outputs, cell, quiet=True, show_progress="hidden")
+    page.on(timer.tick, follow, [seen], outputs, cell, quiet=True, refresh=True, show_progress="hidden")
     page.on(start.click, begin, [run, dataset], outputs, cell)
     page.on(stop.click, press_stop, [], outputs, cell)
 

@@ -83,7 +83,7 @@ def build(page: Page) -> dict[str, Any]:
         return {file: gr.update(value=handout(project.export_notebook()), visible=True)}
 
     page.on(
-        timer.tick, tick, [last, known], [machine_box, card, stop, last, known, page.changed], quiet=True, show_progress="hidden"
+        timer.tick, tick, [last, known], [machine_box, card, stop, last, known, page.changed], quiet=True, refresh=True, show_progress="hidden"
     )  # fmt: skip
     page.on(stop.click, stop_job, [], [stop])
     page.on(export.click, notebook, [], [file])

@@ -170,7 +170,7 @@ def build_live(page: Page) -> Live:
 
     looks = [run, others, weight, seen]
     quietly = {"show_progress": "hidden", "trigger_mode": "always_last"}
-    page.on(timer.tick, follow, looks, outputs, cell, quiet=True, show_progress="hidden")
+    page.on(timer.tick, follow, looks, outputs, cell, quiet=True, refresh=True, show_progress="hidden")
     for changed in (run.change, others.change, weight.change):
         page.on(changed, follow, looks, outputs, cell, **quietly)
     page.on(axis.change, turn, [axis], [loss, *plots.values()], cell, **quietly)

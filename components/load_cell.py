@@ -220,7 +220,7 @@ def build_load(page: Page) -> None:
     look_at(pasted.blur, "")
     page.on(run.click, load, [name, noted, *where, asked, answered], [*following, seen, mapper, noted], cell)
     page.on(stop.click, press_stop, [], following, cell)
-    page.on(timer.tick, follow, [followed], following, cell, quiet=True, show_progress="hidden")
+    page.on(timer.tick, follow, [followed], following, cell, quiet=True, refresh=True, show_progress="hidden")
     page.on(sample.click, load_sample, [], [page.made, seen], cell)
     page.refresh_with(show, [result, *following[:-1], *cell.outputs])
 

@@ -1,12 +1,14 @@
-"""What a press showed last on each open page: a refresh that began before it, and ends after it, must not take it back.
+"""What each part of an open page shows, and how new that is: what began before it, and ends after it, leaves it alone.
 
-A refresh ends when it is sent. Between the handler's answer and that moment Gradio prepares the values of a hundred
-parts (0.06 s, and more on a busy machine), in which a press can be answered and sent; so the last look is ours after that.
+A refresh reads the disk; so does a tick. It ends when it is sent: between the handler's answer and that moment Gradio
+prepares the values of a hundred parts (0.06 s, and more on a busy machine), in which a press can be answered and sent; so
+the last look comes after that.
 """
 
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
+from operator import and_
 from typing import Any
 
 import gradio as gr
@@ -15,43 +17,52 @@ VISITS = 1000  # pages remembered; those that were shown something longest ago a
 
 
 class Shown:
-    """Times are those of time.monotonic, in seconds; a visit is Gradio's session hash of one open page."""
+    """Until when what each part shows is true: a press shows what is true now, a refresh what was when it began.
+
+    Times are those of time.monotonic, in seconds; a visit is Gradio's session hash of one open page.
+    """
 
     def __init__(self) -> None:
-        self._when: dict[str, dict[Any, float]] = {}
+        self._until: dict[str, dict[Any, float]] = {}
         self._lock = threading.Lock()  # presses are handled in threads
 
-    def note(self, visit: str | None, updates: Mapping[Any, Any]) -> None:
-        """A press shows these now."""
+    def note(self, visit: str | None, parts: Iterable[Any], until: float) -> None:
         with self._lock:
-            times = self._when.pop(visit or "", {})
-            self._when[visit or ""] = times | dict.fromkeys(updates, time.monotonic())
-            while len(self._when) > VISITS:
-                del self._when[next(iter(self._when))]
+            times = self._until.pop(visit or "", {})
+            self._until[visit or ""] = times | dict.fromkeys(parts, until)
+            while len(self._until) > VISITS:
+                del self._until[next(iter(self._until))]
 
     def is_due(self, visit: str | None, part: Any, began: float) -> bool:
-        """Whether a refresh that read the disk from `began` on may show the part: no press has since."""
+        """Whether a refresh that read the disk from `began` on may show the part: nothing newer is there."""
         with self._lock:
-            return self._when.get(visit or "", {}).get(part, -1.0) < began
+            return self._until.get(visit or "", {}).get(part, -1.0) <= began
 
 
 class Refresh(list[Any]):
-    """The values of a refresh, in the order of its parts: each is looked at when it is taken.
+    """The values of a refresh that read the disk from `began` on, in the order of its parts, each looked at when taken.
 
     Gradio keeps the value of a State at once when it takes it, so a look before the first would be too early for the last.
-    `is_due(part)` is False when a press has shown the part since the refresh began.
     """
 
-    def __init__(self, values: Sequence[Any], parts: Sequence[Any], is_due: Callable[[Any], bool]) -> None:
-        super().__init__(values)
-        self._parts, self._is_due = parts, is_due
+    def __init__(
+        self, updates: Mapping[Any, Any], parts: Sequence[Any], shown: Shown, visit: str | None, began: float
+    ) -> None:
+        super().__init__(updates.get(part, gr.skip()) for part in parts)
+        self._given = [part in updates for part in parts]
+        self._parts, self._shown, self._visit, self._began = parts, shown, visit, began
 
     def __getitem__(self, at: Any) -> Any:
-        return self.still_due(at, super().__getitem__(at))
+        return super().__getitem__(at) if self._is_due(at) else gr.skip()
 
-    def still_due(self, at: int, value: Any) -> Any:
-        """The value of a part, none when it is not due any more."""
-        return value if self._is_due(self._parts[at]) else gr.skip()
+    def _is_due(self, at: int) -> bool:
+        return self._shown.is_due(self._visit, self._parts[at], self._began)
+
+    def to_send(self, ready: Sequence[Any]) -> list[Any]:
+        """What Gradio made of the values, without those that are not due any more; the rest is shown from now on."""
+        due = [self._is_due(at) for at in range(len(ready))]
+        self._shown.note(self._visit, compress(self._parts, map(and_, due, self._given)), self._began)
+        return [value if one else gr.skip() for value, one in zip(ready, due, strict=True)]
 
 
 class Blocks(gr.Blocks):
@@ -64,6 +75,4 @@ class Blocks(gr.Blocks):
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """What the browser is sent: Gradio's own values, without those that are not due any more."""
         ready = await super().postprocess_data(block_fn, predictions, state)
-        if not isinstance(predictions, Refresh):
-            return ready
-        return [predictions.still_due(at, value) for at, value in enumerate(ready)]
+        return predictions.to_send(ready) if isinstance(predictions, Refresh) else ready

@@ -83,9 +83,33 @@ def test_nor_what_a_press_shows_while_its_own_values_are_prepared(tmp_path: Path
     assert nothing(after[0]) and after[1] == "0"
 
 
+def test_an_older_refresh_takes_nothing_back_that_a_newer_one_has_read(tmp_path: Path) -> None:
+    page = Page(tmp_path, "support", demo=False)
+    here = gr.Request(session_hash="here")
+    begun, read = Event(), Event()
+
+    def slow(project: Project) -> Updates:
+        begun.set()
+        assert read.wait(30)
+        return {state: "running", name: "of the slow one"}
+
+    with Blocks() as blocks:
+        page.name, timer, state, name = gr.Textbox(), gr.Timer(), gr.HTML(), gr.HTML()
+        page.on(timer.tick, slow, [], [state, name], refresh=True)
+        page.on(timer.tick, lambda project: {state: "finished"}, [], [state, name], refresh=True)
+    told: list[Any] = []
+    thread = Thread(target=lambda: told.extend(sent(blocks, 0, here)))
+    thread.start()
+    assert begun.wait(30)
+    assert sent(blocks, 1, here)[0] == "finished"
+    read.set()
+    thread.join(30)
+    assert nothing(told[0]) and told[1] == "of the slow one"  # of this part the newer one said nothing
+
+
 def test_pages_that_were_left_are_forgotten() -> None:
     known = Shown()
     for visit in range(shown.VISITS + 10):
-        known.note(str(visit), {"answer": "yes"})
+        known.note(str(visit), ["answer"], until=1.0)
     assert known.is_due("0", "answer", began=0.0)
     assert not known.is_due(str(shown.VISITS + 9), "answer", began=0.0)
