@@ -134,9 +134,9 @@ class Space:
 
 
 def studio_space(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
-    """Around the rate that suits the size of the model: a tiny one needs a thousand times the rate of a large one's full
-    training. The batch is the recipe's: at the same product with accumulation it changes nothing but memory."""
-    rate = Recipe.recommended(dataset, model=recipe.model, method=recipe.method).learning_rate
+    """Around the rate that suits the size of the model and what it learns: a tiny one needs a thousand times the rate of a
+    large one's full training, and answers many times that of preferences. The batch is the recipe's: at the same product with accumulation it changes nothing but memory."""
+    rate = Recipe.recommended(dataset, recipe.model, recipe.method, objective=recipe.objective).learning_rate
     space: dict[str, Any] = {
         "learning_rate": {"low": round(rate * 0.3, 9), "high": round(rate * 3, 9), "log": True},
         "warmup_share": {"low": 0.0, "high": 0.1},

@@ -115,6 +115,16 @@ def test_the_studios_space_suits_the_size_of_the_model(project: Project) -> None
     assert not {"r", "alpha"} & set(full.searched) and "targets" not in full.fixed
 
 
+def test_the_studios_space_is_that_of_the_recipes_objective(project: Project) -> None:
+    """Pairs are for dpo, unless the recipe says that their better answers are to be learned as they are."""
+    path = project.folder / "pairs.jsonl"
+    path.write_text("".join(f'{{"prompt": "q{at}", "chosen": "a{at}", "rejected": "no"}}\n' for at in range(40)))
+    pairs = project.load(path, "pairs")
+    for objective in ("sft", "dpo", "kto"):
+        recipe = Recipe.recommended(pairs, objective=objective)
+        assert Space.of("studio", recipe, pairs).values_of(recipe) is not None
+
+
 def test_all_mistakes_are_named_at_once(project: Project) -> None:
     train, test = greetings(project)
     wrong = {"learning_rate": {"low": 0, "high": 2, "log": True}, "r": [], "colour": ["red"], "model": "starter",
