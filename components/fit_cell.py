@@ -82,7 +82,7 @@ def fit_updates(fit: Fit, project: Project, recipe: Recipe, dataset: Any) -> Upd
     }
     cost = fit.outputs[-1]
     return {
-        fit.memory: picture(found) + words, fit.changes: [offer["values"] for offer in offers], **shown,
+        fit.memory: picture(found) + words, fit.changes: [[offer["values"], offer["reasons"]] for offer in offers], **shown,
         cost: cost_line(project.cost(recipe, dataset)), **fit.cell.says(found["verdict"] if found["fits"] else f"! {found['verdict']}"),
     }  # fmt: skip
 

@@ -71,7 +71,7 @@ def build(page: Page) -> Refresher:
         )  # fmt: skip
 
     def offer_of(number: int) -> Callable[..., Updates]:
-        return lambda project, offers: recipe_cell.take(offers[number], "so that it fits")
+        return lambda project, offers: recipe_cell.take(*offers[number])
 
     for number, button in enumerate(fit.buttons):
         page.on(button.click, offer_of(number), [fit.changes], [recipe_cell.offered], fit.cell)

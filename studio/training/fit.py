@@ -6,20 +6,24 @@ from typing import Any
 
 from studio.hardware import Machine
 from studio.memory import Correction, MemoryEstimate, ModelShape, estimate
+from studio.training import recommendation
 from studio.training.recipe import Recipe
 
 MOST = 4
 SHORTEST = 256
 """Tokens of an example below which a shorter limit is not offered."""
+FITS = "so that it fits"
 
 
 @dataclass(frozen=True)
 class Change:
-    """Fields of the recipe with their new values, in words, and what the training needs then."""
+    """Fields of the recipe with their new values, in words, and what the training needs then. `reasons`: why each of these
+    values, and why those that stay where the reason that they had is gone."""
 
     values: dict[str, Any]
     words: str
     estimate: MemoryEstimate
+    reasons: dict[str, str]
 
 
 def nearest_changes(
@@ -35,12 +39,12 @@ def nearest_changes(
         return []
     found = []
     for steps in STEPS:
-        for values, words in steps(recipe, longest):
+        for values, words in steps(shape, recipe, longest):
             made = judged(_with(recipe, values))
             if made.fits:
-                found.append(Change(values, words, made))
+                found.append(Change(values, words, made, _reasons(shape, recipe, values)))
                 break
-    return found[:MOST] or _together(recipe, longest, judged)
+    return found[:MOST] or _together(shape, recipe, longest, judged)
 
 
 def same_result(shape: ModelShape, recipe: Recipe, machine: Machine) -> dict[str, Any]:
@@ -48,20 +52,22 @@ def same_result(shape: ModelShape, recipe: Recipe, machine: Machine) -> dict[str
     these are not enough."""
     values: dict[str, Any] = {}
     for steps in SAME_RESULT:
-        for step, _ in steps(_with(recipe, values), None):
+        for step, _ in steps(shape, _with(recipe, values), None):
             if estimate(shape, _with(recipe, values), machine).fits:
                 return values
             values |= step
     return values if estimate(shape, _with(recipe, values), machine).fits else {}
 
 
-def _together(recipe: Recipe, longest: int | None, judged: Callable[[Recipe], MemoryEstimate]) -> list[Change]:
+def _together(
+    shape: ModelShape, recipe: Recipe, longest: int | None, judged: Callable[[Recipe], MemoryEstimate]
+) -> list[Change]:
     """One setting after the other, each as far as it helps, until it fits."""
     values: dict[str, Any] = {}
     words: list[str] = []
     for steps in STEPS:
         best, tried = judged(_with(recipe, values)), None
-        for step, said in steps(_with(recipe, values), longest):
+        for step, said in steps(shape, _with(recipe, values), longest):
             made = judged(_with(recipe, {**values, **step}))
             if made.high < best.high:
                 best, tried = made, (step, said)
@@ -70,8 +76,19 @@ def _together(recipe: Recipe, longest: int | None, judged: Callable[[Recipe], Me
         if tried:
             values, words = {**values, **tried[0]}, [*words, tried[1]]
         if best.fits:
-            return [Change(values, ", and ".join(words), best)]
+            return [Change(values, ", and ".join(words), best, _reasons(shape, recipe, values))]
     return []
+
+
+def _reasons(shape: ModelShape, recipe: Recipe, values: dict[str, Any]) -> dict[str, str]:
+    method = values.get("method", recipe.method)
+    found = dict.fromkeys(values, FITS)
+    if method == recipe.method:
+        return found
+    found["base_bits"] = recommendation.OTHERS["base_bits"] if method == "qlora" else recommendation.FOR_QLORA
+    if recipe.method == "full":
+        found |= {field: why for field, (_, why) in recommendation.of_an_adapter(recipe.objective, shape).items()}
+    return found
 
 
 def _with(recipe: Recipe, values: dict[str, Any]) -> Recipe:
@@ -81,12 +98,12 @@ def _with(recipe: Recipe, values: dict[str, Any]) -> Recipe:
 Steps = Iterator[tuple[dict[str, Any], str]]
 
 
-def _checkpointing(recipe: Recipe, longest: int | None) -> Steps:
+def _checkpointing(shape: ModelShape, recipe: Recipe, longest: int | None) -> Steps:
     if not recipe.gradient_checkpointing:
         yield {"gradient_checkpointing": True}, "recompute activations (same result, about 30 % slower)"
 
 
-def _smaller_batches(recipe: Recipe, longest: int | None) -> Steps:
+def _smaller_batches(shape: ModelShape, recipe: Recipe, longest: int | None) -> Steps:
     """The same examples a step, in more passes."""
     batch, accumulation = recipe.batch_size, recipe.accumulation
     while batch > (2 if recipe.objective == "kto" else 1) and batch % 2 == 0 and accumulation <= 512:
@@ -95,21 +112,28 @@ def _smaller_batches(recipe: Recipe, longest: int | None) -> Steps:
         yield values, f"batch {batch} and accumulation {accumulation} (the same step, a little slower)"
 
 
-def _smaller_optimiser(recipe: Recipe, longest: int | None) -> Steps:
+def _smaller_optimiser(shape: ModelShape, recipe: Recipe, longest: int | None) -> Steps:
     if "8bit" not in recipe.optimizer:
         yield {"optimizer": "paged_adamw_8bit"}, "8-bit optimiser (nearly the same result)"
 
 
-def _fewer_bits(recipe: Recipe, longest: int | None) -> Steps:
+def _fewer_bits(shape: ModelShape, recipe: Recipe, longest: int | None) -> Steps:
     if recipe.base_bits == 8:
         yield {"base_bits": 4}, "4 bits a weight in place of 8"
-    if recipe.method == "full":
-        yield {"method": "lora"}, "LoRA: a small adapter in place of all weights"
+    goes_with_it: dict[str, Any] = {}
+    said = ""
+    if recipe.method == "full":  # a rate for all weights teaches an adapter next to nothing
+        own = recommendation.of_an_adapter(recipe.objective, shape)
+        goes_with_it = {field: value for field, (value, _) in own.items() if getattr(recipe, field) != value}
+        if "learning_rate" in goes_with_it:
+            rate = goes_with_it["learning_rate"]
+            said = f", at an adapter's learning rate of {rate:g} (all weights had {recipe.learning_rate:g})"
+        yield {"method": "lora", **goes_with_it}, f"LoRA: a small adapter in place of all weights{said}"
     if recipe.method != "qlora":
-        yield {"method": "qlora"}, "QLoRA: the base in 4 bits, with a small adapter"
+        yield {"method": "qlora", **goes_with_it}, f"QLoRA: the base in 4 bits, with a small adapter{said}"
 
 
-def _shorter_examples(recipe: Recipe, longest: int | None) -> Steps:
+def _shorter_examples(shape: ModelShape, recipe: Recipe, longest: int | None) -> Steps:
     length = recipe.max_length if longest is None or recipe.packing else min(recipe.max_length, longest)
     while length > SHORTEST:
         length = max(SHORTEST, length // 2 // 64 * 64)

@@ -22,7 +22,7 @@ class FitVerbs:
 
     def memory(self, recipe: Recipe, dataset: Dataset | None = None) -> dict[str, Any]:
         """needed_low, needed_high, expected and free (bytes), parts, fits, verdict, text, corrected_by (runs of this machine),
-        and `changes` that make it fit: {"values" (fields of the recipe), "words", "needed_high"}. No step."""
+        and `changes` that make it fit: {"values" (fields of the recipe), "reasons", "words", "needed_high"}. No step."""
         machine = hardware.machine()
         found = calibration.predict(recipe, dataset, machine, self.home)
         learned = calibration.correction(self.home, machine)
@@ -36,7 +36,9 @@ class FitVerbs:
         return {
             "needed_low": found.low, "needed_high": found.high, "expected": found.expected, "free": found.free, "fits": found.fits,
             "verdict": found.verdict, "parts": found.parts, "text": text, "corrected_by": learned.runs,
-            "changes": [{"values": one.values, "words": one.words, "needed_high": one.estimate.high} for one in changes],
+            "changes": [
+                {"values": one.values, "reasons": one.reasons, "words": one.words, "needed_high": one.estimate.high} for one in changes
+            ],
         }  # fmt: skip
 
     def cost(self, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:

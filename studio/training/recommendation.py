@@ -46,6 +46,7 @@ OTHERS = {
     "seed": "the same seed gives the same run",
 }
 """Why a field is at its default, where nothing about data, model or machine speaks for another value."""
+FOR_QLORA = "for qlora alone"
 OF_AN_ADAPTER = ("r", "alpha", "dropout", "targets", "use_dora", "use_rslora")
 
 
@@ -68,7 +69,8 @@ def recommend(
     choose("objective", objective, why if objective == found else CHOSEN)
     if objective != "sft":
         choose("beta", BETA, PREFERENCES["beta"])
-    choose("learning_rate", *learning_rate(objective, method, billions))
+    if method == "full":
+        choose("learning_rate", *learning_rate(objective, method, billions))
     batch, accumulation, epochs, steps = _steps(rows, objective, tiny)
     choose("batch_size", batch, "the model is tiny, so many rows go at once" if tiny else "fits a small card")
     choose("accumulation", accumulation, f"{batch * accumulation} examples make one step")
@@ -88,24 +90,33 @@ def recommend(
     choose("warmup_share", 0.05, "a gentle start")
     choose("max_gradient_norm", 1.0, "cuts only spikes")
     if method != "full":
-        choose("r", 16, "enough for a format or a style")
-        choose("alpha", 32, "twice the rank")
-        if objective != "sft":
-            choose("dropout", 0.0, PREFERENCES["dropout"])
-        else:
-            choose(
-                "dropout", 0.0 if tiny else 0.05, "a tiny adapter needs none" if tiny else "against learning by heart"
-            )
-        choose("targets", "all-linear", "adapters on every linear layer come near a full training (QLoRA, section 4)")
+        for field, (value, why) in of_an_adapter(objective, shape).items():
+            choose(field, value, why)
     _into_memory(values, reasons, shape)
     return values, explained(reasons, method)
+
+
+def of_an_adapter(objective: str, shape: ModelShape) -> dict[str, tuple[Any, str]]:
+    """What an adapter has and a training of all weights has not, and its learning rate: each value and why."""
+    billions = shape.parameters / 1e9
+    without, against = "a tiny adapter needs none", "against learning by heart"
+    dropout = (0.0, without) if billions < TINY else (0.05, against)
+    return {
+        "learning_rate": learning_rate(objective, "lora", billions),
+        "r": (16, "enough for a format or a style"),
+        "alpha": (32, "twice the rank"),
+        "dropout": dropout if objective == "sft" else (0.0, PREFERENCES["dropout"]),
+        "targets": ("all-linear", "adapters on every linear layer come near a full training (QLoRA, section 4)"),
+        "use_dora": (False, OTHERS["use_dora"]),
+        "use_rslora": (False, OTHERS["use_rslora"]),
+    }
 
 
 def explained(reasons: dict[str, str], method: str) -> dict[str, str]:
     """With a reason also for each field that nothing spoke of."""
     found = {**OTHERS, **reasons}
     if method != "qlora":
-        found["base_bits"] = "for qlora alone"
+        found["base_bits"] = FOR_QLORA
     if method == "full":
         found |= dict.fromkeys(OF_AN_ADAPTER, "not used: all weights are trained")
     return found

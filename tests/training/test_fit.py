@@ -1,5 +1,7 @@
 """The changes that are offered make it fit, the most harmless first; what fits is left alone."""
 
+from typing import Any
+
 import pytest
 
 from studio import Machine, Recipe
@@ -49,3 +51,27 @@ def test_several_together_where_no_single_one_does() -> None:
 
 def test_nothing_is_offered_where_nothing_helps() -> None:
     assert nearest_changes(LLAMA_3_8B, Recipe(), card(4)) == []
+
+
+@pytest.mark.parametrize(("objective", "rate"), [("sft", 2e-4), ("dpo", 1e-5)])
+def test_an_adapter_in_place_of_all_weights_takes_what_goes_with_it(objective: Any, rate: float) -> None:
+    not_used = dict.fromkeys(("r", "alpha", "targets", "base_bits"), "not used: all weights are trained")
+    full = Recipe(
+        method="full", objective=objective, learning_rate=2e-5, r=64, alpha=16, targets=["q_proj"], batch_size=1,
+        gradient_checkpointing=True, max_length=512, reasons={**not_used, "epochs": "enough", "learning_rate": "all weights"},
+    )  # fmt: skip
+    changes = [change for change in nearest_changes(LLAMA_3_8B, full, card(40)) if "method" in change.values]
+    assert changes
+    for change in changes:
+        assert (change.values["learning_rate"], change.values["targets"]) == (rate, "all-linear")
+        assert (change.values["r"], change.values["alpha"]) == (16, 32)
+        assert f"an adapter's learning rate of {rate:g} (all weights had 2e-05)" in change.words
+        again = Recipe(**{**full.model_dump(), **change.values, "reasons": {**full.reasons, **change.reasons}})
+        assert again.reasons["epochs"] == "enough" and again.reasons["method"] == "so that it fits"
+        assert not {"not used: all weights are trained", "all weights"} & set(again.reasons.values())
+
+
+def test_fewer_bits_under_the_same_adapter_leave_what_was_chosen_for_it() -> None:
+    recipe = Recipe(method="lora", learning_rate=5e-5, r=64, batch_size=1, gradient_checkpointing=True, max_length=256)
+    change = next(one for one in nearest_changes(LLAMA_3_8B, recipe, card(12)) if "method" in one.values)
+    assert change.values == {"method": "qlora"} and "learning rate" not in change.words
