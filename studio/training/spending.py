@@ -9,6 +9,9 @@ from studio import prices, store
 FILE = "spent.jsonl"
 OFTEN, SHARE = 0.5, 1 / 500
 """It is written at most so many seconds apart, and later on so large a share of all: a kill loses no more."""
+STARTING, LEARNING, EVALUATING, AROUND = PARTS = ("starting", "learning", "evaluating", "around")
+"""What a process does with its time: reading model and data until the trainer begins, steps, evaluations, and what stands
+around them: sample answers, checkpoints, and the adapter at the end."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,21 @@ def known(folder: Path) -> Spending:
 
 
 class Meter:
-    """Counts from when it is made, at the price that holds then."""
+    """Counts from `begun` (of time.monotonic; by default from when it is made), at one price, and what the time went on:
+    `parts` in seconds, and how many evaluations there were."""
 
-    def __init__(self, folder: Path, price: prices.OwnPrice, machine: str) -> None:
+    def __init__(self, folder: Path, price: prices.OwnPrice, machine: str, begun: float | None = None) -> None:
         self.folder, self.price, self.machine = folder, price, machine
         self.before = known(folder)
-        self.begun = self._written = time.monotonic()
+        self.begun = self._written = self._since = time.monotonic() if begun is None else begun
+        self.parts, self.evaluations = dict.fromkeys(PARTS, 0.0), 0
+
+    def ends(self, part: str) -> None:
+        """All since the last end was this part."""
+        now = time.monotonic()
+        self.parts[part] += now - self._since
+        self._since = now
+        self.evaluations += part == EVALUATING
 
     @property
     def so_far(self) -> Spending:
