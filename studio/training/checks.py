@@ -1,11 +1,12 @@
 """Whether a recipe can be trained on these datasets on this machine: every reason why not, before anything starts."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from studio import hardware, models
-from studio.errors import RecipeError, StudioError
+from studio.errors import NotFoundError, RecipeError, StudioError
 from studio.examples import Dataset
-from studio.training import calls, context, launching, objectives
+from studio.training import calls, context, launching, objectives, whole_answers, targets
 from studio.training.recipe import Recipe
 
 
@@ -29,6 +30,10 @@ def check(
 def anywhere(dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None) -> list[StudioError]:
     """What speaks against the recipe on these datasets whatever the machine is."""
 
+    def has_targets() -> None:
+        with suppress(NotFoundError):  # said once, of the model
+            targets.check(recipe)
+
     def is_watched() -> None:
         if recipe.patience and evaluation is None:
             raise RecipeError(["patience: without an evaluation nobody sees whether the loss gets better (found none)"])
@@ -38,6 +43,8 @@ def anywhere(dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None
         lambda: models.resolve(recipe.model),
         lambda: calls.check(recipe, dataset, evaluation),
         lambda: context.check(recipe, dataset, evaluation),
+        lambda: whole_answers.check(recipe, dataset, evaluation),
+        has_targets,
         is_watched,
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from studio import FormatError, Project, Recipe, RecipeError, hardware
+from studio import FormatError, InputError, Project, Recipe, RecipeError, hardware
 from studio.examples import Dataset, write_dataset
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -194,6 +194,17 @@ def test_every_reason_against_a_training_is_named_at_once(tmp_path: object) -> N
         Project.check_training(rows, Recipe(patience=2))
     with pytest.raises(RecipeError, match="2 mistakes.*dpo cannot learn from conversations.*no such model"):
         Project.check_training(rows, Recipe(objective="dpo", model="nowhere"))
+
+
+def test_targets_that_can_get_no_adapter_are_refused_before_the_start(tmp_path: object) -> None:
+    rows = dataset(tmp_path, 10)
+    Project.check_training(rows, Recipe(targets=["self_attn.q_proj", "embed_tokens"]))
+    Project.check_training(rows, Recipe(method="full", targets=["lm_head"]))  # which has none
+    Project.check_training(rows, Recipe(model="owner/elsewhere-1b", targets=["anything"]))  # its weights are not here
+    with pytest.raises(
+        InputError, match=r"no module nowhere.*lm_head is the head.*norm has no matrix.*it has down_proj"
+    ):
+        Project.check_training(rows, Recipe(targets=["q_proj", "nowhere", "lm_head", "norm"]))
 
 
 def test_what_a_dataset_can_teach(tmp_path: object) -> None:

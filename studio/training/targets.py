@@ -1,0 +1,102 @@
+"""On which modules of a model an adapter can be put: told by the files of its weights before a training, and by the model
+itself in it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from studio import model_files, models
+from studio.errors import InputError
+from studio.model_shapes import ModelShape
+from studio.training.recipe import Recipe
+
+HEADS = ("lm_head", "embed_out")
+"""As the families of transformers name the layer that gives the logits."""
+HOLDING = ("weight", "qweight")
+"""What a module's matrix is called in a file of weights; the second where they are quantised (GPTQ, AWQ)."""
+WHY_NO_HEAD = "is the head: the loss is computed from its weights directly (TRL), so an adapter there would never learn"
+WHY_NO_MATRIX = "has no matrix, and an adapter is made for a linear layer or an embedding"
+NAMES_SHOWN = 20
+
+
+def check(recipe: Recipe) -> None:
+    """Raises InputError with every target on which no adapter can be put; says nothing of a model whose weights are not
+    on this machine."""
+    if isinstance(recipe.targets, str) or not recipe.uses_adapter:
+        return
+    place = models.resolve(recipe.model)
+    folder = place if isinstance(place, Path) else model_files.cached_folder(place)
+    matrices = {} if folder is None else _matrices_in(folder)
+    if not matrices:
+        return
+    # what transformers joins or renames as it loads is named by the shape alone
+    known = [matrix.name for matrix in ModelShape.of(recipe.model).matrices]
+    _refuse(recipe.targets, matrices, HEADS, known)
+
+
+def check_model(model: Any, targets: list[str] | str) -> None:
+    """The same of a model that is loaded: `targets` match a module's whole name or the end of it, as peft 0.21 does."""
+    if isinstance(targets, str):
+        return
+    head = model.get_output_embeddings()
+    modules = dict(model.named_modules())
+    matrices = {
+        name: _holds_matrix(module) for name, module in modules.items() if getattr(module, "weight", None) is not None
+    }
+    _refuse(targets, matrices, [name for name, module in modules.items() if module is head])
+    if missing := [target for target in targets if not _matching(target, modules)]:
+        raise InputError(
+            f"The model has no module {', '.join(missing)}", "the last part of a name fits, and not what stands before it",
+            "Give the end of a module's name, or use all-linear",
+        )  # fmt: skip
+
+
+def _refuse(targets: list[str], matrices: dict[str, bool], heads: Iterable[str], known: Iterable[str] = ()) -> None:
+    """`matrices`: for each module with weights whether they are a matrix; `known`: ends of names that may be there too."""
+    ends: dict[str, bool] = {}
+    for name, is_matrix in matrices.items():
+        end = _end(name)
+        ends[end] = is_matrix and ends.get(end, True)
+    head_ends = {_end(name) for name in heads}
+    allowed = sorted(end for end, is_matrix in ends.items() if is_matrix and end not in head_ends)
+    wrong = []
+    if missing := [target for target in targets if _end(target) not in {*ends, *head_ends, *known}]:
+        wrong.append(f"the model has no module {', '.join(missing)}")
+    wrong += [f"{target} {WHY_NO_HEAD}" for target in targets if _end(target) in head_ends]
+    wrong += [f"{target} {WHY_NO_MATRIX}" for target in targets if not ends.get(_end(target), True)]
+    if wrong:
+        named = ", ".join(allowed[:NAMES_SHOWN])
+        raise InputError(
+            "The recipe's targets cannot all get an adapter", f"{'; '.join(wrong)}; it has {named}", "Name others, or use all-linear"
+        )  # fmt: skip
+
+
+def _matrices_in(folder: Path) -> dict[str, bool]:
+    """For each module with weights whether they are a matrix, by the heads of the safetensors files; {} where a file is not
+    there or cannot be read."""
+    from safetensors import SafetensorError, safe_open
+
+    found = {}
+    try:
+        for path in model_files.weight_files(folder):
+            with safe_open(path, framework="numpy") as file:
+                for name in file.keys():  # noqa: SIM118 (it is no mapping)
+                    module, _, what = name.rpartition(".")
+                    if what in HOLDING:
+                        found[module] = len(file.get_slice(name).get_shape()) > 1
+    except (OSError, SafetensorError):
+        return {}
+    return found
+
+
+def _holds_matrix(module: Any) -> bool:
+    """A layer that bitsandbytes has quantised keeps its matrix as one row of bytes."""
+    return hasattr(module, "in_features") or module.weight.dim() > 1
+
+
+def _end(name: str) -> str:
+    return name.rsplit(".", 1)[-1]
+
+
+def _matching(target: str, names: Iterable[str]) -> bool:
+    return any(name == target or name.endswith(f".{target}") for name in names)
