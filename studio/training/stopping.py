@@ -1,7 +1,10 @@
-"""A stop that comes while a training evaluates: what it has learned is saved at once, and judged when it goes on."""
+"""A stop that comes while a training evaluates: what it has learned is saved at once, and judged when it goes on. Before
+the first step there is nothing to save, and it begins anew."""
 
 from pathlib import Path
 from typing import Any
+
+from studio.jobs.job import Stopped
 
 
 class EvaluationStopped(Exception):
@@ -22,6 +25,8 @@ class StoppingEvaluations:
         try:
             metrics: dict[str, float] = super()._evaluate(*arguments, **options)  # type: ignore[misc]
         except EvaluationStopped:
+            if not self.state.global_step:  # a step more, and nobody would ever know what the base says
+                raise Stopped from None
             self.evaluation_cut = True
             self.control.should_evaluate = False  # as after an evaluation, else the end of the epoch brings another
             self.control.should_save = self.control.should_training_stop = True

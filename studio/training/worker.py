@@ -12,7 +12,7 @@ from studio import hardware, prices, store
 from studio.errors import InputError, StudioError
 from studio.examples import open_dataset
 from studio.jobs import endings, launching
-from studio.jobs.job import Job
+from studio.jobs.job import Job, Stopped
 from studio.training import calibration, checkpoints, out_of_memory
 from studio.training.imports import import_bitsandbytes
 from studio.training.launching import share_of
@@ -132,7 +132,10 @@ def train(job: Job) -> None:
     trainer.checkpoints_kept = job.request.get("checkpoints_kept", checkpoints.KEPT)
     checkpoints.remove_halves(job.folder / "checkpoints")
     checkpoint = checkpoints.last_whole(job.folder / "checkpoints")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except Stopped:  # before the first step: it has learned nothing yet
+        return
 
     job.report(1, 1, "saving")
     save_model(trainer, tokenizer, run)

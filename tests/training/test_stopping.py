@@ -85,8 +85,12 @@ def test_a_stop_ends_an_evaluation_saves_and_what_was_not_judged_is_judged_on_re
     assert all(said.seconds_left is not None and said.seconds_left > 0 for said in within)
 
     run = prepared(tmp_path, "run-002")
+    watch.append(stop_at("before the first step: 1 of"))
+    training.work(run.job)  # nothing is learned and nothing kept: it begins anew
+    assert not run.is_ready and run.result == {} and not checkpoints.every(run.folder / "checkpoints")
+    (run.folder / "stop").unlink()
+    watch.pop()
     for words, steps in (
-        ("before the first step: 1 of", 1),
         ("step 3 of 6, evaluation: 2 of", 3),
         ("step 6 of 6, evaluation: 1 of", 6),
     ):
@@ -101,8 +105,7 @@ def test_a_stop_ends_an_evaluation_saves_and_what_was_not_judged_is_judged_on_re
     training.work(run.job)
     assert run.is_complete and (run.result["best_step"], run.result["steps"]) == (twin.result["best_step"], STEPS)
     assert run.result["best_eval_loss"] == twin.result["best_eval_loss"]
-    assert {step: evaluated(run)[step] for step in (3, 6)} == {step: evaluated(twin)[step] for step in (3, 6)}
-    assert 0 not in evaluated(run) and run.health() is not None  # of the base nothing is known
+    assert evaluated(run) == evaluated(twin)  # with what the base says
 
 
 def test_a_killed_run_costs_all_that_its_processes_took(
