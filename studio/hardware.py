@@ -1,14 +1,18 @@
-"""What this machine has. Asks the driver and the system, never torch, so that the page can call it at any time."""
+"""What this machine has. Asks the driver and the system, never torch, so that the page can call it at any time; what a
+process that has torch saw of the GPU it may be told."""
 
 import importlib.metadata
+import json
 import os
 import re
-import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 
 import psutil
+
+from studio import cards, torch_build
 
 GIB = 1024**3
 
@@ -63,47 +67,83 @@ class Machine:
 
 
 def machine() -> Machine:
+    """`gpu_problem` says why a GPU that is there is not used, and what to do; None where none is hidden on purpose or
+    missing."""
     ram = psutil.virtual_memory()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    gpu = _first_gpu()
-    problem = (
-        "torch is a CPU build: pip install --force-reinstall torch from the CUDA index"
-        if gpu and _torch_is_cpu_build()
-        else None
-    )
-    if gpu and not problem:
-        name, total, free = gpu
-        return Machine("cuda", name, cores, total, free, ram.total, ram.available, None)
-    return Machine("cpu", "CPU", cores, ram.total, ram.available, ram.total, ram.available, problem)
+    found = cards.visible()
+    problem = _problem(found[0]) if found else _why_none()
+    if found and not problem:
+        card = found[0]
+        return Machine("cuda", card.name, cores, card.total, card.free, ram.total, ram.available, None)
+    return Machine("cpu", "CPU", cores, ram.total, ram.available, ram.total, ram.available, problem or None)
 
 
 def gpus() -> int:
-    """How many NVIDIA GPUs there are."""
-    return len(_gpu_lines())
+    """How many NVIDIA GPUs a process may use."""
+    return len(cards.visible())
 
 
-def _first_gpu() -> tuple[str, int, int] | None:
-    """Name, total and free bytes of the first NVIDIA GPU."""
-    if not (lines := _gpu_lines()):
-        return None
-    name, total, free = (part.strip() for part in lines[0].split(","))
-    return name, int(total) * 1024**2, int(free) * 1024**2
+def hear(works: bool, words: str = "") -> None:
+    """What torch said of the GPU to a process that has it: whether it can use it, and why not. It knows better than what
+    is told by the versions."""
+    _heard[:] = [(works, words)]
 
 
-def _gpu_lines() -> list[str]:
-    tool = shutil.which("nvidia-smi")
-    if not tool:
-        return []
-    command = [tool, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+def ask_torch() -> None:
+    """Hears it from torch in a process of its own, which takes seconds; nothing where there is no GPU to ask for. It holds
+    no memory of the GPU meanwhile."""
+    if not cards.visible():
+        return
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.splitlines()
-    except (OSError, subprocess.SubprocessError):
-        return []
+        done = subprocess.run(
+            [sys.executable, "-c", ASK], capture_output=True, text=True, timeout=120, check=True, env={**os.environ, **cards.ORDER},
+        )  # fmt: skip
+        works, words = json.loads(done.stdout.splitlines()[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return
+    hear(bool(works), str(words))
 
 
-@lru_cache
+ASK = """
+import json, warnings
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    import torch
+    works = torch.cuda.is_available()
+print(json.dumps([works, " ".join(str(one.message) for one in said if "CUDA" in str(one.message))]))
+"""
+_heard: list[tuple[bool, str]] = []
+
+
+def _problem(card: cards.Card) -> str:
+    """Why torch cannot use this GPU, and what to do; "" where it can, as far as is known."""
+    driver, capability = cards.driver(), cards.compute_capability(card.number)
+    if _torch_is_cpu_build():
+        return torch_build.problem_without_cuda(card.name, driver, capability)
+    works, words = _heard[0] if _heard else (None, "")
+    known = torch_build.problem(card.name, "" if works else driver, capability)
+    if works is False and not known:
+        why = words.strip() or f"torch.cuda.is_available() is False (driver {driver or 'unknown'})"
+        return f"torch {torch_build.version()} cannot use {card.name}: {why}. Fix: restart the machine; where that does not help, install its driver anew"  # fmt: skip
+    return known
+
+
+def _why_none() -> str:
+    """Of a machine where no process may use a GPU: why not, where that is no choice."""
+    given = os.environ.get(cards.VISIBLE)
+    if given in cards.NONE:
+        return ""
+    if found := cards.every():
+        names = ", ".join(f"{card.number} {card.name}" for card in found)
+        return f"{cards.VISIBLE} is {given!r} and names no GPU of this machine, which has {names}. Fix: unset it, or name one of these"
+    if cards.is_built_in():
+        return "There is an NVIDIA GPU, but nvidia-smi is missing or fails. Fix: install its driver (nvidia.com/drivers); a container is started with --gpus all"  # fmt: skip
+    return ""
+
+
 def _torch_is_cpu_build() -> bool:
-    return importlib.metadata.version("torch").endswith("+cpu")
+    return torch_build.is_without_cuda()
 
 
 def _numbers(version: str) -> list[int]:
@@ -126,7 +166,7 @@ def precisions() -> list[Precision]:
             Precision("fp16", False, "needs a GPU to train"),
             Precision("32-bit", True, "what LoRA and full training use without a GPU"),
         ]
-    level = _compute_capability()
+    level = cards.compute_capability(cards.visible()[0].number)
     known = f"{found.name}, compute capability {level}" if level else f"{found.name}, whose driver does not say its compute capability"  # fmt: skip
 
     def from_level(name: str, least: float, works: str) -> Precision:
@@ -152,17 +192,6 @@ def libraries() -> list[Library]:
             version = ""
         found.append(Library(name, version, least))
     return found
-
-
-@lru_cache
-def _compute_capability() -> float | None:
-    """Of the first GPU; None where the driver is too old to say it."""
-    tool = shutil.which("nvidia-smi")
-    command = [str(tool), "--query-gpu=compute_cap", "--format=csv,noheader"]
-    try:
-        return float(subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.split()[0])
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return None
 
 
 @lru_cache

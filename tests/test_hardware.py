@@ -1,12 +1,17 @@
 """What this machine can do, also with a GPU: the driver's tool is played by a script, for there is no GPU here."""
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from studio import Project, hardware, models
+from studio import Project, cards, hardware, models, torch_build
 from studio.catalogue import demands
+from studio.hardware import GIB
+from studio.jobs import launching
 from studio.model_shapes import ModelShape
 
 
@@ -15,9 +20,9 @@ def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the script goes; it is found before anything else of that name."""
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setattr(hardware, "_torch_is_cpu_build", lambda: False)
-    hardware._compute_capability.cache_clear()
+    monkeypatch.setattr(hardware, "_heard", [])
+    monkeypatch.delenv(cards.VISIBLE, raising=False)
     yield tmp_path / "nvidia-smi"
-    hardware._compute_capability.cache_clear()
 
 
 def plays(driver: Path, name: str, capability: str) -> None:
@@ -25,6 +30,116 @@ def plays(driver: Path, name: str, capability: str) -> None:
     answer = f"echo {capability}" if capability else "exit 6"
     driver.write_text(f'#!/bin/sh\ncase "$*" in *compute_cap*) {answer};; *) echo "{name}, 16384, 16000";; esac\n')
     driver.chmod(0o755)
+
+
+TWO = """#!/bin/sh
+case "$*" in
+*memory.total*) printf "Small, 8192, 100\\nLarge, 81920, 80000\\nUnified, [N/A], [N/A]\\n";;
+*uuid*) printf "GPU-aa11\\nGPU-aa22\\nGPU-bb33\\n";;
+-L) printf "GPU 0: Small (UUID: GPU-aa11)\\nGPU 1: Large (UUID: GPU-aa22)\\n  MIG 1g.10gb     Device  0: (UUID: MIG-77)\\n";;
+*) exit 6;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (None, ["Large", "Unified", "Small"]),  # the most memory first, for nobody has chosen
+        ("1", ["Large"]),
+        ("1,0", ["Large", "Small"]),
+        ("0,7,1", ["Small"]),  # CUDA reads it up to the first that is not there
+        ("1,1", []),
+        ("", []),
+        ("-1", []),
+        ("GPU-aa2", ["Large"]),
+        ("GPU-aa", []),  # two begin so
+        ("GPU-bb33,GPU-aa11", ["Unified", "Small"]),
+        ("MIG-77", ["Large MIG 1g.10gb"]),
+    ],
+)
+def test_the_cards_are_those_that_cuda_shows_to_a_process(
+    driver: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, names: list[str]
+) -> None:
+    driver.write_text(TWO)
+    driver.chmod(0o755)
+    monkeypatch.setattr(cards.psutil, "virtual_memory", lambda: SimpleNamespace(total=16 * GIB, available=9 * GIB))
+    if given is not None:
+        monkeypatch.setenv(cards.VISIBLE, given)
+    assert [card.name for card in cards.visible()] == names and hardware.gpus() == len(names)
+    found = hardware.machine()
+    assert found.name == (names or ["CPU"])[0]
+    if found.name.startswith("Large"):
+        assert found.memory_total == (10 if "MIG" in found.name else 80) * GIB
+    # a job is given the first of them, by a number or name that means the same to CUDA
+    its_own = launching.environment(dict(os.environ), {})
+    assert its_own["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert [card.name for card in cards.visible(its_own)] == names[:1]
+
+
+def test_a_card_that_was_named_wrongly_is_said_and_one_hidden_on_purpose_is_not(
+    driver: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plays(driver, "A100", "8.0")
+    monkeypatch.setenv(cards.VISIBLE, "3")
+    assert "names no GPU of this machine, which has 0 A100. Fix: unset it" in str(hardware.machine().gpu_problem)
+    monkeypatch.setenv(cards.VISIBLE, "")
+    assert hardware.machine().gpu_problem is None
+
+
+@pytest.mark.parametrize(
+    ("cuda", "version", "capability", "words"),
+    [
+        ("13.0", "580.95.05", 8.0, ""),
+        ("12.6", "535.104.05", 8.6, ""),
+        ("13.0", "", None, ""),
+        ("13.0", "535.104.05", 8.6, r"CUDA 13\.0, which needs driver 580 or newer, and A10G has 535.*/whl/cu126; or update the driver"),
+        ("13.0", "570.1", 12.0, r"needs driver 580.*Fix: update the driver to 580 or newer \(nvidia.com/drivers\)$"),
+        ("13.0", "470.82", 8.6, r"needs driver 580.*Fix: update the driver to 580"),
+        ("13.0", "580.95.05", 7.0, r"needs compute capability 7.5 or more, and A10G has 7.0.*/whl/cu126$"),
+        ("", "580.95.05", 8.6, r"is a build without CUDA.*-m pip install --force-reinstall torch==[\d.]+ --index-url .*/whl/cu130$"),
+        ("", "550.54", 8.6, r"is a build without CUDA.*/whl/cu126; or update the driver"),
+    ],
+)  # fmt: skip
+def test_a_card_that_torch_cannot_use_is_named_with_the_fix(
+    monkeypatch: pytest.MonkeyPatch, cuda: str, version: str, capability: float | None, words: str
+) -> None:
+    monkeypatch.setattr(torch_build, "cuda", lambda: cuda)
+    say = torch_build.problem if cuda else torch_build.problem_without_cuda
+    said = say("A10G", version, capability)
+    assert re.search(words, said) if words else not said
+
+
+def test_what_torch_says_counts_more_than_the_versions(driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver.write_text('#!/bin/sh\ncase "$*" in *driver*) echo 535.104.05;; *cap*) echo 8.6;; *) echo "A10G, 24000, 23000";; esac\n')  # fmt: skip
+    driver.chmod(0o755)
+    assert torch_build.cuda() == "" or torch_build.cuda()[0].isdigit()  # read from its files
+    monkeypatch.setattr(torch_build, "cuda", lambda: "13.0")
+    assert "535.104.05" in str(hardware.machine().gpu_problem)
+    hardware.hear(True)  # as with NVIDIA's package for forward compatibility
+    assert hardware.machine().gpu_problem is None and hardware.machine().device == "cuda"
+    hardware.hear(False, "CUDA initialization: unknown error")
+    assert "needs driver 580" in str(hardware.machine().gpu_problem)
+    monkeypatch.setattr(torch_build, "cuda", lambda: "12.6")
+    assert "cannot use A10G: CUDA initialization: unknown error. Fix: restart" in str(hardware.machine().gpu_problem)
+    assert hardware.machine().device == "cpu"
+
+
+def test_a_card_without_a_driver_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, maker, kind in (
+        ("net", "0x10de", "0x020000"),
+        ("vga", "0x1002", "0x030000"),
+        ("gpu", "0x10de", "0x030200"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "vendor").write_text(f"{maker}\n")
+        (tmp_path / name / "class").write_text(f"{kind}\n")
+    monkeypatch.setattr(cards, "DEVICES", tmp_path)
+    monkeypatch.setattr(cards, "every", list)
+    monkeypatch.delenv(cards.VISIBLE, raising=False)
+    assert "install its driver" in str(hardware.machine().gpu_problem)
+    (tmp_path / "gpu" / "class").write_text("0x0c0330\n")
+    assert hardware.machine().gpu_problem is None
 
 
 @pytest.mark.parametrize(

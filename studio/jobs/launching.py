@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from studio import cards
+
 SHARDED = "ACCELERATE_USE_FSDP"
 LAUNCHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", SHARDED)
 """What a launcher tells its processes; nobody else's may reach ours."""
@@ -49,15 +51,13 @@ def command(folder: Path, request: dict[str, Any]) -> list[str]:
 
 
 def environment(given: dict[str, str], request: dict[str, Any]) -> dict[str, str]:
-    """The environment of a job's process: as many devices visible as it has processes.
+    """The environment of a job's process: as many devices visible as it has processes, of those that are visible here.
 
     With more than one visible GPU and no launcher TRL refuses to train, and everything else needs one only.
     """
     count = int(request.get("processes", 1))
     clean = {name: value for name, value in given.items() if name not in LAUNCHER}
-    visible = clean.get("CUDA_VISIBLE_DEVICES")
-    devices = [str(number) for number in range(count)] if visible is None else visible.split(",")[:count]
-    clean["CUDA_VISIBLE_DEVICES"] = ",".join(devices)
+    clean |= {cards.VISIBLE: cards.devices(clean, count), **cards.ORDER}
     if request.get("cpu"):
-        clean |= {"ACCELERATE_USE_CPU": "true", "CUDA_VISIBLE_DEVICES": ""}
+        clean |= {"ACCELERATE_USE_CPU": "true", cards.VISIBLE: ""}
     return clean
