@@ -20,7 +20,7 @@ from studio.data.words import Array
 from studio.errors import InputError
 from studio.examples import Dataset
 
-VERSION = 4  # one up where a score or a similarity changes: what was kept of an older one is measured again
+VERSION = 5  # one up where a score or a similarity changes: what was kept of an older one is measured again
 HELD = 4  # datasets whose columns (some 50 bytes a row) stay in memory
 
 

@@ -25,7 +25,7 @@ BLOCK = "-----BEGIN RSA PRIVATE KEY-----\nMIIB\nabc=\n-----END RSA PRIVATE KEY--
     ("card number", "4111 1111 1111 1111"), ("card number", "5500-0000-0000-0004"), ("card number", "378282246310005"),
     ("IBAN", "DE89 3704 0044 0532 0130 00"), ("IBAN", "GB82WEST12345698765432"), ("IBAN", "MT84MALT011000012345MTLCAST001S"),
     ("IP address", "192.168.0.17"), ("IP address", "2001:db8::8a2e:370:7334"), ("key or token", "AKIAIOSFODNN7EXAMPLE"), ("key or token", TOKEN),
-    ("key or token", "sk-proj-a1b2c3d4e5f6g7h8i9j0k1l2"), ("key or token", "xoxb-123456789012-abcdefABCDEF"), ("key or token", BLOCK), ("key or token", WEB_TOKEN),
+    ("IBAN", "de89370400440532013000"), ("key or token", "sk-proj-a1b2c3d4e5f6g7h8i9j0k1l2"), ("key or token", "xoxb-123456789012-abcdefABCDEF"), ("key or token", BLOCK), ("key or token", WEB_TOKEN),
 ])  # fmt: skip
 @pytest.mark.parametrize("around", ["{}", "It is {}.", "({}), as said", "one\n{}\ntwo", "“{}”"])
 def test_found_with_its_place(kind: str, value: str, around: str) -> None:
@@ -37,10 +37,24 @@ def test_found_with_its_place(kind: str, value: str, around: str) -> None:
 @pytest.mark.parametrize("text", [
     "On 2024-03-18 and 18.03.2024 at 10:30:45.", "ISBN 978-3-16-148410-0", "It took 12 345 678 steps.", "1,250,000 euros", "Version 2.10.3.1 is out.",
     "4111 1111 1111 1112", "DE89 3704 0044 0532 0130 01", "999.1.2.300", "std::vector<int>", "Follow @hotel there", "task-based", "sk-learn is a nice library to use",
-    "pi is 3.14159265358979", "order 1234567890", "0000 0000 0000 0000", "a@b", "Section 1.2.3.4 says so",
+    "the years 1990-2000-2010", "password: required, at least 8 characters", "PWD=/home/ana1 ls", "token = tokens_of1.first2", "a key: C4, then E5",
+    "password = get_password1(user)", "the secret: 3 eggs and 200 g of flour", "api_key = os.environ1[KEY]", "postgres://user:password@host/db", "basic training2 is needed",
+    "api_key=your_api_key_123456789", "pi is 3.14159265358979", "order 1234567890", "0000 0000 0000 0000", "a@b", "Section 1.2.3.4 says so",
 ])  # fmt: skip
 def test_not_private(text: str) -> None:
     assert privacy.find(text) == []
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("Authorization: Bearer 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "9f8e7d6c5b4a39281706f5e4d3c2b1a0"),
+    ("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+    ("api_key = 'a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6'", "a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6"), ("password=hunter2", "hunter2"), ("My Password: Tr0ub4dor&3.", "Tr0ub4dor&3."),
+    ('{"client_secret": "Zm9vYmFyMTIzNDU2"}', "Zm9vYmFyMTIzNDU2"), ("AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq==;", "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq=="),
+    ("postgres://admin:S3cr3tPassw0rd@db.acme.com:5432/x", "S3cr3tPassw0rd"), ("Authorization: Basic dXNlcjpwYXNzd29yZDE=", "dXNlcjpwYXNzd29yZDE="),
+])  # fmt: skip
+def test_what_a_text_says_is_a_key_is_one(text: str, value: str) -> None:
+    assert [(one.kind, text[one.start : one.end]) for one in privacy.find(text)] == [("key or token", value)]
+    assert privacy.find_batch([text]) == [privacy.find(text)]
 
 
 def rows(*conversations: list[str]) -> pd.DataFrame:
