@@ -234,6 +234,8 @@ class RecipeCell:
         try:
             recipe = base.with_changes(changed)
             updates |= {self.whole: recipe.to_json(), self.text: recipe.to_json()}
+            if note := project.cut_answers(recipe, dataset):
+                updates[self.says] = says(project.aims(dataset, base.values["objective"]), at, base, note)
             check(project, dataset, recipe, at.evaluation)
         except StudioError as error:
             return {self.whole: "", self.text: "", **updates, **self.cell.failed(str(error))}

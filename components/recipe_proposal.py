@@ -106,7 +106,8 @@ class Proposal:
             ) from None
 
 
-def says(aims: dict[str, Any], at: At, base: Proposal) -> str:
+def says(aims: dict[str, Any], at: At, base: Proposal, note: str = "") -> str:
+    """What is learned, and what is to be noted of the recipe as it is now."""
     objective = base.values["objective"]
     words = aims["sentence"]
     if objective != "sft" or aims["fitting"] != "sft" or len(aims["possible"]) > 1:
@@ -114,7 +115,8 @@ def says(aims: dict[str, Any], at: At, base: Proposal) -> str:
     if objective != "sft" and at.preset != RECOMMENDED:
         words += " The guide knows no preferences: objective, learning rate, dropout and packing follow your data."
     more_words = f" {PREFERENCES}" if aims["possible"] == ["sft"] else ""
-    return f'<p>{escape(words)}<span class="why">{escape(more_words)}</span></p>'
+    noted = f'<p class="look">! {escape(note)}</p>' if note else ""
+    return f'<p>{escape(words)}<span class="why">{escape(more_words)}</span></p>{noted}'
 
 
 def reasons_table(base: Proposal, applied: dict[str, Any], fields: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from studio import hardware, models
 from studio.errors import NotFoundError, RecipeError, StudioError
 from studio.examples import Dataset
-from studio.training import calls, context, launching, objectives, whole_answers, targets
+from studio.training import calls, context, launching, objectives, targets, whole_answers
 from studio.training.recipe import Recipe
 
 

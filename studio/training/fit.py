@@ -47,16 +47,22 @@ def nearest_changes(
     return found[:MOST] or _together(shape, recipe, longest, judged)
 
 
-def same_result(shape: ModelShape, recipe: Recipe, machine: Machine) -> dict[str, Any]:
+def same_result(
+    shape: ModelShape, recipe: Recipe, machine: Machine, correction: Correction | None = None
+) -> dict[str, Any]:
     """Fields with new values that teach the same in less memory, as many as it takes to fit; empty when it fits, and when
     these are not enough."""
+
+    def fits() -> bool:
+        return estimate(shape, _with(recipe, values), machine, None, correction).fits
+
     values: dict[str, Any] = {}
     for steps in SAME_RESULT:
         for step, _ in steps(shape, _with(recipe, values), None):
-            if estimate(shape, _with(recipe, values), machine).fits:
+            if fits():
                 return values
             values |= step
-    return values if estimate(shape, _with(recipe, values), machine).fits else {}
+    return values if fits() else {}
 
 
 def _together(

@@ -9,7 +9,7 @@ from studio import store
 from studio.errors import FormatError
 from studio.examples import Dataset
 from studio.model_shapes import ModelShape
-from studio.training import checks, objectives
+from studio.training import checks, objectives, whole_answers
 from studio.training.recipe import Recipe
 
 FORMAT = 1
@@ -25,6 +25,12 @@ class RecipeVerbs:
     def check_training(dataset: Dataset, recipe: Recipe, evaluation: Dataset | None = None) -> None:
         """Raises what `train` would, with every mistake, and starts nothing. No step."""
         checks.check(dataset, recipe, evaluation)
+
+    @staticmethod
+    def cut_answers(recipe: Recipe, dataset: Dataset) -> str:
+        """Of how many examples this recipe leaves nothing to learn, for their answers begin beyond its max_length, and what
+        to do; empty where there is none. No step."""
+        return whole_answers.sentence(recipe, dataset)
 
     @staticmethod
     def read_recipe(path: str | Path) -> Recipe:

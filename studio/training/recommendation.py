@@ -5,18 +5,16 @@ batch and more epochs.
 """
 
 import math
-from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from studio import hardware
 from studio.examples import Dataset
 from studio.memory import ModelShape
 from studio.training import objectives
-from studio.training.token_lengths import own_count, row_lengths
 
 FEWEST_STEPS = 100
+POINTS, MOST_BETWEEN = 50, 25
+"""On the loss curve, and the optimiser steps between two of them: whoever looks at a long run sees it move all the same."""
 MOST_EPOCHS = {"sft": 10, "dpo": 3, "kto": 3}
 """A model that sees the same comparison too often only learns to avoid words."""
 TINY = 0.1
@@ -54,6 +52,8 @@ def recommend(
     dataset: Dataset, model: str, method: str, given: objectives.Objective | None = None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The values of a Recipe and the reason for each. The objective follows the data unless it is given."""
+    from studio.training.recommended_size import example_lengths, into_memory, length_for
+
     rows = objectives.count_rows(dataset)
     shape = ModelShape.of(model)
     billions = shape.parameters / 1e9
@@ -75,9 +75,11 @@ def recommend(
     choose("batch_size", batch, "the model is tiny, so many rows go at once" if tiny else "fits a small card")
     choose("accumulation", accumulation, f"{batch * accumulation} examples make one step")
     choose("epochs", epochs, _on_steps(rows, objective, steps))
-    choose("max_length", *_max_length(dataset, model, shape.context))
+    lengths = example_lengths(dataset, model, shape.context)
+    choose("max_length", *length_for(dataset, model, objective, lengths, shape.context))
     if objective == "sft":
-        choose("packing", *_packing(tiny, steps))
+        packed = epochs * float(lengths.sum()) / values["max_length"] / (batch * accumulation)
+        choose("packing", *_packing(tiny, steps, packed))
     else:
         choose("packing", False, PREFERENCES["packing"])
     choose("gradient_checkpointing", not tiny, "memory is no concern at this size" if tiny else "saves memory")
@@ -85,14 +87,16 @@ def recommend(
         "optimizer", "paged_adamw_8bit" if billions >= 0.5 else "adamw_torch",
         "an optimiser state of 2 bytes a weight" if billions >= 0.5 else "exact, and small here",
     )  # fmt: skip
-    choose("logging_steps", max(1, int(steps) // 50), "about fifty points on the loss curve")
+    between = max(1, int(steps) // POINTS)
+    often = "about fifty points on the loss curve" if between <= MOST_BETWEEN else "the loss is seen to move all along"
+    choose("logging_steps", min(between, MOST_BETWEEN), often)
     choose("evaluations", 6, "often enough to see it turn")
     choose("warmup_share", 0.05, "a gentle start")
     choose("max_gradient_norm", 1.0, "cuts only spikes")
     if method != "full":
         for field, (value, why) in of_an_adapter(objective, shape).items():
             choose(field, value, why)
-    _into_memory(values, reasons, shape)
+    into_memory(values, reasons, shape, dataset)
     return values, explained(reasons, method)
 
 
@@ -127,19 +131,6 @@ def preference_rate(rate: float, billions: float) -> float:
     return rate / 5 if billions < TINY else rate / 20
 
 
-def _into_memory(values: dict[str, Any], reasons: dict[str, str], shape: ModelShape) -> None:
-    """Takes what changes speed alone until it fits this machine when nothing else runs there."""
-    from studio.training.fit import same_result
-    from studio.training.recipe import Recipe
-
-    machine = hardware.machine()
-    changes = same_result(shape, Recipe(**values), replace(machine, memory_free=machine.memory_total))
-    where = "GPU" if machine.device == "cuda" else "computer"
-    for field, value in changes.items():
-        values[field] = value
-        reasons[field] = f"for the {machine.memory_total / hardware.GIB:.0f} GB of this {where}; the same step"
-
-
 def learning_rate(objective: str, method: str, billions: float) -> tuple[float, str]:
     """The rate and why."""
     adapter = next(rate for size, rate in ADAPTER_RATES if billions < size)
@@ -159,11 +150,12 @@ def learning_rate(objective: str, method: str, billions: float) -> tuple[float, 
     return adapter, f"adapters of a model of {_size(billions)} learn well at this rate"
 
 
-def _packing(tiny: bool, steps: float) -> tuple[bool, str]:
+def _packing(tiny: bool, steps: float, packed: float) -> tuple[bool, str]:
+    """With so many optimiser steps, and so many of packed rows."""
     if hardware.machine().device == "cpu":
         # TRL lays the rows of a batch end to end, and a CPU then computes attention between all of them
         return False, "rows of one length go together already, and packed ones take a CPU longer"
-    if not tiny and steps > 20 * FEWEST_STEPS:
+    if not tiny and steps > 20 * FEWEST_STEPS and packed >= FEWEST_STEPS:
         return True, "there is enough data that packing saves time and leaves steps enough"
     return False, "packing short rows would leave too few steps"
 
@@ -193,16 +185,6 @@ def _steps(rows: objectives.Rows, objective: objectives.Objective, tiny: bool) -
 def _on_steps(rows: objectives.Rows, objective: objectives.Objective, steps: float) -> str:
     few = f": few, because {_seen(rows, objective)} examples are few; add more"
     return f"{steps:.0f} optimiser steps" + (few if steps < FEWEST_STEPS else ", enough to learn from")
-
-
-def _max_length(dataset: Dataset, model: str, context: int) -> tuple[int, str]:
-    tokens = np.ceil(row_lengths(dataset) * own_count(dataset, model).factor)
-    longest = int(tokens.max()) if len(tokens) else 0
-    wanted = min(2048, max(64, math.ceil((longest + 16) / 64) * 64))
-    length = max(16, min(wanted, context or wanted))
-    cut = int((tokens > length).sum())
-    known = f"the model was made for {context:,} tokens at once: " if length < wanted else ""
-    return length, known + (f"{cut} longer examples are cut; filter them" if cut else "the longest example fits")
 
 
 def _size(billions: float) -> str:

@@ -31,15 +31,31 @@ class OwnCount:
 def own_count(dataset: Dataset, model: str) -> OwnCount:
     """Counts conversations and passages as they are rendered for this model."""
     try:
-        place = resolve(model)
+        resolve(model)
     except StudioError:  # whoever loads it says so
         return OwnCount()
-    folder = place if isinstance(place, Path) else _cached(place)
+    folder = tokenizer_folder(model)
     if folder == STARTER or not len(dataset):
         return OwnCount()
-    if folder is None or not (folder / "tokenizer.json").is_file():
+    if folder is None:
         return OwnCount(words="lengths are counted with the starter's vocabulary, for the model's own is not here yet")
     return _counted(dataset, folder)
+
+
+def tokenizer_folder(model: str) -> Path | None:
+    """Where the model's own tokenizer is on this machine; None where it is not here."""
+    try:
+        place = resolve(model)
+    except StudioError:
+        return None
+    folder = place if isinstance(place, Path) else _cached(place)
+    return folder if folder is not None and (folder / "tokenizer.json").is_file() else None
+
+
+@lru_cache(maxsize=2)
+def counter_of(folder: Path) -> TokenCounter:
+    """Kept, for reading a large vocabulary takes about a second."""
+    return TokenCounter(folder)
 
 
 def _cached(hub_id: str) -> Path | None:
@@ -51,9 +67,9 @@ def _cached(hub_id: str) -> Path | None:
 
 @lru_cache(maxsize=32)
 def _counted(dataset: Dataset, folder: Path) -> OwnCount:
-    """A dataset never changes, and reading a large vocabulary takes about a second."""
+    """A dataset never changes."""
     try:
-        counter = TokenCounter(folder)
+        counter = counter_of(folder)
     except Exception:  # the library of tokenizers raises nothing narrower
         return OwnCount(words="lengths are counted with the starter's vocabulary, for the model's own cannot be read")
     tokens = dataset.columns("tokens")["tokens"].to_numpy()

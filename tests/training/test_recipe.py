@@ -1,12 +1,11 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from studio import FormatError, InputError, Project, Recipe, RecipeError, hardware
+from studio import FormatError, InputError, Project, Recipe, RecipeError
 from studio.examples import Dataset, write_dataset
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -138,21 +137,6 @@ def test_recommended_has_a_reason_for_every_value(tmp_path: object, method: Any)
     for recipe in (Recipe.recommended(rows, "starter", method), Recipe.recommended(pairs, "some/model-8B", method)):
         assert set(recipe.reasons) == set(recipe.model_dump()) and all(recipe.reasons.values())
         assert Recipe(**recipe.differences()) == recipe
-
-
-def test_recommended_is_made_for_the_memory_of_the_machine(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    long = dataset(tmp_path, 1000, tokens=2000)
-    card = replace(hardware.machine(), device="cuda", memory_free=0)
-
-    def on(gigabytes: int) -> Recipe:
-        monkeypatch.setattr(hardware, "machine", lambda: replace(card, memory_total=gigabytes * 1024**3))
-        return Recipe.recommended(long, "some/model-7B")
-
-    small, large, none = on(10), on(80), on(2)
-    assert (large.batch_size, large.accumulation) == (4, 4) and "GB" not in large.reasons["batch_size"]
-    assert small.batch_size < 4 and small.batch_size * small.accumulation == 16
-    assert small.reasons["batch_size"] == "for the 10 GB of this GPU; the same step"
-    assert none == large  # nothing that leaves the result makes it fit
 
 
 @pytest.mark.parametrize("rows", [60, 300, 1000, 5000])
