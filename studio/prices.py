@@ -155,7 +155,12 @@ def training_cost(
     seen = examples * epochs
     hours = seen / EXAMPLES_AN_HOUR.get(machine, OTHERWISE)
     dollars = hours * found.dollars_an_hour * OVERHEAD
-    return TrainingCost(hours, dollars, found.dollars_an_hour, dollars / seen if seen else 0.0, found.date)
+    return TrainingCost(hours, dollars, found.dollars_an_hour, an_example(dollars, seen), found.date)
+
+
+def an_example(dollars: float, seen: float) -> float:
+    """Of a training that sees so many examples, each counted as often as it is seen."""
+    return dollars / seen if seen else 0.0
 
 
 @dataclass(frozen=True)

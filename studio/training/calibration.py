@@ -10,6 +10,7 @@ from studio.hardware import Machine
 from studio.memory import CONTEXT_BYTES, LIBRARY_BYTES, UNSURE, Correction, MemoryEstimate, ModelShape, estimate
 from studio.training.recipe import Recipe
 from studio.training.token_lengths import own_count
+from studio.training.workload import operations, tokens_an_epoch
 
 NEWEST = 20
 """Runs of a device that are learned from."""
@@ -39,8 +40,8 @@ def predict(recipe: Recipe, dataset: Dataset | None, machine: Machine, home: Pat
 
 
 def record(
-    home: Path, folder: Path, recipe: Recipe, dataset: Dataset, machine: Machine, result: dict[str, Any]
-) -> None:
+    home: Path, folder: Path, recipe: Recipe, dataset: Dataset, machine: Machine, result: dict[str, Any], evaluation: Dataset | None = None,
+) -> None:  # fmt: skip
     """Keeps what a finished run in `folder` took, beside what was predicted for it. A shape that was guessed teaches
     nothing of memory, but its speed counts."""
     shape = ModelShape.of(recipe.model)
@@ -52,9 +53,33 @@ def record(
         "run": folder.relative_to(home / "projects").as_posix(), "device": machine.device, "name": machine.name, "cores": machine.cores,
         "model": recipe.model, "method": recipe.method, "parameters": shape.parameters, "known": shape.known,
         "computed": found.computed, "expected": found.expected, "low": found.low, "high": found.high, "measured": measured,
-        "tokens_per_second": result["tokens_per_second"], "seconds": result["seconds"],
+        "tokens_per_second": result["tokens_per_second"], "seconds": result["seconds"], "objective": recipe.objective,
+        "operations": operations(recipe), "examples": len(dataset) * recipe.epochs * result["steps"] / max(1, result.get("of_steps", result["steps"])),
+        **_parts(recipe, evaluation, result),
     }  # fmt: skip
     store.append_json_line(home / "measured.jsonl", row)
+
+
+def _parts(recipe: Recipe, evaluation: Dataset | None, result: dict[str, Any]) -> dict[str, Any]:
+    """What one whole run teaches of the time beside the steps: `starting` in seconds (not where a full training first asked
+    a reference), `evaluation_pace` in tokens a second, and `around`, the seconds of a checkpoint with its sample answers."""
+    parts = result.get("parts")
+    if parts is None or not result["complete"]:
+        return {}
+    found: dict[str, Any] = {
+        "around": parts["around"] / (occasions(recipe, result["steps"]) + 1),
+        "answers": recipe.samples > 0,
+    }
+    if recipe.uses_adapter or recipe.objective == "sft":
+        found["starting"] = parts["starting"]
+    if evaluation is not None and parts["evaluating"] > 0:
+        found["evaluation_pace"] = tokens_an_epoch(evaluation, recipe) * result["evaluations"] / parts["evaluating"]
+    return found
+
+
+def occasions(recipe: Recipe, steps: int) -> int:
+    """How often a run of so many steps stops to save, and to evaluate where there is an evaluation."""
+    return min(recipe.evaluations, steps)
 
 
 def records(home: Path, machine: Machine) -> list[dict[str, Any]]:
@@ -91,28 +116,43 @@ def correction(home: Path, machine: Machine) -> Correction:
 
 
 def speed(home: Path, machine: Machine, recipe: Recipe) -> tuple[float, str] | None:
-    """Tokens a second of the newest runs here and whence: of the same model and method, else of the nearest in size,
-    scaled by the parameters (Kaplan et al. 2020: the work of a token is proportional to them)."""
+    """Tokens a second of the newest runs here and whence: of the same model, method and objective, else of the nearest,
+    scaled by the operations that a token takes (Kaplan et al. 2020: they are proportional to the parameters)."""
     rows = [row for row in records(home, machine) if row["tokens_per_second"] > 0]
-    same = [row for row in rows if (row["model"], row["method"]) == (recipe.model, recipe.method)][-5:]
+    same = [row for row in rows if key_of(row) == (recipe.model, recipe.method, recipe.objective)][-5:]
+    work = operations(recipe)
     if same:
-        pace = statistics.median(row["tokens_per_second"] for row in same)
+        pace = statistics.median(row["tokens_per_second"] * _operations(row) / work for row in same)
         return pace, f"{pace:,.0f} tokens a second, measured in {len(same)} run{'s' if len(same) > 1 else ''} here"
     if not rows:
         return None
     parameters = ModelShape.of(recipe.model).parameters
-    near = min(rows, key=lambda row: max(row["parameters"] / parameters, parameters / row["parameters"]))
-    pace = near["tokens_per_second"] * near["parameters"] / parameters
-    return pace, f"about {pace:,.1f} tokens a second, scaled by size from a run of {near['model']} here"
+
+    def off(row: dict[str, Any]) -> tuple[float, bool]:
+        between = row["parameters"] / parameters
+        return max(between, 1 / between), row["method"] != recipe.method
+
+    near = min(reversed(rows), key=off)
+    pace = near["tokens_per_second"] * near["parameters"] * _operations(near) / (parameters * work)
+    whence = near["run"].rsplit("/", 1)[-1] if near["model"] == recipe.model else near["model"]
+    how = "scaled by size" if near["model"] != recipe.model else "scaled by the work of each token"
+    of = f"{near.get('objective', 'sft')}, {near['method']}"
+    return pace, f"about {pace:,.1f} tokens a second, {how} from a run of {whence} here ({of})"
+
+
+def key_of(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Runs of an earlier studio kept no objective: they are taken for the usual one."""
+    return row["model"], row["method"], row.get("objective", "sft")
+
+
+def _operations(row: dict[str, Any]) -> float:
+    return float(row.get("operations") or (6 if row["method"] == "full" else 4))
 
 
 def first_guess(machine: Machine, recipe: Recipe) -> tuple[float, str]:
-    """Tokens a second on a CPU, before any run was measured here, and whence: a token takes two operations a weight on the
-    way there and four back, of which two are saved where the weights do not learn (Kaplan et al. 2020, section 2.1)."""
+    """Tokens a second on a CPU, before any run was measured here, and whence."""
     parameters = ModelShape.of(recipe.model).parameters
-    operations = parameters * (4 if recipe.uses_adapter else 6)
-    operations += 2 * parameters if recipe.gradient_checkpointing else 0
-    pace = machine.cores * OPERATIONS_A_CORE / operations
+    pace = machine.cores * OPERATIONS_A_CORE / (parameters * operations(recipe))
     return pace, (
         f"computed, not measured: about {pace:,.0f} tokens a second for {parameters / 1e6:,.1f} M parameters on "
         f"{machine.cores} cores; nothing was measured here yet"

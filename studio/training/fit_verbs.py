@@ -7,7 +7,7 @@ from typing import Any
 from studio import hardware, prices
 from studio.examples import Dataset
 from studio.memory import ModelShape
-from studio.training import calibration, context, launching
+from studio.training import calibration, context, launching, time_needed
 from studio.training.fit import nearest_changes
 from studio.training.recipe import Recipe
 from studio.training.run import Run
@@ -41,45 +41,49 @@ class FitVerbs:
             ],
         }  # fmt: skip
 
-    def cost(self, recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
-        """Before a start: seconds, dollars, dollars_an_hour, date (of the price), measured (by runs of this machine; else
-        computed on a CPU, and on a GPU by the guide's table for a 7B model, scaled by size), text. No step."""
-        machine = hardware.machine()
-        found = calibration.speed(self.home, machine, recipe)
-        if found is None and machine.device == "cuda":
-            return self._guides_cost(recipe, len(dataset))
-        price = prices.own_price(self.home)
-        pace, words = found or calibration.first_guess(machine, recipe)
-        own = own_count(dataset, recipe.model)
-        lengths = dataset.columns("tokens")["tokens"] * own.factor
-        seconds = float(lengths.clip(upper=recipe.max_length).sum()) * recipe.epochs / pace
+    def cost(self, recipe: Recipe, dataset: Dataset, *, evaluation: Dataset | None = None) -> dict[str, Any]:
+        """Before a start: seconds, dollars, dollars_an_hour, dollars_an_example (seen), date (of the price), parts (seconds of
+        starting, learning, evaluating and around, which is checkpoints with sample answers; empty by the guide's table),
+        measured (by runs of this machine; else computed on a CPU, and on a GPU by the guide's table for a 7B model, scaled by
+        size), text (what is in the figure). The owner's price wins where there is one. No step."""
+        machine, price = hardware.machine(), prices.own_price(self.home)
+        if machine.device == "cuda" and calibration.speed(self.home, machine, recipe) is None:
+            return self._guides_cost(recipe, len(dataset), price)
+        found = time_needed.needed(self.home, machine, recipe, dataset, evaluation)
+        dollars = found.seconds / 3600 * price.dollars_an_hour
         return {
-            "seconds": seconds, "dollars": seconds / 3600 * price.dollars_an_hour, "dollars_an_hour": price.dollars_an_hour,
-            "date": price.date, "measured": found is not None, "text": "; ".join(filter(None, [words, own.words])),
+            "seconds": found.seconds, "dollars": dollars, "dollars_an_hour": price.dollars_an_hour,
+            "dollars_an_example": prices.an_example(dollars, len(dataset) * recipe.epochs), "date": price.date,
+            "parts": found.parts, "measured": found.measured, "text": found.words,
         }  # fmt: skip
 
-    def _guides_cost(self, recipe: Recipe, examples: int) -> dict[str, Any]:
+    def _guides_cost(self, recipe: Recipe, examples: int, own: prices.OwnPrice) -> dict[str, Any]:
         guide = prices.training_cost(examples, recipe.epochs, known=prices.machine_prices(self.home))
         parameters = ModelShape.of(recipe.model).parameters
         scale = parameters / 7e9
+        rate, date = (own.dollars_an_hour, own.date) if own.is_known else (guide.dollars_an_hour, guide.date)
+        dollars = guide.hours * scale * rate * prices.OVERHEAD
+        whose = "at your own price of an hour" if own.is_known else "at its price"
         return {
-            "seconds": guide.hours * 3600 * scale, "dollars": guide.dollars * scale, "dollars_an_hour": guide.dollars_an_hour,
-            "date": guide.date, "measured": False, "text": "the guide's figure for QLoRA of a 7B model on an aws g5.xlarge, "
-            f"scaled to {parameters / 1e9:,.3g} B parameters; nothing was measured here yet",
+            "seconds": guide.hours * 3600 * scale, "dollars": dollars, "dollars_an_hour": rate,
+            "dollars_an_example": prices.an_example(dollars, examples * recipe.epochs), "date": date, "parts": {}, "measured": False,
+            "text": "the guide's figure for QLoRA of a 7B model on an aws g5.xlarge, "
+            f"scaled to {parameters / 1e9:,.3g} B parameters, {whose}; a fifth is added to the money, and not to the time, for evaluations "
+            "and checkpoints; nothing was measured here yet",
         }  # fmt: skip
 
     def measured(self) -> list[dict[str, Any]]:
         """This project's finished runs on this machine, the newest first: run, low, expected, high and measured (bytes),
-        seconds, and dollars (at the price that held when it ran; None where none was known). No step."""
-        return [
-            {
-                **row,
-                "run": row["run"].rsplit("/", 1)[-1],
-                "dollars": Run(self.home / "projects" / row["run"]).cost.dollars,
-            }
-            for row in reversed(calibration.records(self.home, hardware.machine()))
-            if row["run"].startswith(f"{self.folder.name}/")
-        ]
+        seconds, and dollars and dollars_an_example (seen; at the price that held when it ran; None where none was known). No
+        step."""
+
+        def priced(row: dict[str, Any]) -> dict[str, Any]:
+            dollars, seen = Run(self.home / "projects" / row["run"]).cost.dollars, row.get("examples")
+            an_example = None if dollars is None or seen is None else prices.an_example(dollars, seen)
+            return {**row, "run": row["run"].rsplit("/", 1)[-1], "dollars": dollars, "dollars_an_example": an_example}
+
+        rows = reversed(calibration.records(self.home, hardware.machine()))
+        return [priced(row) for row in rows if row["run"].startswith(f"{self.folder.name}/")]
 
     @staticmethod
     def devices() -> tuple[int, str]:

@@ -251,7 +251,8 @@ def expected(
             looks = chosen.trial_recipe(recipe, chosen.values_of(recipe) or _first(chosen), rows).evaluations + 1
             watch = 0.0 if evaluation is None else _mean_tokens(evaluation, recipe) * watched * looks * FORWARD_SHARE
             state = run.job.state
-            around = (state.ended or 0) - (state.started or 0) - run.result.get("seconds", 0.0)
+            counted = run.result.get("seconds", 0.0) - run.result.get("parts", {}).get("starting", 0.0)
+            around = (state.ended or 0) - (state.started or 0) - counted
             seconds, measured_by = (learn + watch) / speed + max(0.0, around), run.id
             break
     return {"rows": rows, "sample": why, "seconds": seconds, "measured_by": measured_by}
