@@ -12,8 +12,9 @@ DRIVER = {NEWER: 580, OLDER: 525, 11: 450}
 """The least driver for any CUDA of this major version (NVIDIA, CUDA Compatibility, minor version compatibility)."""
 CAPABILITY = {NEWER: 7.5}
 """The least compute capability that CUDA of this major version compiles for (CUDA 13 release notes)."""
-FIRST_OF_NEWER = 10.0
-"""Compute capability of the first GPUs (Blackwell) that torch's builds for CUDA 12.6 know nothing of."""
+FIRST_OF_NEWER, KNOWN_SINCE = 10.0, (12, 8)
+"""Compute capability of the first GPUs (Blackwell) that torch's builds for CUDA 12.6 know nothing of, and the CUDA that
+knows them."""
 INDEX = "https://download.pytorch.org/whl/"
 BUILDS = {NEWER: "cu130", OLDER: "cu126"}
 """The builds of torch 2.11 to 2.14 (their RELEASE.md); what PyPI has is for Linux one for CUDA 13 and for Windows one
@@ -53,6 +54,8 @@ def problem(name: str, driver: str, capability: float | None) -> str:
         found = f"needs driver {DRIVER[major]} or newer, and {name} has {driver}"
     elif major and capability and capability < CAPABILITY.get(major, 0):
         found = f"needs compute capability {CAPABILITY[major]} or more, and {name} has {capability}"
+    elif major and capability and capability >= FIRST_OF_NEWER and _numbers(cuda()) < KNOWN_SINCE:
+        found = f"knows compute capability below {FIRST_OF_NEWER} only, and {name} has {capability}"
     else:
         return ""
     return f"torch {version()} is built for CUDA {cuda()}, which {found}. {_fix(driver, capability)}"
@@ -77,6 +80,10 @@ def _fix(driver: str, capability: float | None) -> str:
     install = f"{sys.executable} -m pip install --force-reinstall torch=={plain} --index-url {INDEX}{build}"
     needs_old = capability is not None and capability < CAPABILITY[NEWER]
     return f"Fix: {install}" + (f"; or {update}" if build == BUILDS[OLDER] and not needs_old else "")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
 
 
 def _major(text: str) -> int:

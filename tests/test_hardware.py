@@ -97,6 +97,8 @@ def test_a_card_that_was_named_wrongly_is_said_and_one_hidden_on_purpose_is_not(
         ("13.0", "570.1", 12.0, r"needs driver 580.*Fix: update the driver to 580 or newer \(nvidia.com/drivers\)$"),
         ("13.0", "470.82", 8.6, r"needs driver 580.*Fix: update the driver to 580"),
         ("13.0", "580.95.05", 7.0, r"needs compute capability 7.5 or more, and A10G has 7.0.*/whl/cu126$"),
+        ("12.6", "570.1", 12.0, r"knows compute capability below 10.0 only.*Fix: update the driver to 580"),
+        ("12.8", "570.1", 12.0, ""),
         ("", "580.95.05", 8.6, r"is a build without CUDA.*-m pip install --force-reinstall torch==[\d.]+ --index-url .*/whl/cu130$"),
         ("", "550.54", 8.6, r"is a build without CUDA.*/whl/cu126; or update the driver"),
     ],

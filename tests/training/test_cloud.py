@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 import yaml
 
-from studio import InputError, Project, Recipe, prices, store
+from studio import InputError, Project, Recipe, prices, store, torch_build
 from studio.examples import Dataset
 from studio.export.notebook import ancestry
 from studio.inference import client
@@ -242,6 +242,45 @@ def test_what_a_machine_cost_is_known_to_the_next_though_it_left_no_checkpoint(t
     assert start.bring_back(bucket, other) is None and not (other / "metrics.jsonl").exists()
     found = spending.known(other)
     assert found.seconds == 90 and found.cost == prices.Spent(0.5, prices.OwnPrice(rent=20.0, date="2026-11-01"))
+
+
+@pytest.fixture
+def rented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A rented machine whose driver's tool says that it has an A10G."""
+    says = 'case "$*" in *compute_cap*) echo "535.104.05, 8.6";; *driver*) echo 535.104.05;; *) echo "NVIDIA A10G, 23028, 22500";; esac'
+    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{says}\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return tmp_path / "bucket"
+
+
+@pytest.mark.skipif(not torch_build.is_without_cuda(), reason="its torch could use a GPU, and is not asked here")
+def test_a_paid_gpu_that_torch_cannot_use_ends_the_training_before_it_begins(
+    made: dict[str, CloudFiles], rented: Path
+) -> None:
+    script = made["skypilot"].folder / "package" / "start.py"
+    given = {**os.environ, "STUDIO_BUCKET": str(rented), "STUDIO_HOME": str(rented.parent / "home")}
+    done = subprocess.run([sys.executable, str(script)], env=given, capture_output=True, text=True, timeout=60)
+    assert done.returncode == start.NO_GPU and list(rented.iterdir()) == []
+    assert "build without CUDA and cannot use NVIDIA A10G. Fix: " in done.stdout and "whl/cu126" in done.stdout
+    assert "on its processor all the same: set CUDA_VISIBLE_DEVICES to nothing" in done.stdout
+
+
+def test_the_build_of_torch_is_one_that_the_machines_driver_can_run(rented: Path) -> None:
+    """The pinned one of PyPI is for CUDA 13, and the hosts of many images have a driver for CUDA 12."""
+    assert start.build_of_torch() == ["--torch-backend", "cu126"]
+    tool = rented.parent / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 580.95.05, 8.6\n")
+    assert start.build_of_torch() == []
+    tool.write_text("#!/bin/sh\necho 580.95.05, 7.0\n")  # a V100
+    assert start.build_of_torch() == ["--torch-backend", "cu126"]
+    tool.write_text("#!/bin/sh\necho 470.82.01, 8.6\n")
+    with pytest.raises(SystemExit) as end:  # before anything is downloaded
+        start.build_of_torch()
+    assert end.value.code == start.NO_GPU
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert start.build_of_torch() == []
 
 
 def test_after_the_machine_is_gone_the_next_one_goes_on_and_its_run_comes_home(

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from studio.training.cloud import start
 from studio.training.cloud.package import SECRETS, Plan
 from studio.training.cloud.provider import RESULTS, Machine, Missing, Provider, Stage, tool_is_there
 
@@ -47,7 +48,8 @@ def volume(plan: Plan) -> list[dict[str, Any]]:
 
 
 def job(plan: Plan) -> dict[str, Any]:
-    """A pod that lost its machine costs no attempt; one that failed is tried again, and goes on from the volume."""
+    """A pod that lost its machine costs no attempt; one that failed is tried again, and goes on from the volume, but
+    not where torch cannot use the GPU."""
     secret = f"{plan.name}-keys"
     environment: list[dict[str, Any]] = [{"name": "STUDIO_BUCKET", "value": f"/bucket/{plan.name}"}]
     environment += [
@@ -69,9 +71,12 @@ def job(plan: Plan) -> dict[str, Any]:
         ],
     }  # fmt: skip
     taken_away = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+    in_vain = {
+        "action": "FailJob", "onExitCodes": {"containerName": "train", "operator": "In", "values": [start.NO_GPU]},
+    }  # fmt: skip
     return {
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": plan.name},
-        "spec": {"backoffLimit": RESTARTS, "podFailurePolicy": {"rules": [taken_away]}, "template": {"spec": pod}},
+        "spec": {"backoffLimit": RESTARTS, "podFailurePolicy": {"rules": [taken_away, in_vain]}, "template": {"spec": pod}},
     }  # fmt: skip
 
 

@@ -18,6 +18,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 OLDEST_PYTHON = (3, 11)
+CUDA_13 = (580, 7.5)
+"""The least driver and compute capability for CUDA 13, which the pinned torch of PyPI is built for."""
+OLDER_BUILD = "cu126"
+OLDEST_DRIVER = 525
+"""For the same version of torch from its own index, and also for older GPUs."""
+NO_GPU = 78
+"""The exit status where the GPU that is paid for cannot be used (EX_CONFIG of sysexits.h): no use in trying again."""
+REFUSED = "This machine has a GPU that the training would not use, and every hour of it is paid. "
 WHOLE = "whole.json"
 LOOK_EVERY = 2.0  # seconds
 FOLLOWED = ("metrics.jsonl", "spent.jsonl", "samples.jsonl", "log.txt", "state.json")
@@ -30,12 +38,42 @@ def prepare() -> None:
     python = HERE / ".venv" / "bin" / "python"
     if Path(sys.executable) == python:
         raise SystemExit("The packages could not be installed: see the messages above")
-    uv = [sys.executable, "-m", "uv"]
+    build, uv = build_of_torch(), [sys.executable, "-m", "uv"]
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "uv"], check=True)
     subprocess.run([*uv, "venv", "--quiet", "--allow-existing", "--python", "3.11", str(HERE / ".venv")], check=True)
     requirements = str(HERE / "requirements.txt")
-    subprocess.run([*uv, "pip", "install", "--quiet", "--python", str(python), "-r", requirements], check=True)
+    install = [*uv, "pip", "install", "--quiet", "--python", str(python), "-r", requirements]
+    subprocess.run([*install, *build], check=True)
     os.execv(str(python), [str(python), str(Path(__file__).resolve()), *sys.argv[1:]])
+
+
+def build_of_torch() -> "list[str]":
+    """What the installer is told beside the pinned versions, by the driver of this machine: what PyPI has needs a newer
+    one than many rented machines have."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    command = [tool, "--query-gpu=driver_version,compute_cap", "--format=csv,noheader"]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.strip().splitlines()
+    try:
+        driver, capability = said[0].split(",")
+        major, is_old = int(driver.split(".")[0]), float(capability) < CUDA_13[1]
+    except (ValueError, IndexError):
+        return []
+    if major < OLDEST_DRIVER and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
+        print(f"{REFUSED}Driver {driver} is too old for torch. Fix: take an image with driver {CUDA_13[0]} or newer")
+        raise SystemExit(NO_GPU)
+    is_new = major >= CUDA_13[0] and not is_old
+    return [] if is_new else ["--torch-backend", OLDER_BUILD]
+
+
+def why_no_gpu() -> str:
+    """What keeps torch from the GPU that this machine has, and what to do; empty where it can use it, where somebody has
+    hidden it (CUDA_VISIBLE_DEVICES is empty), and where there is none."""
+    from studio import hardware
+
+    hardware.ask_torch()
+    return hardware.machine().gpu_problem or ""
 
 
 def is_whole(checkpoint: Path) -> bool:
@@ -101,7 +139,7 @@ def save(run: Path, bucket: Path, newest: "Path | None") -> None:
 def main() -> int:
     prepare()
     sys.path.insert(0, str(HERE / "source"))
-    from studio import prices, store
+    from studio import cards, prices, store
     from studio.jobs import queue
     from studio.jobs.job import ENDED
     from studio.training.checkpoints import last_whole
@@ -112,6 +150,16 @@ def main() -> int:
     if (bucket / "result.json").exists():
         print("this training has finished: its adapter is in the bucket", flush=True)
         return 0
+    if problem := why_no_gpu():
+        print(
+            f"This machine has a GPU that the training would not use, and every hour of it is paid. {problem}",
+            flush=True,
+        )
+        print(
+            "Nothing was trained. To train on its processor all the same: set CUDA_VISIBLE_DEVICES to nothing",
+            flush=True,
+        )
+        return NO_GPU
     home = store.studio_home(os.environ.get("STUDIO_HOME") or HERE / "home")
     project = home / "projects" / "cloud"
     run = project / "runs" / "run-001"
@@ -120,6 +168,8 @@ def main() -> int:
     shutil.copyfile(HERE / "recipe.json", run / "recipe.json")
     begun_from = bring_back(bucket, run)
     print("going on from " + begun_from if begun_from else "beginning", flush=True)
+    if not cards.visible():
+        print("no GPU is used: it trains on the processor", flush=True)
 
     if plan["price"]:
         prices.keep_own_price(home, prices.OwnPrice(**plan["price"]))
