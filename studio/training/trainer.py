@@ -1,5 +1,6 @@
 """TRL's trainers by objective, with a resume that continues to the last bit, and rows that are tokens already."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ from studio.training.filling import Dividing
 from studio.training.head import add_head
 from studio.training.order import ByLength
 from studio.training.recipe import Recipe
+from studio.training.saving import SavesByTime
 from studio.training.stopping import StoppingEvaluations
 from studio.training.unpacked import keep_unpacked
 from studio.training.whole_loss import WholeLoss, WholePairLoss, WholeRowLoss
 
 
 class Continuing(StoppingEvaluations):
-    """Beside a trainer of transformers: checkpoints are on disk before older ones go, and a resume takes the adapter
-    back as it was."""
+    """Beside a trainer of transformers: checkpoints come by the clock too, are on disk before older ones go, and a resume
+    takes the adapter back as it was."""
 
     model: Any
     args: Any
@@ -29,14 +31,21 @@ class Continuing(StoppingEvaluations):
     accelerator: Any
     checkpoints_kept = checkpoints.KEPT
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._saves = SavesByTime()
+        self.add_callback(self._saves)  # type: ignore[attr-defined]
+
     def _save_checkpoint(self, *arguments: Any, **options: Any) -> None:
         """The trainer's own limit is off, for it removes the older ones while the disk may have nothing of the new one."""
+        begun = time.monotonic()
         super()._save_checkpoint(*arguments, **options)  # type: ignore[misc]
         self.accelerator.wait_for_everyone()  # each process writes its random state
         if self.args.should_save:
             folder, best = Path(self.args.output_dir), self.state.best_model_checkpoint
             checkpoints.seal(folder / f"checkpoint-{self.state.global_step}")
             checkpoints.remove_old(folder, Path(best) if best else None, self.checkpoints_kept)
+        self._saves.saved(begun)
 
     def _load_from_checkpoint(self, *arguments: Any, **options: Any) -> None:
         """TRL 1.16 trains the adapter of a 4-bit model in bf16, but peft 0.21 gives it back in float32: then each step
