@@ -6,23 +6,30 @@ from functools import lru_cache
 from typing import Any
 
 from studio.chat import DEFAULT_SYSTEM
+from studio.data.rows import is_absent
 from studio.errors import InputError
 
 ACCEPTED = "instruction/input/output, prompt/completion, question/answer, messages, conversations, prompt/chosen/rejected, or text"
 ANSWERS = ("completion", "output", "response", "answer", "target")
+LABELS = ("label", "kto_tag")
 SHAPES: dict[str, dict[str, tuple[str, ...]]] = {
     "preference": {"chosen": ("chosen", "preferred"), "rejected": ("rejected", "dispreferred")},
     "messages": {"messages": ("messages",)},
     "sharegpt": {"messages": ("conversations", "conversation")},
+    "feedback": {
+        "prompt": ("prompt", "instruction", "question", "query", "input"),
+        "completion": ANSWERS,
+        "label": LABELS,
+    },
     "alpaca": {"instruction": ("instruction",), "output": ("output", "response", "answer", "completion")},
     "question-answer": {"question": ("question",), "answer": ("answer", "answers", "response", "output")},
-    "feedback": {"prompt": ("prompt",), "completion": ANSWERS, "label": ("label",)},
     "prompt-completion": {"prompt": ("prompt", "query", "input"), "completion": ANSWERS},
     "text": {"text": ("text", "content", "document", "passage", "body")},
 }
 """For each shape the fields that it needs and the names that a column of each may have, the usual one first."""
 ALSO: dict[str, dict[str, tuple[str, ...]]] = {
     "preference": {"prompt": ("prompt", "question", "instruction", "input", "messages", "conversations")},
+    "feedback": {"input": ("input", "context"), "history": ("history",)},
     "alpaca": {"input": ("input", "context"), "history": ("history",)},
     "question-answer": {"context": ("context", "passage")},
     "prompt-completion": {"history": ("history",)},
@@ -82,6 +89,11 @@ class Choices:
         return about | {name: row[column] for name, column in self.columns.items() if column in row}
 
 
+def filled(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns where something stands, and a label in any case: an answer whose verdict is missing is not a plain one."""
+    return tuple(name for name, value in row.items() if not is_absent(value) or name.lower() in LABELS)
+
+
 def known_fields(shape: str | None) -> list[str]:
     """The fields that a column can be mapped to, of one shape or of all."""
     chosen = SHAPES if shape is None else {shape: SHAPES[shape]}
@@ -101,7 +113,10 @@ def plan(columns: tuple[str, ...], shape: str | None = None) -> Plan | None:
             return begun
         needed = {wanted: _first(names, there) for wanted, names in SHAPES[name].items()}
         if all(needed.values()) and len(set(needed.values())) == len(needed):
-            return _plan(name, needed, there)
+            found = _plan(name, needed, there)
+            if shape is None and "messages" in needed and (label := _first(LABELS, there)):
+                found.columns["label"] = label  # of the last answer
+            return found
     if shape is not None:
         return _plan(shape, {wanted: _first(names, there) for wanted, names in SHAPES[shape].items()}, there, 0.0)
     return _begun(there)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from studio.data.rows import as_text, clean
+from studio.data.rows import as_text, clean, not_text
 from studio.example_tables import MESSAGE_EXTRAS, UNLEARNED, Message
 
 ROLES = {
@@ -105,7 +105,7 @@ def _text(content: Any, place: int) -> str:
         )
     text = content if isinstance(content, str) else as_text(content)
     if text is None:
-        raise BadRowError(f"message {place} has no text")
+        raise BadRowError(f"message {place} " + (not_text(content) if isinstance(content, float) else "has no text"))
     return clean(text)
 
 

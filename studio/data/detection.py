@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from studio.data import shapes
-from studio.data.columns import Choices, plan
+from studio.data import feedback, shapes
+from studio.data.columns import LABELS, Choices, filled, plan
 from studio.data.conversations import BadRowError
 
 SAMPLE_ROWS = 500
@@ -42,10 +42,14 @@ class Detection:
 def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> Detection:
     """The shape of most of `rows`. Rows of other shapes are read by their own fields all the same.
 
-    Raises InputError for mapped columns that no row has."""
+    Raises InputError for mapped columns that no row has, and for labels that were chosen and are a scale."""
     choices = choices or Choices()
     if choices.columns and rows:
         choices.check(rows)
+    if question := feedback.doubt(rows[:SAMPLE_ROWS], choices):
+        if choices.shape is not None:
+            raise question
+        return _as_plain(rows, choices, str(question))
     found: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     certainty: dict[str, float] = {}
@@ -53,15 +57,14 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
     preview: dict[str, list[dict[str, Any]]] = {}
     fields = list(dict.fromkeys(str(name) for row in rows[:SAMPLE_ROWS] for name in row))
     for row in rows[:SAMPLE_ROWS]:
-        there = tuple(name for name, value in choices.columns_of(row).items() if not shapes.is_absent(value))
-        how = plan(there, choices.shape)
+        how = plan(filled(choices.columns_of(row)), choices.shape)
         try:
             made = shapes.parts(row, choices)
         except (BadRowError, RecursionError) as error:
             reasons[str(error)] += 1
             continue
         assert how is not None  # parts has found one
-        shape = "prompt-completion" if how.shape == "feedback" and made.kind == "conversation" else how.shape
+        shape = how.shape
         found[shape] += 1
         certainty[shape] = min(certainty.get(shape, 1.0), 1.0 if choices.columns or choices.shape else how.certainty)
         columns[shape] = columns.get(shape, {}) | how.columns
@@ -69,10 +72,10 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
         if len(shown) < PREVIEWED:
             shown.append({"kind": made.kind, "messages": made.messages, "rejected": made.rejected})
     sampled = min(len(rows), SAMPLE_ROWS)
-    guesses = _guesses(rows[:SAMPLE_ROWS]) if not choices.columns else []
+    guesses = _guesses(rows[:SAMPLE_ROWS]) if not choices.columns and not choices.shape else []
     if not found:
         if not guesses:
-            return Detection(None, 0.0, {}, [], [], {}, dict(reasons.most_common()), fields)
+            return Detection(choices.shape, 0.0, {**choices.columns}, [], [], {}, dict(reasons.most_common()), fields)
         guess, mapping, confidence = guesses[0]
         examples = _preview(rows, mapping, choices)
         return Detection(guess, confidence, mapping, examples, guesses[1:], {}, dict(reasons.most_common()), fields)
@@ -89,6 +92,20 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
         dict(found.most_common()),
         dict(reasons.most_common()),
         fields,
+    )
+
+
+def _as_plain(rows: Sequence[dict[str, Any]], choices: Choices, question: str) -> Detection:
+    """Rows with labels that are hardly verdicts: likelier plain answers than answers to avoid, but surely to be asked."""
+    plain = detect(rows, feedback.without_labels(rows, choices))
+    label = choices.columns.get("label") or next(name for name in plain.fields if name.lower() in LABELS)
+    judged = {
+        "prompt" if name in ("instruction", "question") else "completion" if name in ("output", "answer") else name: column
+        for name, column in plain.columns.items()
+    }  # fmt: skip
+    other = ("feedback", judged | {"label": label}, GUESSED / 2)
+    return replace(
+        plain, confidence=min(plain.confidence, GUESSED), alternatives=[other], reasons={question: len(rows)}
     )
 
 

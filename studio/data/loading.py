@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from studio import sources, store
 from studio.chat import TokenCounter
-from studio.data import detection, hub, readers, shapes, slices
+from studio.data import detection, feedback, hub, readers, shapes, slices
 from studio.data.columns import Choices
 from studio.data.rows import Problem, clean
 from studio.data.token_counts import TokenCounts
@@ -75,7 +75,7 @@ class Loading:
         assert self.copied is not None
         path, name = self.files[0]
         first, _ = next(readers.batches(path))
-        self.choices.check(row for _, row in first)
+        self._check([row for _, row in first])
         found = slices.read(
             self.processes, path, name, self.choices, counts.counter.folder, folder, self.watch.report, self.watch.should_stop
         )  # fmt: skip
@@ -99,10 +99,11 @@ class Loading:
         first_row: dict[str, Any] | None = None
         for path, name in self.files:
             several = f"{name}: " if len(self.files) > 1 else ""
+            is_first = True
             for rows, unread in self._batches(path, several):
-                if first_row is None and rows:
-                    first_row = rows[0][1]
-                    self.choices.check(row for _, row in rows)
+                if is_first and rows:
+                    self._check([row for _, row in rows], with_columns=first_row is None)
+                    first_row, is_first = first_row or rows[0][1], False
                 gathered, unshaped = shapes.gather(rows, name, self.choices, taken)
                 found = sorted([*unread, *unshaped], key=lambda problem: problem[0])
                 self.problems += [(line, clean(several + reason), clean(raw)) for line, reason, raw in found]
@@ -115,6 +116,13 @@ class Loading:
             raise readers.nothing_read(self.files[0][1], self.problems)
         if not taken:
             raise shapes.no_examples(self.files[0][1], first_row, self.problems)
+
+    def _check(self, rows: list[dict[str, Any]], with_columns: bool = True) -> None:
+        """Raises InputError for what the first rows of a file show to be another choice than the user means."""
+        if with_columns:
+            self.choices.check(rows)
+        if question := feedback.doubt(rows, self.choices):
+            raise question
 
     def sample(self) -> detection.Detection:
         """What the first rows are, without loading more of them."""

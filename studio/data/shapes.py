@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from studio.data import preferences
-from studio.data.columns import ACCEPTED, Choices, Plan, plan
+from studio.data import feedback, preferences
+from studio.data.columns import ACCEPTED, LABELS, Choices, Plan, filled, plan
 from studio.data.conversations import BadRowError, check_order, from_json, learned, parse, with_system
 from studio.data.gathering import Gathered
-from studio.data.rows import Problem, Row, as_text, clean, shown
+from studio.data.rows import Problem, Row, as_text, clean, is_absent, not_text, shown
 from studio.errors import InputError
 from studio.example_tables import KINDS, Message
 
@@ -50,10 +50,12 @@ def gather(
 
 
 def _there(row: dict[str, Any]) -> tuple[str, ...]:
-    """The columns where something stands; a number that is none counts, since a turn is made of text."""
+    """As `filled`, but a number that is none counts, since a turn is made of text."""
     values = row.values()
     if None in values or "" in values:
-        return tuple([name for name, value in row.items() if value is not None and value != ""])
+        return tuple(
+            [name for name, value in row.items() if (value is not None and value != "") or name.lower() in LABELS]
+        )
     return tuple(row)
 
 
@@ -108,17 +110,12 @@ _TURNS = {
 def parts(row: dict[str, Any], choices: Choices) -> Parts:
     """What a row says. Raises BadRowError when it is no example."""
     chosen = choices.columns_of(row)
-    how = plan(tuple(name for name, value in chosen.items() if not is_absent(value)), choices.shape)
+    how = plan(filled(chosen), choices.shape)
     if how is None:
         raise BadRowError(f"no known shape: the fields are {', '.join(map(str, row))[:100]}; needed are {ACCEPTED}")
     system = _field(chosen, how, "system", False) or choices.system
     made = READERS[how.shape](chosen, how, system)
     return made if "tools" not in how.columns else made._replace(tools=_tools(chosen[how.columns["tools"]]))
-
-
-def is_absent(value: Any) -> bool:
-    """Nothing stands there: null, not a number, or an empty cell."""
-    return value is None or value == "" or (isinstance(value, float) and value != value)
 
 
 def no_examples(source: str, row: dict[str, Any], problems: Sequence[Problem]) -> InputError:
@@ -163,7 +160,7 @@ def _field(row: dict[str, Any], how: Plan, name: str, required: bool = True, obj
     if not isinstance(value, str):
         text = as_text(value, objects)
         if text is None:
-            raise BadRowError(f"{column or name} is not text but {type(value).__name__}")
+            raise BadRowError(f"{column or name} {not_text(value)}")
         value = text
     if required and not value.strip():
         raise BadRowError(f"{column or name} is empty")
@@ -221,6 +218,8 @@ def _from_question(row: dict[str, Any], how: Plan, system: str) -> Parts:
 def _from_messages(row: dict[str, Any], how: Plan, system: str) -> Parts:
     messages = parse(_value(row, how, "messages"))
     kind = row.get("kind")
+    if kind not in KINDS and "label" in how.columns:
+        return Parts("preference", *preferences.judged(None, messages, _verdict(row, how), system))
     if kind not in KINDS:
         messages = learned(messages)
         check_order(messages)
@@ -245,14 +244,21 @@ def _from_preference(row: dict[str, Any], how: Plan, system: str) -> Parts:
 
 
 def _from_feedback(row: dict[str, Any], how: Plan, system: str) -> Parts:
+    is_good = _verdict(row, how)
+    prompt, answer, history = _said(row, how, "prompt"), _said(row, how, "completion"), _value(row, how, "history")
+    given = _field(row, how, "input", False, True) if how.columns.get("input") != how.columns.get("prompt") else ""
+    if isinstance(prompt, str) and (given.strip() or history):
+        asked = f"{prompt}\n\nInput: {given}" if given.strip() else prompt
+        prompt = _turns("", asked, "", history).messages[:-1]
+    return Parts("preference", *preferences.judged(prompt, answer, is_good, system))
+
+
+def _verdict(row: dict[str, Any], how: Plan) -> bool:
     label = _value(row, how, "label")
-    said = label if isinstance(label, bool) else {"true": True, "false": False}.get(str(label).strip().lower())
-    if said is None:  # an ordinary column of that name
-        return _from_prompt(row, how, system)
-    messages, rejected = preferences.judged(
-        _said(row, how, "prompt"), _said(row, how, "completion"), said, system
-    )  # fmt: skip
-    return Parts("preference", messages, rejected)
+    said = feedback.verdict(label)
+    if said is None:
+        raise BadRowError(feedback.unclear(label))
+    return said
 
 
 def _from_text(row: dict[str, Any], how: Plan, system: str) -> Parts:

@@ -46,7 +46,6 @@ def read(row: dict[str, Any], choices: Choices = PLAIN) -> shapes.Parts:
         ({"messages": TURN}, "Hi"),
         ({"messages": json.dumps(TURN)}, "Hi"),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}, TURN[1]]}, "Hi"),
-        ({"prompt": "Hi", "completion": "Hello", "label": "greeting"}, "Hi"),
         ({"prompt": None, "instruction": "Hi", "output": "Hello", "completion": float("nan")}, "Hi"),
     ],
 )
@@ -161,10 +160,69 @@ def test_preference_pairs(row: dict[str, Any]) -> None:
     assert read(row) == ("preference", TURN, "No", None)
 
 
-def test_one_answer_judged_good_or_bad() -> None:
-    row = {"prompt": "Hi", "completion": "Hello"}
-    assert read({**row, "label": True}) == ("preference", TURN, None, None)
-    assert read({**row, "label": "False"}) == ("preference", TURN[:1], "Hello", None)  # nothing to learn by mistake
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (True, False), ("True", "False"), (1, 0), (1, -1), (1.0, 0.0), ("1", "0"), ("1.0", "-1"), ("+1", "-1.0"), ("Yes", "no"),
+        ("good", "BAD"), ("desirable", "undesirable"), ("chosen", "rejected"), ("thumbs_up", "thumbs-down"), ("👍", "👎"),
+    ],
+)  # fmt: skip
+def test_one_answer_judged_good_or_bad(good: Any, bad: Any) -> None:
+    """Whatever the words are, nothing that is to be avoided is learned."""
+    kept, avoided = ("preference", TURN, None, None), ("preference", TURN[:1], "Hello", None)
+    for row in (
+        {"prompt": "Hi", "completion": "Hello"}, {"instruction": "Hi", "input": "", "output": "Hello"},
+        {"question": "Hi", "answer": "Hello"}, {"messages": TURN}, {"prompt": TURN[:1], "completion": TURN[1:]},
+    ):  # fmt: skip
+        assert read({**row, "label": good}) == kept and read({**row, "label": bad}) == avoided
+        assert read({**row, "kto_tag": bad}) == avoided
+    mapped = Choices(columns={"prompt": "q", "completion": "a", "label": "verdict"}, system="")
+    assert read({"q": "Hi", "a": "Hello", "verdict": bad}, mapped) == avoided
+    told = {"instruction": "Hi", "input": "there", "history": [["a", "b"]], "output": "Hello", "label": bad}
+    assert [one["content"] for one in read(told).messages] == ["a", "b", "Hi\n\nInput: there"]
+
+
+@pytest.mark.parametrize("label", ["greeting", 2, 0.5, None, "", [1], 10**400])
+def test_an_answer_whose_label_says_neither_is_not_learned(label: Any) -> None:
+    row = {"prompt": "Hi", "completion": "Hello", "label": label}
+    assert not shapes.gather([(1, row)], "", PLAIN, set())[0]
+    with pytest.raises(BadRowError, match="^label .*(neither good nor bad|is missing)"):
+        read(row)
+    assert read(row, Choices(shape="prompt-completion", system="")).messages == TURN
+    with pytest.raises(BadRowError, match="^label "):
+        read({"messages": TURN, "label": label})
+    assert read({"messages": TURN, "label": label}, Choices(shape="messages", system="")).messages == TURN
+
+
+@pytest.mark.parametrize("labels", [["billing", "repair"], [0, 1, 2, 3], ["1", "3", "5"], [1, 0, -1], [None]])
+def test_labels_that_are_a_category_or_a_scale_are_asked_about(tmp_path: Path, labels: list[Any]) -> None:
+    path = tmp_path / "labelled.jsonl"
+    rows = [{"instruction": f"Ask {place}", "output": "Say.", "label": label} for place, label in enumerate(labels * 9)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    project = Project.open("labelled", home=tmp_path / "home")
+    with pytest.raises(InputError, match='labels do not say which answers are good.*shape="alpaca"'):
+        project.load(path)
+    found = project.preview_load(path)
+    assert not found.is_sure and found.shape == "alpaca" and found.preview[0]["kind"] == "conversation"
+    assert found.alternatives[0][:2] == (
+        "feedback",
+        {"prompt": "instruction", "completion": "output", "label": "label"},
+    )
+    assert set(project.load(path, shape="alpaca").examples["kind"]) == {"conversation"}
+    if labels[-1] in (3, "5", -1):  # a 1 may be the worst of them
+        with pytest.raises(InputError, match="labels do not say"):
+            project.load(path, shape="feedback")
+
+
+def test_a_slip_among_labels_costs_its_row_alone(tmp_path: Path) -> None:
+    path = tmp_path / "kto.csv"
+    path.write_text("prompt,completion,label\n" + "x,good,1\nx,bad,0\n" * 20 + "x,odd,ture\n")
+    project = Project.open("kto", home=tmp_path / "home")
+    found = project.preview_load(path)
+    assert found.shape == "feedback" and found.is_sure
+    made = project.load(path)
+    assert list(made.examples["rejected"][:2]) == [None, "bad"] and set(made.examples["kind"]) == {"preference"}
+    assert list(made.problems["line"]) == [42] and "'ture' says neither" in made.problems["reason"][0]
 
 
 def test_a_text_is_a_passage() -> None:
