@@ -15,6 +15,7 @@ from studio.errors import InputError
 from studio.examples import Dataset
 from studio.journal import Step
 
+ANSWER = "answer"
 REPEATABLE = ("filter", "redact", "drop_duplicates", "drop_leaked")
 
 
@@ -105,23 +106,42 @@ def kept_steps(chain: Sequence[tuple[Step, str]], leave_out: Sequence[int]) -> l
 
 def difference(before: pd.DataFrame, after: pd.DataFrame, reasons: dict[str, str] | None = None) -> pd.DataFrame:
     """One row for each example that is in one of two datasets only or that reads otherwise. Columns: id, change
-    ("only in the first", "only in the second", "changed"), reason, first and second (the answers, or empty)."""
+    ("only in the first", "only in the second", "changed"), reason, first and second: the answers, or empty; of a changed
+    one the first part that differs, named where it is not the answer."""
     reasons = reasons or {}
-    first = dict(zip(before["id"], before["messages"], strict=True))
-    second = dict(zip(after["id"], after["messages"], strict=True))
+    first, second = _parts_of(before), _parts_of(after)
     rows = []
     for row_id in [*first, *(other for other in second if other not in first)]:
+        texts = first.get(row_id, {}), second.get(row_id, {})
         if row_id not in second:
-            change = "only in the first"
+            change, part = "only in the first", ANSWER
         elif row_id not in first:
-            change = "only in the second"
-        elif first[row_id] != second[row_id]:
+            change, part = "only in the second", ANSWER
+        elif texts[0] != texts[1]:
             change = "changed"
+            part = next(name for name in texts[0] | texts[1] if texts[0].get(name) != texts[1].get(name))
         else:
             continue
-        rows.append((row_id, change, reasons.get(row_id, ""), _answer(first.get(row_id)), _answer(second.get(row_id))))
+        shown = [f"{part}: {text[part]}" if part != ANSWER and part in text else text.get(part, "") for text in texts]
+        rows.append((row_id, change, reasons.get(row_id, ""), *shown))
     return pd.DataFrame(rows, columns=["id", "change", "reason", "first", "second"], dtype="str")
 
 
-def _answer(messages: list[dict[str, str]] | None) -> str:
-    return messages[-1]["content"] if messages else ""
+def _parts_of(examples: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Of each id the texts that an example is made of, by name, the answer first."""
+    columns = [examples[name] for name in ("id", "messages", "rejected", "tools")]
+    return {row_id: _parts(*rest) for row_id, *rest in zip(*columns, strict=True)}
+
+
+def _parts(messages: Sequence[dict[str, str]], rejected: Any, tools: Any) -> dict[str, str]:
+    """A preference without a better answer has none to name."""
+    said: dict[str, str] = {}
+    for at, message in enumerate(messages, start=1):
+        is_answer = at == len(messages) and message["role"] != "user"
+        more = [f"{name}: {value}" for name, value in message.items() if name not in ("role", "content")]
+        said[ANSWER if is_answer else f"message {at}, {message['role']}"] = "\n".join(
+            [message["content"], *more] if message["content"] else more
+        )
+    first = {ANSWER: said.pop(ANSWER)} if ANSWER in said else {}
+    beside = {"answer to avoid": rejected, "tools": tools}
+    return first | said | {name: text for name, text in beside.items() if isinstance(text, str)}

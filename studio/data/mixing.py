@@ -3,7 +3,7 @@
 import json
 import math
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -44,8 +44,9 @@ def mix(
     check(list(tables), shares, rows, balance, weights)
     names = {name: _names(name, table, balance) for name, table in tables.items()}
     drawn = draw(names, shares, rows, balance, weights, seed)
-    mixed = pd.concat(tables.values(), ignore_index=True).iloc[drawn.order].reset_index(drop=True)
-    return mixed.assign(id=_different(mixed["id"])), drawn.counts
+    whole = pd.concat(tables.values(), ignore_index=True)
+    mixed = whole.assign(id=_different(whole["id"])).iloc[drawn.order].reset_index(drop=True)
+    return mixed, drawn.counts
 
 
 def draw(
@@ -92,7 +93,7 @@ def mix_datasets(datasets: Sequence[Dataset], **choices: Any) -> tuple[Iterator[
     mixed one says: counts per dataset or group, per source, and what was mixed."""
     drawn, facts = _drawn(datasets, **choices)
     counters = {dataset.description.get("token_counter") for dataset in datasets}
-    return _in_order(datasets, drawn.order, _different(facts["id"])), {
+    return _in_order(datasets, drawn.order, facts["id"].to_list()), {
         "verb": "mix",
         "mixed_from": [dataset.reference for dataset in datasets],
         "counts": drawn.counts,
@@ -124,7 +125,7 @@ def _drawn(datasets: Sequence[Dataset], **choices: Any) -> tuple[Drawn, pd.DataF
     names = {dataset.reference: _names_of(dataset, balance) for dataset in datasets}
     drawn = draw(names, **choices)
     facts = pd.concat([dataset.columns("id", "source", "tokens") for dataset in datasets], ignore_index=True)
-    chosen = facts.iloc[drawn.order].reset_index(drop=True)
+    chosen = facts.assign(id=_different(facts["id"])).iloc[drawn.order].reset_index(drop=True)
     return drawn, chosen.assign(group=np.concatenate(list(names.values()))[drawn.order])
 
 
@@ -235,14 +236,15 @@ def _counts(there: Mapping[str, int], wanted: Mapping[str, float], rows: int | N
     return counts
 
 
-def _different(ids: Iterable[str]) -> list[str]:
-    """The ids, with a number where datasets had the same."""
-    taken: set[str] = set()
-    made = []
-    for wanted in ids:
-        chosen, number = wanted, 2
-        while chosen in taken:
-            chosen, number = f"{wanted}-{number}", number + 1
+def _different(ids: "pd.Series[str]") -> "pd.Series[str]":
+    """The ids of all rows that a mix is drawn from, with a number where an earlier one is the same: a row has its id of
+    before, and never that of another, whatever is drawn."""
+    made = ids.astype(object).to_numpy(copy=True)
+    taken = set(made)
+    for place in np.flatnonzero(ids.duplicated()).tolist():
+        number = 2
+        while (chosen := f"{made[place]}-{number}") in taken:
+            number += 1
         taken.add(chosen)
-        made.append(chosen)
-    return made
+        made[place] = chosen
+    return pd.Series(made, ids.index, dtype="str")

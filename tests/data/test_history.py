@@ -64,6 +64,40 @@ def test_the_difference_names_each_row_and_why(project: Project) -> None:
     assert same.empty
 
 
+def test_the_difference_after_a_mix_is_what_was_mixed_in(tmp_path: Path) -> None:
+    project = Project.open("mixed", home=tmp_path / "home")
+    own, general = (
+        project.load(pasted="\n".join(json.dumps({"prompt": f"Who {at}?", "completion": f"{name} {at}."}) for at in range(10)), name=name)
+        for name in ("own", "general")
+    )  # fmt: skip
+    for seed in range(3):
+        mixed = project.mix(own, general, rows=12, seed=seed)
+        found = project.difference(own, mixed)
+        assert set(found["change"]) == {"only in the first", "only in the second"}
+        assert len(set(mixed.examples["id"])) == 12
+        assert sum(found["second"].str.startswith("general")) == (found["change"] == "only in the second").sum() == 6
+
+
+def test_the_difference_knows_answers_to_avoid_and_calls(tmp_path: Path) -> None:
+    project = Project.open("redacted", home=tmp_path / "home")
+    call = {
+        "id": "1",
+        "type": "function",
+        "function": {"name": "send", "arguments": json.dumps({"to": "ann@corp.com"})},
+    }
+    rows = [
+        {"prompt": "Where?", "chosen": "Here.", "rejected": "Ask joe@corp.com please."},
+        {"messages": [{"role": "user", "content": "Send it to eve@corp.com."}, {"role": "assistant", "content": "", "tool_calls": [call]}]},
+        {"prompt": "Who is bob@corp.com?", "completion": "Bob."},
+    ]  # fmt: skip
+    before = project.load(pasted="\n".join(map(json.dumps, rows)))
+    found = project.difference(before, project.redact(before))
+    assert set(found["change"]) == {"changed"} and len(found) == 3
+    assert found["second"][0] == "answer to avoid: Ask [EMAIL] please."
+    assert "[EMAIL]" in found["second"][1] and "ann@corp.com" in found["first"][1]
+    assert found["first"][2] == "message 2, user: Who is bob@corp.com?"
+
+
 def test_only_what_follows_the_last_split_can_be_left_out(project: Project) -> None:
     train, _ = project.split(project.dataset("raw"), test=0.3, seed=0)
     made = project.filter(train, min_quality=0, drop_flags=("TODO",), exact_duplicates=False)
