@@ -31,7 +31,7 @@ def build_again(page: Page, live: Live, cell: Cell) -> None:
         ]
         return {
             box: gr.update(visible=bool(changes)),
-            offers: [[change.values, change.reasons] for change in changes],
+            offers: [change.recipe.to_json() for change in changes],
             **{
                 button: gr.update(value=labels[at], visible=True) if at < len(labels) else gr.update(visible=False)
                 for at, button in enumerate(buttons)
@@ -39,10 +39,8 @@ def build_again(page: Page, live: Live, cell: Cell) -> None:
         }
 
     def take(number: int) -> Any:
-        def start(project: Project, run_id: str, offered: list[list[dict[str, Any]]]) -> Updates:
-            run, (values, reasons) = project.run(run_id), offered[number]
-            before = run.recipe
-            recipe = Recipe(**{**before.model_dump(), **values, "reasons": {**before.reasons, **reasons}})
+        def start(project: Project, run_id: str, offered: list[str]) -> Updates:
+            run, recipe = project.run(run_id), Recipe.from_json(offered[number])
             watched, request = run.evaluation_dataset, run.job.request
             project.train(
                 project.dataset(run.train_dataset), recipe, project.dataset(watched) if watched else None,

@@ -18,12 +18,21 @@ FITS = "so that it fits"
 @dataclass(frozen=True)
 class Change:
     """Fields of the recipe with their new values, in words, and what the training needs then. `reasons`: why each of these
-    values, and why those that stay where the reason that they had is gone."""
+    values, and why those that stay where the reason that they had is gone. `recipe`: with these, and all else as it was."""
 
     values: dict[str, Any]
     words: str
     estimate: MemoryEstimate
     reasons: dict[str, str]
+    recipe: Recipe
+
+    @classmethod
+    def of(
+        cls, shape: ModelShape, recipe: Recipe, values: dict[str, Any], words: str, needs: MemoryEstimate
+    ) -> "Change":
+        reasons = _reasons(shape, recipe, values)
+        changed = Recipe(**{**recipe.model_dump(), **values, "reasons": {**recipe.reasons, **reasons}})
+        return cls(values, words, needs, reasons, changed)
 
 
 def nearest_changes(
@@ -42,7 +51,7 @@ def nearest_changes(
         for values, words in steps(shape, recipe, longest):
             made = judged(_with(recipe, values))
             if made.fits:
-                found.append(Change(values, words, made, _reasons(shape, recipe, values)))
+                found.append(Change.of(shape, recipe, values, words, made))
                 break
     return found[:MOST] or _together(shape, recipe, longest, judged)
 
@@ -82,7 +91,7 @@ def _together(
         if tried:
             values, words = {**values, **tried[0]}, [*words, tried[1]]
         if best.fits:
-            return [Change(values, ", and ".join(words), best, _reasons(shape, recipe, values))]
+            return [Change.of(shape, recipe, values, ", and ".join(words), best)]
     return []
 
 

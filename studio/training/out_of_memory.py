@@ -11,6 +11,7 @@ from studio.memory import ModelShape, estimate
 from studio.training import calibration
 from studio.training.fit import Change, nearest_changes
 from studio.training.recipe import Recipe
+from studio.training.whole_answers import leaves_answers
 
 LONGEST_WORDS = 200
 NONE_FITS = "No change of its settings makes it fit: choose a smaller model, or a machine with more memory"
@@ -27,7 +28,8 @@ def what_fits(recipe: Recipe, dataset: Dataset | None, home: Path, available: in
         overhead = found.parts["overhead"]
         factor = learned.factor * (available - overhead) / (found.expected - overhead)
         learned = replace(learned, factor=factor, overhead=overhead, unsure=calibration.LEAST_UNSURE)
-    return nearest_changes(shape, recipe, machine, longest, learned)
+    changes = nearest_changes(shape, recipe, machine, longest, learned)
+    return [change for change in changes if leaves_answers(change.recipe, dataset)]
 
 
 def sentence(changes: list[Change]) -> str:

@@ -72,7 +72,7 @@ def recommend(
     if method == "full":
         choose("learning_rate", *learning_rate(objective, method, billions))
     batch, accumulation, epochs, steps = _steps(rows, objective, tiny)
-    choose("batch_size", batch, "the model is tiny, so many rows go at once" if tiny else "fits a small card")
+    choose("batch_size", batch, "the model is tiny, so many rows go at once" if tiny else "it fits what is free here")
     choose("accumulation", accumulation, f"{batch * accumulation} examples make one step")
     choose("epochs", epochs, _on_steps(rows, objective, steps))
     lengths = example_lengths(dataset, model, shape.context)

@@ -15,7 +15,7 @@ from studio.memory import Correction, ModelShape, estimate
 from studio.training import calibration, fit, objectives
 from studio.training.recipe import Recipe
 from studio.training.token_lengths import own_count, row_lengths
-from studio.training.whole_answers import NEARLY_ALL, STEP, left_of, rounded_up
+from studio.training.whole_answers import STEP, leaves_answers, left_of, rounded_up
 
 USUAL = 2048
 """Tokens up to which the longest example decides; beyond, so few long ones as MOST_WHOLE leaves do not."""
@@ -50,7 +50,7 @@ def length_for(
         return length, "the longest example fits"
     known = f"the model was made for {context:,} tokens at once: " if length < wanted and context else ""
     lost = f", {left.lost:,} of them before the answer begins" if left.lost else ""
-    advice = "filter them" if left.lost < NEARLY_ALL * left.total else "choose a model that takes in more"
+    advice = "choose a model that takes in more" if left.is_next_to_nothing else "filter them"
     return length, f"{known}{cut:,} longer examples are cut{lost}; {advice}"
 
 
@@ -68,9 +68,17 @@ def into_memory(values: dict[str, Any], reasons: dict[str, str], shape: ModelSha
         why = dict.fromkeys(changes, f"for {where}; the same step")
         why["max_length"] = f"the most that fits {where}: {left.longer:,} longer examples are cut; filter them"
     else:
-        offers = fit.nearest_changes(shape, recipe, room, None, learned)
-        helps = f"what would fit is {offers[0].words}" if offers else "choose a smaller model"
-        changes, why = {}, {"batch_size": f"no batch fits {where}: {helps}"}
+        offers = [
+            one
+            for one in fit.nearest_changes(shape, recipe, room, None, learned)
+            if leaves_answers(one.recipe, dataset)
+        ]
+        helps = (
+            f"does not fit {where}; what would: {offers[0].words}"
+            if offers
+            else f"nothing fits {where}: choose a smaller model"
+        )
+        changes, why = {}, {"batch_size": helps}
     values |= changes
     reasons |= why
 

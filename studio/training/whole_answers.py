@@ -17,8 +17,9 @@ from studio.training import objectives
 from studio.training.recipe import Recipe
 from studio.training.token_lengths import counter_of, own_count, tokenizer_folder
 
-SAMPLE = 100
-"""Cut examples that are counted, spread over all of them."""
+SAMPLE, FEWEST, TOKENS = 100, 10, 200_000
+"""Cut examples that are counted, spread over all of them: at most SAMPLE, and so many that they have about TOKENS together,
+which takes less than a second, but no fewer than FEWEST."""
 NEARLY_ALL = 0.95
 """Share of the examples: where of so many nothing is left to learn a training is not begun."""
 STEP, SPARE = 64, 16
@@ -40,6 +41,10 @@ class Left:
     is_exact: bool = True
 
     @property
+    def is_next_to_nothing(self) -> bool:
+        return 0 < self.lost >= NEARLY_ALL * self.total
+
+    @property
     def said(self) -> str:
         return f"{'' if self.is_exact else 'about '}{self.lost:,} of the {self.total:,}"
 
@@ -56,6 +61,14 @@ def left_of(dataset: Dataset, model: str, objective: objectives.Objective, max_l
     return _left(dataset, written, tokenizer_folder(model), factor, objective, max_length)
 
 
+def leaves_answers(recipe: Recipe, dataset: Dataset | None) -> bool:
+    """Whether there is more than next to nothing left to learn, as far as it is known."""
+    if dataset is None or recipe.packing:
+        return True
+    left = left_of(dataset, recipe.model, recipe.objective, recipe.max_length)
+    return not left.is_next_to_nothing
+
+
 def check(recipe: Recipe, *datasets: Dataset | None) -> None:
     """Raises RecipeError when next to nothing would be left to learn from one of the datasets (the second is the evaluation).
     In the tokens of another model nobody knows it for sure."""
@@ -64,7 +77,7 @@ def check(recipe: Recipe, *datasets: Dataset | None) -> None:
         if dataset is None or recipe.packing:
             continue
         left = left_of(dataset, recipe.model, recipe.objective, recipe.max_length)
-        if left.is_own and left.lost and left.lost >= NEARLY_ALL * left.total:
+        if left.is_own and left.is_next_to_nothing:
             mistakes.append(
                 f"max_length: {whose}of {left.said} examples the whole answer is cut off, and next to nothing is left to "
                 f"learn; {_what_keeps(recipe.model, left)} (found {recipe.max_length:,})"
@@ -103,7 +116,8 @@ def _left(
     longer = np.flatnonzero((lengths > max_length) & ~is_passage)
     if not len(longer):
         return Left(total)
-    some = longer[np.unique(np.linspace(0, len(longer) - 1, min(SAMPLE, len(longer))).astype(int))]
+    counted = min(max(FEWEST, int(TOKENS / lengths[longer].mean())), SAMPLE, len(longer))
+    some = longer[np.unique(np.linspace(0, len(longer) - 1, counted).astype(int))]
     try:
         counter = counter_of(folder or STARTER)
     except Exception:  # the library of tokenizers raises nothing narrower

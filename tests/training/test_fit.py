@@ -66,7 +66,8 @@ def test_an_adapter_in_place_of_all_weights_takes_what_goes_with_it(objective: A
         assert (change.values["learning_rate"], change.values["targets"]) == (rate, "all-linear")
         assert (change.values["r"], change.values["alpha"]) == (16, 32)
         assert f"an adapter's learning rate of {rate:g} (all weights had 2e-05)" in change.words
-        again = Recipe(**{**full.model_dump(), **change.values, "reasons": {**full.reasons, **change.reasons}})
+        again = change.recipe
+        assert again == Recipe(**{**full.model_dump(), **change.values})
         assert again.reasons["epochs"] == "enough" and again.reasons["method"] == "so that it fits"
         assert not {"not used: all weights are trained", "all weights"} & set(again.reasons.values())
 
