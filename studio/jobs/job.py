@@ -16,7 +16,7 @@ import psutil
 from filelock import FileLock
 
 from studio import store
-from studio.errors import JobError, StudioError
+from studio.errors import JobError, NotFoundError, StudioError
 from studio.jobs import endings
 
 FORMAT = 1
@@ -89,7 +89,8 @@ class Job:
     @property
     def description(self) -> dict[str, Any]:
         """What it was asked. Where it lies in a project, it is of that project and that home, wherever they were when it
-        was written: a project may be moved with all that is in it."""
+        was written: a project may be moved with all that is in it. Raises NotFoundError when it is deleted."""
+        self.check_there()
         said = store.read_description(self.folder / "job.json", FORMAT, f"Job {self.id}")
         project = self.folder.absolute().parent.parent
         if self.folder.parent.name in JOB_PLACES and (project / "project.json").exists():
@@ -97,6 +98,18 @@ class Job:
                 said["home"] = str(project.parent.parent)
             said["request"] = _moved(said["request"], said["request"].get("project_folder"), str(project))
         return said
+
+    @property
+    def is_deleted(self) -> bool:
+        """Its folder stays when it is deleted, so that no later one gets its id."""
+        return not (self.folder / "job.json").exists()
+
+    def check_there(self) -> None:
+        """Raises NotFoundError when it is deleted."""
+        if self.is_deleted:
+            raise NotFoundError(
+                f"{self.id} is deleted", "its files are gone for good", "Choose another, or start a new one"
+            )
 
     @property
     def kind(self) -> str:
@@ -248,15 +261,18 @@ class JobView:
 
     @property
     def state(self) -> str:
-        """queued, running, stopping, stopped, finished, failed or interrupted."""
-        return self.job.state.status
+        """queued, running, stopping, stopped, finished, failed, interrupted or deleted."""
+        return "deleted" if self.job.is_deleted else self.job.state.status
 
     def wait(self, timeout: float | None = None) -> str:
-        """Blocks until it has ended (at most `timeout` seconds) and returns its state. Raises JobError when it failed."""
+        """Blocks until it has ended (at most `timeout` seconds) and returns its state. Raises JobError when it failed, and
+        NotFoundError when it is deleted."""
+        self.job.check_there()
         return self.job.wait(timeout)
 
     def stop(self) -> None:
-        """Asks it to save what can go on later, and to end."""
+        """Asks it to save what can go on later, and to end. Raises NotFoundError when it is deleted."""
+        self.job.check_there()
         self.job.stop()
 
     @property
@@ -270,7 +286,9 @@ class JobView:
 
     def delete(self) -> int:
         """Removes its files for good and returns how many bytes they had. Its empty folder stays, so that no later one
-        gets this id: the journal speaks of both. Raises JobError while it waits or works."""
+        gets this id: the journal speaks of both. Raises JobError while it waits or works, NotFoundError when it is
+        deleted already."""
+        self.job.check_there()
         if self.state not in ENDED:
             raise JobError(f"{self.id} cannot be deleted", f"it is {self.state}", "Stop it first")
         freed = self.bytes_on_disk

@@ -35,6 +35,7 @@ class Run(JobView):
 
     @property
     def recipe(self) -> Recipe:
+        self.job.check_there()
         return Recipe.from_json((self.folder / "recipe.json").read_text(encoding="utf-8"))
 
     @property
@@ -152,7 +153,9 @@ class Run(JobView):
         return dict(store.read_json(path)) if path.exists() else {}
 
     def resume(self) -> "Run":
-        """Goes on from the last whole checkpoint: optimiser, schedule, data order and random state continue."""
+        """Goes on from the last whole checkpoint: optimiser, schedule, data order and random state continue.
+        Raises JobError when it has finished, NotFoundError when it is deleted."""
+        self.job.check_there()
         if self.state == "finished":
             raise JobError(f"{self.id} cannot be resumed", "it is finished", "Start a new run")
         queue.submit(self.job.home, self.folder, "train", self.job.request)

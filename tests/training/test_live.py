@@ -14,7 +14,7 @@ import pytest
 from transformers import TrainerState
 
 from components import curves, live_words
-from studio import JobError, Project, Recipe, store
+from studio import JobError, NotFoundError, Project, Recipe, store
 from studio.jobs.job import Job
 from studio.training.run import Run, to_json_number
 
@@ -196,6 +196,11 @@ def test_a_run_is_named_and_deleted_but_never_while_it_waits(tmp_path: Path) -> 
         run.delete()
     other.delete()
     assert not (other.folder / "job.json").exists() and not list(other.folder.iterdir())
+    assert other.state == "deleted" and "deleted" in repr(other)
+    for act in (other.wait, other.stop, other.resume, other.delete, lambda: other.recipe, other.health):
+        with pytest.raises(NotFoundError, match=r"run-002 is deleted\."):
+            act()
+    assert not list(other.folder.iterdir())
     assert made_run(tmp_path).id == "run-003"
 
 
