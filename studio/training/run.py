@@ -12,7 +12,7 @@ from studio.errors import InputError, JobError, NotFoundError
 from studio.examples import Dataset, open_dataset
 from studio.jobs import endings, queue
 from studio.jobs.job import ENDED, JobView
-from studio.training import checks, health, launching, out_of_memory
+from studio.training import checks, health, launching, out_of_memory, unused_gpu
 from studio.training.fit import Change
 from studio.training.recipe import Recipe
 
@@ -95,12 +95,13 @@ class Run(JobView):
         return pd.DataFrame(rows, columns=SAMPLES)
 
     def health(self) -> list[health.Remark]:
-        """What its curves say in words: spikes, overfitting, not learning, still falling."""
+        """What its curves say in words: spikes, overfitting, not learning, still falling; and first that it does not use
+        the GPU, where it should."""
         watched = None
         if self.evaluation_dataset:
             with suppress(NotFoundError):  # it was taken out of the project since
                 watched = len(open_dataset(Path(self.job.request["project_folder"]), self.evaluation_dataset))
-        return health.judge(self.metrics(), self.state in ENDED, watched)
+        return [*unused_gpu.remarks(self.folder), *health.judge(self.metrics(), self.state in ENDED, watched)]
 
     def what_fits(self) -> list[Change]:
         """Changes of its recipe that fit, the most harmless first, when there was not enough memory for it; empty after

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from studio import hardware, prices, store
-from studio.errors import InputError, StudioError
+from studio.errors import StudioError
 from studio.examples import open_dataset
 from studio.jobs import endings, launching
 from studio.jobs.job import Job, Stopped
-from studio.training import calibration, checkpoints, out_of_memory
+from studio.training import calibration, checkpoints, out_of_memory, targets, unused_gpu
 from studio.training.imports import import_bitsandbytes
 from studio.training.launching import share_of
 from studio.training.rows import encode_rows
@@ -54,9 +54,10 @@ def train(job: Job) -> None:
         return
     recipe = run.recipe
     share = share_of(recipe, int(job.request.get("processes", 1)))
+    on_gpu = torch.cuda.is_available()
+    unused_gpu.note(job.folder, on_gpu)
     job.report(0, 1, "loading the model")
     price = prices.own_price(job.home)  # as it is now: what the run costs does not change with a later price
-    on_gpu = torch.cuda.is_available()
     set_seed(recipe.seed)
     model, tokenizer = models.load(recipe.model, recipe.quantisation, for_training=True, home=job.home)
     if recipe.method == "full":
@@ -103,7 +104,7 @@ def train(job: Job) -> None:
     )
     adapter = None
     if recipe.uses_adapter:
-        check_targets(model, recipe.targets)
+        targets.check_model(model, recipe.targets)
         adapter = LoraConfig(
             r=recipe.r, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=recipe.targets, bias="none",
             task_type="CAUSAL_LM", use_dora=recipe.use_dora, use_rslora=recipe.use_rslora,
@@ -170,19 +171,6 @@ def train(job: Job) -> None:
             calibration.record(job.home, job.folder, recipe, learned_from, hardware.machine(), run.result)
     if run.is_complete:
         shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
-
-
-def check_targets(model: Any, targets: list[str] | str) -> None:
-    """Raises InputError with every target that no module of the model ends with, and the names that there are."""
-    if isinstance(targets, str):
-        return
-    names = {
-        name.rsplit(".", 1)[-1] for name, module in model.named_modules() if getattr(module, "weight", None) is not None
-    }
-    if unknown := [target for target in targets if target.rsplit(".", 1)[-1] not in names]:
-        raise InputError(
-            f"The model has no module {', '.join(unknown)}", f"it has {', '.join(sorted(names))}", "Name others, or use all-linear"
-        )  # fmt: skip
 
 
 def save_model(trainer: Any, tokenizer: Any, run: Run) -> None:
