@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from studio.data.filled_nulls import without
 from studio.errors import InputError, NotFoundError, StudioError
 
 PREFIX = "hub:"
@@ -37,7 +38,9 @@ def downloaded(
             for place, row in enumerate(_stream(wanted, config, split)):
                 if place >= limit:
                     break
-                file.write(orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE))
+                file.write(
+                    orjson.dumps(without(row), default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
+                )
     except StudioError:
         raise
     except Exception as error:  # whatever the Hub, its files or the way to it make the library raise

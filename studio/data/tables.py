@@ -1,16 +1,20 @@
 """Tables to rows: CSV and TSV, Parquet, Arrow and Feather, in a stream."""
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from studio.data.compressed import LARGEST, LONGEST_LINE, Text
+from studio.data.filled_nulls import columns_with_tools, without
 from studio.data.rows import Problem, Row, shown
 from studio.errors import InputError
 
 MOST_RESTARTS = 100
+NAMED_DELIMITER = re.compile(r"(?i)sep=([,;\t|:])\s*$")
+QUOTED = re.compile(r'"[^"]*"?')
 BATCH_ROWS = 1000
 
 
@@ -54,13 +58,15 @@ class _Lines:
 def delimited(text: Text, name: str, delimiter: str | None) -> Iterator[Row | Problem]:
     """With a header line; cells may hold quotes and line breaks. A line number is that on which the row begins.
 
-    The delimiter is found in the first line when it is None. Raises InputError when there is no header."""
+    The delimiter is found in the first line, outside of its quotes, when it is None; a line as `sep=;` before it names it. Raises InputError when there is no header."""
     csv.field_size_limit(LONGEST_LINE)
     lines = _Lines(text, name)
     header: list[str] | None = None
     at = restarts = 0
     first = next(lines, "")
-    chosen = delimiter or max(",;\t|", key=first.count)
+    if named := NAMED_DELIMITER.match(first):  # a line for Excel, and no header
+        delimiter, at, first = delimiter or named[1], 1, next(lines, "")
+    chosen = delimiter or max(",;\t|", key=QUOTED.sub("", first).count)
     lines._waiting.append(first)
     lines.record.clear()
     while True:
@@ -92,7 +98,7 @@ def _record(header: list[str], cells: list[str], number: int, delimiter: str) ->
 
 
 def _header(cells: list[str], name: str) -> list[str]:
-    header = [cell.strip() for cell in cells]
+    header = [cell.strip() or f"column {place}" for place, cell in enumerate(cells, start=1)]
     twice = sorted({column for column in header if header.count(column) > 1})
     if twice:
         raise InputError(
@@ -163,8 +169,11 @@ def _rows(batches: Iterator[Any], name: str) -> Iterator[Row | Problem]:
             raise InputError(
                 "Two columns have the same name", f"{name}: {', '.join(map(repr, twice))}", "Rename one of them"
             )
+        with_tools = columns_with_tools(batch.schema)
         for item in _values(batch):
             number += 1
+            if with_tools and isinstance(item, dict):
+                item |= {name: without(item[name], name) for name in with_tools}
             yield (number, item) if isinstance(item, dict) else (number, f"cannot be read: {item}", "")
 
 
