@@ -1,7 +1,9 @@
 """Files as streams of bytes and lines, unpacked on the way (.gz, .zst), never more than a limit."""
 
+import codecs
 import gzip
 import io
+import re
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -18,6 +20,8 @@ LARGEST_WHOLE = 512 * 1024**2
 LONGEST_LINE = 64 * 1024**2
 BLOCK = 1 << 20
 GUESSED_FROM = 1 << 16
+CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+LEAST_PLAIN = 0.1
 LARGEST_WINDOW = 128 * 1024**2
 
 
@@ -113,8 +117,8 @@ def unpacked(path: Path) -> Iterator[Path]:
 
 
 class Text:
-    """The lines of a stream as UTF-8 bytes, whatever its encoding: with or without a mark at the start, UTF-16 with
-    one, else each line that is not UTF-8 in the encoding that fits best what follows it."""
+    """The lines of a stream as UTF-8 bytes, whatever its encoding: UTF-8, UTF-16 and UTF-32 with or without a mark at the
+    start, else each line that is not UTF-8 in the encoding that fits best what follows it."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream, self._name = cast(io.BufferedReader, stream), name
@@ -127,8 +131,8 @@ class Text:
             yield from self._bounded()
             return
         head = self._stream.peek(GUESSED_FROM)[:GUESSED_FROM]
-        if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-            yield from self._recoded("utf-16", "")
+        if wide := wide_encoding(head):
+            yield from self._recoded(wide, "")
         elif b"\x00" in head:
             raise InputError(
                 "This is a binary file", f"{self._name} holds zero bytes", "Save it as text (UTF-8), or as Parquet"
@@ -167,6 +171,27 @@ class Text:
             lines.detach()
 
 
+def wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 when the beginning of a file is written so; without a mark, when it then holds no control characters
+    and some plain letters, which zero bytes stand beside. None for all else, bytes of no text too."""
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"  # looked for first: its mark begins with that of UTF-16
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\x00" not in head:
+        return None
+    plain: dict[str, float] = {}
+    for encoding in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(head[: len(head) // 4 * 4])
+        except UnicodeDecodeError:
+            continue
+        if text and not CONTROL.search(text):
+            plain[encoding] = sum(letter.isascii() for letter in text) / len(text)
+    best = max(plain, key=lambda encoding: plain[encoding], default=None)
+    return best if best is not None and plain[best] >= LEAST_PLAIN else None
+
+
 def guessed_encoding(content: bytes) -> str:
     """The encoding that fits bytes best that are not UTF-8."""
     from charset_normalizer import from_bytes
@@ -177,8 +202,8 @@ def guessed_encoding(content: bytes) -> str:
 
 def decoded(content: bytes) -> str:
     """A whole text file as text."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
+    if wide := wide_encoding(content[:GUESSED_FROM]):
+        return content.decode(wide, errors="replace")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

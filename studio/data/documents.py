@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from studio.data.compressed import LARGEST_WHOLE, decoded, whole
+from studio.data.compressed import GUESSED_FROM, LARGEST_WHOLE, decoded, whole, wide_encoding
 from studio.data.rows import Problem, Row
 from studio.errors import InputError
 
@@ -43,7 +43,7 @@ def document(path: Path, suffix: str) -> Iterator[Row | Problem]:
 
 def plain(content: bytes) -> str:
     """Raises for bytes that are no text."""
-    if b"\x00" in content[:65536] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if b"\x00" in content[:GUESSED_FROM] and not wide_encoding(content[:GUESSED_FROM]):
         raise _UnreadableError("this is a binary file: it holds zero bytes")
     return decoded(content)
 

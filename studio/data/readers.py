@@ -11,6 +11,7 @@ import orjson
 from studio.data import documents, tables
 from studio.data.compressed import (
     BLOCK,
+    GUESSED_FROM,
     LARGEST,
     LARGEST_WHOLE,
     LONGEST_LINE,
@@ -22,7 +23,9 @@ from studio.data.compressed import (
     opened,
     unpacked,
     whole,
+    wide_encoding,
 )
+from studio.data.json_rows import rows_of
 from studio.data.rows import Problem, Row, kept, shown
 from studio.errors import InputError
 
@@ -154,9 +157,9 @@ def _second_reading(line: str, number: int) -> Row | Problem:
 
 
 def _json(path: Path) -> Iterator[Row | Problem]:
-    """An array of objects, or an object that holds exactly one such array. Lines are the place in the array."""
+    """The rows of `rows_of`. Lines are the place in the array."""
     content = whole(path)
-    if b"\x00" in content[:65536] and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if b"\x00" in content[:GUESSED_FROM] and not wide_encoding(content[:GUESSED_FROM]):
         raise InputError(
             "This is a binary file", f"{path.name} holds zero bytes", "Save it as text (UTF-8), or as Parquet"
         )
@@ -170,7 +173,7 @@ def _json(path: Path) -> Iterator[Row | Problem]:
         with opened(path) as stream:  # lines of JSON under the wrong name
             yield from _json_lines(Text(stream, path.name))
         return
-    for number, item in enumerate(_array(value, path.name), start=1):
+    for number, item in enumerate(rows_of(value, path.name), start=1):
         yield (number, item) if isinstance(item, dict) else kept(item, number, json.dumps(item, ensure_ascii=False))
 
 
@@ -179,19 +182,6 @@ def _parsed(content: bytes) -> Any:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
         return json.loads(decoded(content))
-
-
-def _array(value: Any, name: str) -> list[Any]:
-    """The list of examples in a JSON value: itself, the one array of objects in it, or the one object."""
-    if isinstance(value, list):
-        return value
-    if not isinstance(value, dict):
-        raise InputError(
-            "The file holds no list of examples", f"{name}: a JSON {type(value).__name__}", "Give an array of objects"
-        )
-    arrays = [content for content in value.values() if isinstance(content, list) and content]
-    conversation = {"messages", "conversations", "conversation"} & set(value)
-    return arrays[0] if len(arrays) == 1 and not conversation else [value]
 
 
 def is_readable(path: Path) -> bool:

@@ -209,7 +209,8 @@ def _from_question(row: dict[str, Any], how: Plan, system: str) -> Parts:
     if isinstance(answer, dict):  # of SQuAD, or one that is itself the answer
         answer = answer.get("text", answer)
     if isinstance(answer, list):
-        answer = next((one for one in answer if isinstance(one, str) and one.strip()), None)
+        texts = (one.get("text") if isinstance(one, dict) else one for one in answer)
+        answer = next((text for text in texts if isinstance(text, str) and text.strip()), None)
     if "answer" in how.columns:
         row = {**row, how.columns["answer"]: answer}
     return _turns(system, asked, _field(row, how, "answer", objects=True))

@@ -64,6 +64,122 @@ def test_every_kind_packed_or_not(tmp_path: Path, kind: str, pack: str) -> None:
     assert [number for number, _ in rows] == [number + (2 if kind in ("csv", "tsv") else 1) for number in range(5)]
 
 
+HELD = [{"prompt": "Hi", "completion": "Hello"}]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"version": "1", "tags": ["a", "b"], "data": HELD}, {"data": {"examples": HELD}, "info": {"by": "me"}},
+        {"columns": [{"name": "prompt"}], "rows": HELD}, HELD[0], HELD[0] | {"tags": ["a"], "spans": [{"from": 0}]},
+    ],
+)  # fmt: skip
+def test_the_one_array_of_objects_is_found(tmp_path: Path, value: Any) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(value))
+    assert [row["completion"] for _, row in readers.read(tmp_path / "a.json")[0]] == ["Hello"]
+
+
+def test_several_arrays_are_named(tmp_path: Path) -> None:
+    for value, named in (
+        ({"train": HELD * 3, "validation": HELD}, "train \\(3\\), validation \\(1\\)"),
+        ({"a": {"x": HELD, "y": HELD}}, "a.x \\(1\\), a.y"),
+    ):
+        (tmp_path / "a.json").write_text(json.dumps(value))
+        with pytest.raises(InputError, match=f"several lists of objects.*{named}"):
+            readers.read(tmp_path / "a.json")
+
+
+def test_the_questions_of_squad_are_rows(project: Project, tmp_path: Path) -> None:
+    asked = [
+        {"id": "q1", "question": "Where?", "answers": [{"text": "Rome", "answer_start": 3}]},
+        {"id": "q2", "question": "When?", "answers": [], "is_impossible": True},
+    ]
+    articles = [{"title": "Rome", "paragraphs": [{"context": "In Rome.", "qas": asked}]}]
+    (tmp_path / "squad.json").write_text(json.dumps({"version": "v2.0", "data": articles}))
+    made = project.load(tmp_path / "squad.json", system="")
+    assert made.examples["messages"][0][0]["content"] == "Where?\n\nInput: In Rome." and answers(made) == ["Rome"]
+    assert list(made.problems["reason"]) == ["answer is missing"]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "hub"])
+def test_the_nulls_that_a_table_fills_in_are_not_learned(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    def tool(name: str, field: str) -> dict[str, Any]:
+        return {
+            "type": "function",
+            "function": {"name": name, "parameters": {"properties": {field: {"type": "string"}}}},
+        }
+
+    def row(name: str, field: str) -> dict[str, Any]:
+        call = {"type": "function", "function": {"name": name, "arguments": {field: "x"}}}
+        said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "tool_calls": [call]}]
+        return {"messages": said, "tools": [tool(name, field)], "other": {field: 1}}
+
+    table = pyarrow.Table.from_pylist([row("find", "city"), row("pay", "amount")])
+    assert table["tools"][0].as_py()[0]["function"]["parameters"]["properties"]["amount"] is None
+    path = tmp_path / f"calls.{kind}"
+    if kind == "parquet":
+        pyarrow.parquet.write_table(table, path)
+    elif kind == "arrow":
+        pyarrow.feather.write_feather(table, path)
+    else:
+        monkeypatch.setattr(hub, "_check_there", lambda wanted: None)
+        monkeypatch.setattr(hub, "_stream", lambda *named: iter(table.to_pylist()))
+    made = project.load("hub:owner/name" if kind == "hub" else path, system="").examples
+    for place, (name, field) in enumerate((("find", "city"), ("pay", "amount"))):
+        assert json.loads(made["tools"][place]) == [tool(name, field)]
+        (call,) = json.loads(made["messages"][place][1]["tool_calls"])
+        assert call["function"]["arguments"] == {field: "x"}
+    (tmp_path / "own.jsonl").write_text(json.dumps(row("find", "city") | {"tools": [{"name": "find", "strict": None}]}))
+    assert json.loads(project.load(tmp_path / "own.jsonl").examples["tools"][0]) == [{"name": "find", "strict": None}]
+
+
+def test_a_null_in_an_answer_of_a_table_stays(tmp_path: Path) -> None:
+    rows = [{"prompt": "Hi", "completion": {"team": "a", "reason": None}, "tools": [{"name": "x"}]}]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert readers.read(tmp_path / "a.parquet")[0][0][1]["completion"] == {"team": "a", "reason": None}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"the prompt, long";completion\nHi, you;Hello\n', "sep=;\nprompt;completion\nHi, you;Hello\n",
+        ",prompt,completion,\n0,\"Hi, you\",Hello,\n", '"a, b, c"\t"completion"\n"Hi, you"\tHello\n',
+    ],
+)  # fmt: skip
+def test_tables_as_programs_write_them(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    rows, problems = readers.read(tmp_path / "a.csv")
+    assert not problems and {"Hi, you", "Hello"} <= set(rows[0][1].values()) and rows[0][1]["completion"] == "Hello"
+    assert rows[0][0] == text.count("\n")
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv", "txt"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_two_and_four_bytes_a_letter_with_a_mark_or_without(tmp_path: Path, encoding: str, suffix: str) -> None:
+    table, row = (
+        "prompt,completion\nHi,Grüße aus Köln 東京 🙂\n",
+        {"prompt": "Hi", "completion": "Grüße aus Köln 東京 🙂"},
+    )
+    text = table if suffix in ("csv", "txt") else json.dumps(row, ensure_ascii=False)
+    (tmp_path / f"a.{suffix}").write_bytes(text.encode(encoding))
+    rows, problems = readers.read(tmp_path / f"a.{suffix}")
+    assert not problems and rows[0][1] == ({"text": table.strip()} if suffix == "txt" else row)
+
+
+def test_a_number_that_is_too_large_is_no_answer(tmp_path: Path, project: Project) -> None:
+    lines = [
+        '{"prompt": "Hi", "completion": 1e400}',
+        '{"prompt": "Hi", "completion": {"n": [1e400]}}',
+        '{"prompt": "Hi", "completion": 1}',
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    made = project.load(tmp_path / "a.jsonl")
+    assert answers(made) == ["1"]
+    assert list(made.problems["reason"]) == ["completion holds a number that is not finite or too large"] * 2
+
+
 def test_several_files_are_one_dataset(project: Project, tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_bytes(LINES + b"{broken\n")
     (tmp_path / "c.jsonl").write_bytes(b"\x00\x00\x00")
