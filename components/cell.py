@@ -25,7 +25,7 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
            data-privacy: data-privacy-dataset data-privacy-how data-privacy-kinds data-privacy-presidio
              data-privacy-count data-privacy-run data-privacy-state data-privacy-stop data-privacy-result
            data-review: data-review-dataset data-review-name data-review-example data-review-good data-review-bad data-review-undo
-             data-review-report
+             data-review-preset data-review-report data-review-use
            data-steps: data-steps-dataset data-steps-list data-steps-kept data-steps-run data-steps-result data-steps-other
              data-steps-compare data-steps-difference
            data-mix: data-mix-datasets data-mix-how data-mix-share-1 to -6 data-mix-field data-mix-weights data-mix-rows

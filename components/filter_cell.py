@@ -1,6 +1,6 @@
 """The Filter cell of tab 1: score, flags, duplicates and the user's own rules, with what stays counted as one moves."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 import pandas as pd
@@ -18,12 +18,20 @@ SCORERS = [
 ]
 
 
+class Threshold(NamedTuple):
+    """The boxes of the dataset, of the least score that is kept, and of the scorer that it is of."""
+
+    dataset: gr.Dropdown
+    quality: gr.Slider
+    preset: gr.Dropdown
+
+
 def _kept(project: Project, step: Any) -> str:
     made = project.dataset(step.results[0])
     return f"{len(made):,} of {len(made) + len(made.dropped):,} kept"
 
 
-def build_filter(page: Page, number: int) -> None:
+def build_filter(page: Page, number: int) -> Threshold:
     with Cell(
         page,
         "data-filter",
@@ -140,3 +148,4 @@ def build_filter(page: Page, number: int) -> None:
     page.on(run.click, run_filter, choices, steps.outputs, cell)
     steps.wire()
     page.refresh_with(show, [dataset, result])
+    return Threshold(dataset, quality, preset)

@@ -93,6 +93,11 @@ class Measures:
     def _ids(self) -> Array:
         return self._columns("id")["id"].to_numpy(object)
 
+    def sources(self) -> Array:
+        """The sources (objects)."""
+        sources: Array = self._columns("source")["source"].to_numpy(object)
+        return sources
+
     def tokens(self) -> Array:
         """Tokens of each row."""
         return self._tokens

@@ -45,9 +45,10 @@ class DataVerbs(LookVerbs):
 
     # ---- review by hand
 
-    def next_review(self, dataset: Dataset, reviewer: str) -> str | None:
-        """The id of the example to judge next; None when the reviewer has judged all. No step."""
-        return review.next_row(dataset.columns("id", "quality", "source"), self.reviews(dataset), reviewer)
+    def next_review(self, dataset: Dataset, reviewer: str, preset: str = "guide") -> str | None:
+        """The id of the example to judge next, for thresholds of a preset's score; None when the reviewer has judged all.
+        No step."""
+        return review.next_row(review.Sample.of_dataset(dataset, preset), self.reviews(dataset), reviewer)
 
     def judge(self, dataset: Dataset, row_id: str, verdict: str | None, reviewer: str) -> None:
         """Keeps one judgement, "good" or "bad"; None takes it back. No step."""
@@ -58,12 +59,16 @@ class DataVerbs(LookVerbs):
         """The judgements so far: id, reviewer, verdict, made (seconds since 1970)."""
         return self._reviews.of(dataset.reference)
 
-    def review_report(self, dataset: Dataset) -> dict[str, Any]:
-        """judged (rows), thresholds (see studio.data.review.thresholds), suggested (threshold, why) or None, agreement."""
+    def review_report(self, dataset: Dataset, preset: str = "guide") -> dict[str, Any]:
+        """What the judgements say of the score of a preset: judged (rows), preset, thresholds (see
+        studio.data.review_thresholds), suggested (threshold, why) or None, why_none (in words, where none is suggested),
+        agreement."""
         judged = self.reviews(dataset)
-        found = review.thresholds(dataset.columns("id", "quality", "source"), judged)
+        found = review.thresholds(review.Sample.of_dataset(dataset, preset), judged)
+        suggested = review.suggest(found)
         return {
-            "judged": int(judged["id"].nunique()), "thresholds": found, "suggested": review.suggest(found), "agreement": review.agreement(judged),
+            "judged": int(judged["id"].nunique()), "preset": preset, "thresholds": found, "suggested": suggested,
+            "why_none": "" if suggested else review.why_none(found, preset), "agreement": review.agreement(judged),
         }  # fmt: skip
 
     @property
