@@ -5,14 +5,13 @@ the pinned requirements.txt and starts itself again in there.
 """
 
 import argparse
-import importlib.metadata
 import importlib.util
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
+import threading
 import tomllib
 import venv
 from pathlib import Path
@@ -63,14 +62,13 @@ def set_up(modules: list[str], *requirements: str) -> None:
     raise SystemExit(subprocess.run([str(python), str(ROOT / "launch.py"), *sys.argv[1:]]).returncode)
 
 
-def gpu_advice() -> str | None:
-    """What to do when there is a GPU that torch cannot use."""
-    if shutil.which("nvidia-smi") and importlib.metadata.version("torch").endswith("+cpu"):
-        return (
-            "This machine has an NVIDIA GPU, but torch is a CPU build and cannot use it. Fix: "
-            f"{sys.executable} -m pip install --force-reinstall torch=={importlib.metadata.version('torch').split('+')[0]}"
-        )
-    return None
+def say_gpu_problem() -> None:
+    """What to do when there is a GPU that torch cannot use; the page says it too, once torch has been asked."""
+    from studio import hardware
+
+    hardware.ask_torch()
+    if problem := hardware.machine().gpu_problem:
+        print(f"This machine has an NVIDIA GPU that is not used: {problem}", flush=True)
 
 
 def free_port(host: str, wanted: int) -> int:
@@ -139,8 +137,7 @@ def start(options: argparse.Namespace) -> None:
     demo = bool(os.environ.get("SPACE_ID"))
     host = "0.0.0.0" if demo else options.host
     auth = None if demo else access(options)
-    if advice := gpu_advice():
-        print(advice, flush=True)
+    threading.Thread(target=say_gpu_problem, daemon=True).start()  # torch takes seconds to answer
     port = options.port if demo else free_port(host, options.port)
     if port != options.port and not demo:
         print(f"Port {options.port} is busy; using {port}.", flush=True)

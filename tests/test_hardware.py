@@ -127,6 +127,19 @@ def test_what_torch_says_counts_more_than_the_versions(driver: Path, monkeypatch
     assert hardware.machine().device == "cpu"
 
 
+def test_torch_is_asked_in_a_process_of_its_own(driver: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plays(driver, "A10G", "8.6")
+    monkeypatch.setattr(
+        hardware, "ASK", "print('a library says hello'); print('[false, \"CUDA driver is insufficient\"]')"
+    )
+    hardware.ask_torch()
+    assert "cannot use A10G: CUDA driver is insufficient" in str(hardware.machine().gpu_problem)
+    monkeypatch.setattr(hardware, "ASK", "raise SystemExit(1)")  # which says nothing
+    monkeypatch.setattr(hardware, "_heard", [])
+    hardware.ask_torch()
+    assert hardware.machine().gpu_problem is None
+
+
 def test_a_card_without_a_driver_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, maker, kind in (
         ("net", "0x10de", "0x020000"),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from studio import hardware, store
+from studio import cards, hardware, store
 from studio.jobs import launching
 from studio.training.health import Remark
 
@@ -12,7 +12,8 @@ FILE = "unused_gpu.json"
 def note(folder: Path, on_gpu: bool) -> None:
     """Keeps, prints, and tells the rest of this process why torch does not use the GPU that is there; nothing where it
     does, where there is none, and where somebody has hidden it."""
-    hardware.hear(on_gpu)
+    if cards.visible():
+        hardware.hear(on_gpu)
     if launching.rank() > 0:  # the first process says it for all
         return
     problem = None if on_gpu else hardware.machine().gpu_problem
