@@ -18,6 +18,7 @@ from components.split_cell import build_split
 from components.step_box import StepBox
 from components.steps_cell import build_steps
 from studio import Project
+from studio.data.data_card import HOLDS
 
 FORMS = [
     ("OpenAI chat (JSONL)", "openai"),
@@ -48,7 +49,9 @@ def _copy(page: Page) -> None:
     with Cell(page, "data-copy", 12, "Save a copy", why, "save_copy") as cell:
         with gr.Row(elem_classes="row"):
             dataset = gr.Dropdown([], label="Dataset", scale=2, elem_id="data-copy-dataset")
-            form = gr.Dropdown(FORMS, value="openai", label="Form", scale=2, elem_id="data-copy-form")
+            form = gr.Dropdown(
+                FORMS, value="openai", label="Form", info=_holds("openai"), scale=2, elem_id="data-copy-form"
+            )
             run = gr.Button("Save", variant="primary", elem_id="data-copy-run", min_width=120)
             file = gr.DownloadButton("Download", visible=False, elem_id="data-copy-file", min_width=120)
         steps = StepBox(page, cell, "save_copy")
@@ -63,8 +66,13 @@ def _copy(page: Page) -> None:
         path = project.folder / "exports" / name
         return {**cell.done(project), file: gr.update(value=handout(path), label=f"Download {name}", visible=True)}
 
+    page.on(form.change, lambda project, wanted: {form: gr.update(info=_holds(wanted))}, [form], [form])
     page.on(run.click, save, [dataset, form], [file, *steps.outputs], cell)
     steps.wire([file], lambda project, _: saved(project, cell.latest(project).results[0]))
     page.refresh_with(
         lambda project: {dataset: gr.update(choices=references(project), value=made_last(project))}, [dataset]
     )
+
+
+def _holds(form: str) -> str:
+    return f"The file holds {HOLDS[form]}."

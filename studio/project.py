@@ -152,7 +152,8 @@ class Project(
         def make() -> Path:
             made = self.journal.name_of(dataset.reference)
             steps = notebook.ancestry(self.journal.steps(), made) if made else []
-            return writers.save_copy(dataset, form, self.folder / "exports", [step.code for step in steps])
+            code = [step.code for step in steps]
+            return writers.save_copy(dataset, form, self.folder / "exports", self.history(dataset), code)
 
         inputs = {"dataset": dataset.reference}
         return self.journal.step("save_copy", inputs, {"form": form}, ["copy"], make, lambda made: [made.name])

@@ -1,22 +1,24 @@
 """A page about a dataset for whoever gets the file: what is in it, where it comes from, how it was made."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from studio.data.history import Change
 from studio.examples import Dataset
 
-LOST = {
-    "openai": "messages and tools",
-    "alpaca": "system prompt, question and answer",
-    "sharegpt": "messages and tools",
-    "prompt-completion": "messages, tools and the answers to avoid",
+HOLDS = {
+    "openai": "messages and tools; the form has no place for ids and sources",
+    "alpaca": "system prompt, question and answer, ids and sources",
+    "sharegpt": "messages, tools, ids and sources",
+    "prompt-completion": "messages, tools, answers to avoid, ids and sources",
     "parquet": "everything: messages, tools, answers to avoid, ids, sources, token counts, scores, reasons and flags",
 }
 
 
-def text(dataset: Dataset, form: str, path: Path, steps: Iterable[str]) -> str:
-    """The card in Markdown; `steps` are the Python that made the dataset, the first first."""
+def text(dataset: Dataset, form: str, path: Path, history: Sequence[Change], steps: Iterable[str]) -> str:
+    """The card in Markdown: `history` is what each step took away, `steps` the Python that made the dataset, the first
+    first. Where somebody's home folder lies is not told."""
     summary = dataset.summary()
     kinds = dataset.columns("kind")["kind"].value_counts()
     quality = summary["mean_quality"]
@@ -26,14 +28,16 @@ def text(dataset: Dataset, form: str, path: Path, steps: Iterable[str]) -> str:
         ("Tokens, mean (least to most)", f"{summary['mean_tokens']:.0f} ({summary['min_tokens']:,} to {summary['max_tokens']:,})"),
         ("Tokens counted with", str(summary["token_counter"])),
         ("Quality, mean", "not scored" if quality is None else f"{quality:.3f}"),
-        ("Rows set aside while loading", f"{summary['problems']:,}"),
-        ("Rows left out by the last filter", f"{summary['dropped']:,}"),
     ]  # fmt: skip
-    code = "\n".join(steps) or "# no step is known"
+    code = "\n".join(steps).replace(str(Path.home()), "~") or "# no step is known"
+    taken = [
+        (one.verb, one.reference, f"{one.before:,}", f"{one.after:,}", ", ".join(f"{reason} ({count:,})" for reason, count in one.reasons.items()))
+        for one in history
+    ]  # fmt: skip
     return "\n".join([
         f"# {dataset.name}, version {dataset.version}",
         "",
-        f"Written by Fine-Tuning Studio as `{path.name}` in the form {form}. The file holds {LOST[form]}.",
+        f"Written by Fine-Tuning Studio as `{path.name}` in the form {form}. The file holds {HOLDS[form]}.",
         "",
         "## Counts",
         "",
@@ -48,6 +52,8 @@ def text(dataset: Dataset, form: str, path: Path, steps: Iterable[str]) -> str:
         *_table(("flag", "examples"), [(name, f"{count:,}") for name, count in summary["flags"].items()]),
         "",
         "## How it was made",
+        "",
+        *_table(("step", "made", "rows before", "rows after", "why rows went"), taken),
         "",
         "```python",
         code,

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,16 @@ import pandas as pd
 from studio import example_tables, store
 from studio.data import data_card
 from studio.data.conversations import BadRowError
+from studio.data.history import Change
 from studio.errors import InputError
 from studio.examples import Dataset, Message
 
+KEPT = ("id", "source")
 NAMES = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
 
 
-def save_copy(dataset: Dataset, form: str, folder: Path, steps: Iterable[str]) -> Path:
-    """Writes the dataset in a form of FORMS, and beside it a data card; `steps` are the code that made the dataset.
+def save_copy(dataset: Dataset, form: str, folder: Path, history: Sequence[Change], steps: Iterable[str]) -> Path:
+    """Writes the dataset in a form of FORMS, and beside it a data card of what each step took away and its code.
 
     Raises InputError for an unknown form, or with every kind of example that the form cannot hold."""
     if form not in FORMS:
@@ -27,7 +29,7 @@ def save_copy(dataset: Dataset, form: str, folder: Path, steps: Iterable[str]) -
     stem = f"{dataset.name}-v{dataset.version}" + ("" if form == "openai" else f"-{form}")
     path = folder / f"{stem}{suffix}"
     write(dataset.batches(), path, form)
-    store.write_text(folder / f"{stem}.md", data_card.text(dataset, form, path, steps))
+    store.write_text(folder / f"{stem}.md", data_card.text(dataset, form, path, history, steps))
     return path
 
 
@@ -46,6 +48,8 @@ def write(batches: Iterable[pd.DataFrame], path: Path, form: str) -> None:
                 except BadRowError as error:
                     refused[str(error)] += 1
                     continue
+                if form != "openai":  # whose readers know messages and tools
+                    made |= {name: row[name] for name in KEPT if isinstance(row.get(name), str)}
                 file.write(json.dumps(made, ensure_ascii=False) + "\n")
         if refused:
             found = "; ".join(f"{count:,} with {reason}" for reason, count in refused.most_common())

@@ -110,10 +110,25 @@ def test_the_card_says_what_is_in_the_file(tmp_path: Path) -> None:
     assert hashlib.sha256(path.read_bytes()).hexdigest() in card and f"| Examples | {len(clean):,} |" in card
     assert "raw = project.load(" in card and "clean = project.filter(raw" in card and "project.save_copy" not in card
     assert "| tickets |" in card
+    assert f"| filter | clean@v1 | {len(raw):,} | {len(clean):,} |" in card and str(Path.home()) not in card
     back = project.load(path, system="")
+    assert [*back.examples["id"]] == [*clean.examples["id"]] and [*back.examples["source"]] == [
+        *clean.examples["source"]
+    ]
     assert [*back.examples["messages"]] == [*clean.examples["messages"]]
     whole = project.load(project.save_copy(clean, form="parquet"))
     for column in ("id", "messages", "source", "tokens", "quality", "kind"):
         assert [*whole.examples[column]] == [*clean.examples[column]]
     with pytest.raises(InputError, match="no such form"):
         project.save_copy(clean, "pdf")
+
+
+def test_the_card_counts_what_every_step_before_took_away(tmp_path: Path) -> None:
+    project = Project.open("copies", home=tmp_path)
+    rows = [{"prompt": f"Who wrote letter {at}?", "completion": f"Number {at} was written by me."} for at in range(8)]
+    rows[3]["completion"] = "TODO"
+    raw = project.load(pasted="".join(json.dumps(row) + "\n" for row in rows) + "not JSON\n")
+    train, _ = project.split(project.filter(raw, min_quality=0, drop_flags=("TODO",)), test=0.3, seed=0)
+    card = project.save_copy(train).with_suffix(".md").read_text(encoding="utf-8")
+    assert f"| load | {raw.reference} | 9 | 8 | could not be read (1) |" in card
+    assert "| filter | clean@v1 | 8 | 7 | TODO (1) |" in card
