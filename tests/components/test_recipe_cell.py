@@ -206,3 +206,19 @@ def test_numbers_of_a_search_are_all_named_when_they_are_wrong() -> None:
     }
     with pytest.raises(InputError, match="“Trials” is 2.5, no whole number; “At most, in hours” is empty"):
         search_words.given(trials=2.5, hours=None, seed=0, startup=0)
+
+
+def test_answers_that_a_length_cuts_off_are_said_beside_what_is_learned(project: Project) -> None:
+    asked = [
+        [{"role": "user", "content": words}, {"role": "assistant", "content": "b"}] for words in ("hello " * 400, "a")
+    ]
+    table = pd.DataFrame({
+        "id": [f"r{row}" for row in range(8)], "messages": [asked[row % 2] for row in range(8)], "source": "made",
+        "tokens": [850, 10] * 4, "quality": 1.0, "flags": [[] for _ in range(8)],
+    })  # fmt: skip
+    write_dataset(project.folder, "late", table)
+    page = Browser(project)
+    page.values[page.cell.chosen.dataset] = "late@v1"
+    assert "cut off" not in page.call(page.cell._follow)[page.cell.says]
+    said = page.type("max_length", 128)[page.cell.says]
+    assert "Of 4 of the 8 examples the whole answer is cut off at 128 tokens" in said and page.recipe.max_length == 128
