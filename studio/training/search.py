@@ -179,7 +179,8 @@ def _checked(
     chosen, trial = None, recipe.model_copy(update={"patience": 0})
     try:
         chosen = Space.of(space, recipe, dataset)
-        trial = trial.model_copy(update={"max_length": chosen.most("max_length", recipe)})
+        targets = chosen.fixed.get("targets", recipe.targets)
+        trial = trial.model_copy(update={"max_length": chosen.most("max_length", recipe), "targets": targets})
     except StudioError as error:
         errors.append(error)
     try:

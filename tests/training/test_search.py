@@ -22,6 +22,7 @@ from studio.training.run import Run
 from studio.training.search import Search, sample_rows
 from studio.training.search_space import PATIENCE, Space, evaluations_for
 from studio.training.study import NAME, open_study
+from tests.families import make_model
 from tests.jobs_here import work_here
 from tests.waiting import until
 
@@ -168,6 +169,14 @@ def test_a_trial_is_refused_by_the_longest_rows_that_it_may_have(
     for space in ({"max_length": [32, 128], "r": [4]}, {"max_length": 48, "r": [4]}, {"r": [4]}):
         searches.place(project.folder, project.home, train, RECIPE, test, space, 1, 1, 0.15, 0, 5)
     assert [recipe.max_length for recipe in seen] == [128, 48, 64]
+
+
+def test_targets_that_the_space_gives_are_looked_for_in_the_model(project: Project, tmp_path: Path) -> None:
+    """The guide's are those of Llama and its like."""
+    train, test = greetings(project)
+    model = make_model(tmp_path / "gpt2", "gpt2")
+    with pytest.raises(InputError, match="no module q_proj, v_proj.*it has c_attn"):
+        project.search(train, Recipe(model=str(model), method="lora"), evaluation=test, space="guide")
 
 
 def test_a_space_says_what_no_trial_could_be_made_of(project: Project) -> None:
