@@ -95,10 +95,10 @@ class Project(
         self, source: loading.Source | None = None, name: str | None = None, shape: str | None = None,
         columns: dict[str, str] | None = None, system: str | None = None, pasted: str | None = None, **hub: Any,
     ) -> Dataset:  # fmt: skip
-        """Reads a file (rows or a document, also .gz and .zst), several, a folder, pasted rows or "hub:owner/name" (with
-        config, split, rows). `columns` maps fields to the file's, as in {"prompt": "question"}; `system` stands before
-        rows without a system prompt ("" for none). Rows that cannot be used are in `.problems` with line and reason.
-        Raises InputError when nothing can be read."""
+        """Reads a file (rows or a document, also .gz and .zst), several, a folder (of a dataset its `split`, or that for
+        training), pasted rows or "hub:owner/name" (with config, split, rows). `columns` maps fields to the file's, as in
+        {"prompt": "question"}; `system` stands before rows without a system prompt ("" for none). Rows that cannot be
+        used are in `.problems` with line and reason. Raises InputError when nothing can be read."""
         return loading.load(
             self.folder, self.journal, self._counter(), self.demo, loading.Watch(), source, name, shape, columns, system, pasted, **hub
         )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from studio import sources, store
 from studio.chat import TokenCounter
-from studio.data import detection, feedback, hub, readers, shapes, slices
+from studio.data import data_folders, detection, feedback, hub, readers, shapes, slices
 from studio.data.columns import Choices
 from studio.data.rows import Problem, clean
 from studio.data.token_counts import TokenCounts
@@ -43,6 +43,8 @@ class Loading:
     processes: list[Any] = field(default_factory=list)
     """Those that read the one large file, while it is copied; `copied` waits for that."""
     copied: Callable[[], Path] | None = None
+    notes: list[str] = field(default_factory=list)
+    """What was left out of a folder on purpose, in sentences for the dataset's description."""
 
     @property
     def source(self) -> str | list[str]:
@@ -54,6 +56,8 @@ class Loading:
         """The dataset of all that can be read; its description says where it comes from, relative to the project."""
         counts = TokenCounts(counter)
         origin: dict[str, Any] = {"verb": "load", "token_counter": counter.name, "estimated": counts.report}
+        if self.notes:
+            origin["notes"] = self.notes
         called = name or sources.dataset_name(self.given[0])
 
         def in_slices(folder: Path) -> int:
@@ -210,7 +214,8 @@ def bringing(
             return
         for path in paths:
             if path.is_dir():
-                files, left = sources.files_of(path, readers.is_readable)
+                files, left, notes = data_folders.choose(path, hub_choices.get("split"))
+                loading.notes += notes
                 kept = stack.enter_context(_kept(project_folder, path, files))
                 loading.files += [(kept / file.relative_to(path), file.relative_to(path).as_posix()) for file in files]
                 loading.problems += left
