@@ -1,7 +1,7 @@
 """What the curves of a run say, in words, each with what to do. Pure functions over `Run.metrics()`.
 
-Every threshold is robust (medians and the median absolute deviation, MAD) and has a floor in nats, so that the noise of
-small batches and of a loss near zero is no alarm. 1.4826 x MAD is the standard deviation where the noise is normal.
+Every threshold is held against the noise (robust: Curve) and has a floor, as a share or in nats, so that the noise of small
+batches and of a loss near zero is no alarm. The rules and their floors were set on made curves: tests/training/test_health.py.
 """
 
 from dataclasses import dataclass
@@ -9,10 +9,26 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from studio.training import health_advice
+from studio.training.curve import Curve, disorder, spread
+from studio.training.recipe import Recipe
+
 SPIKE_WINDOW = 20  # points before it that a point is held against
-FEWEST_BEFORE = 8
+FEWEST_BEFORE, MANY_BEFORE = 4, 8
 SPIKE_SPREADS = 6.0
 SPIKE_NATS = 0.2
+FEWEST = 8
+"""Points of the training loss, of which fewer say nothing of its course."""
+CLIMB, CLIMB_NATS, CLIMB_ERRORS = 0.15, 0.1, 4.0
+LITTLE = {"sft": 0.02, "dpo": 0.004, "kto": 0.004}
+"""A fall by so small a share is none: a loss of preferences begins at 0.693 or 0.5 and falls little where much is learned."""
+SURE, WITNESSED = 3.0, 7.0
+"""How many times LITTLE the fall could be at most that is taken for none, where the evaluation does not say the same and
+where it does."""
+RISES = {"once": (0.3, 3.0), "twice": (0.07, 1.5), "steadily": (0.05, 1.5), "unsteadily": (0.15, 2.5)}
+"""How far the evaluation is above its best, as a share of that and in standard deviations of its noise, before that is
+taken for a rise."""
+FEW_POINTS = 3
 FEW_WATCHED = 50
 """At 50 examples the 95 % interval of a mean is about 28 % either way, where the loss of an example varies as widely as
 its mean (a coefficient of variation of 1)."""
@@ -20,8 +36,8 @@ its mean (a coefficient of variation of 1)."""
 
 @dataclass(frozen=True)
 class Remark:
-    """`kind` is not-finite, spike, not-learning, diverging, overfitting, worse, few-watched, falling or flat; `level` is
-    good, look or bad; `text` is what was found and at which step, `advice` what to do."""
+    """`kind` is not-finite, spike, not-learning, diverging, overfitting, worse, few-watched, few-points, falling or flat;
+    `level` is good, look or bad; `text` is what was found and at which step, `advice` what to do."""
 
     kind: str
     level: str
@@ -29,53 +45,21 @@ class Remark:
     advice: str
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Points with a finite loss, in nats a token, in the order of their optimiser steps."""
-
-    steps: np.ndarray
-    losses: np.ndarray
-
-    @classmethod
-    def of(cls, rows: pd.DataFrame, column: str) -> "Curve":
-        values = rows[column].to_numpy(float)
-        finite = np.isfinite(values)
-        return cls(rows["step"].to_numpy(int)[finite], values[finite])
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def after(self, step: int) -> "Curve":
-        return Curve(self.steps[self.steps > step], self.losses[self.steps > step])
-
-    def until(self, step: int) -> "Curve":
-        return Curve(self.steps[self.steps <= step], self.losses[self.steps <= step])
-
-    @property
-    def noise(self) -> float:
-        """Standard deviation of a point about the trend, from the differences of neighbours."""
-        return spread(np.diff(self.losses)) / np.sqrt(2) if len(self) > 2 else 0.0
-
-
-def spread(values: np.ndarray) -> float:
-    """The standard deviation, by the MAD: half of the values may be anything."""
-    return float(1.4826 * np.median(np.abs(values - np.median(values)))) if len(values) else 0.0
-
-
-def judge(metrics: pd.DataFrame, ended: bool, watched: int | None = None) -> list[Remark]:
-    """What is to be said now, the worst first. `watched` is the number of evaluation examples, None without any."""
+def judge(metrics: pd.DataFrame, ended: bool, watched: int | None = None, recipe: Recipe | None = None) -> list[Remark]:
+    """What is to be said now, the worst first. `watched` is the number of evaluation examples, None without any; `recipe` is
+    what the advice is fitted to."""
     training, evaluation = metrics[~metrics["is_evaluation"]], metrics[metrics["is_evaluation"]]
     learnt, seen = Curve.of(training, "loss"), Curve.of(evaluation, "eval_loss")
     steps = int(metrics["of_steps"].max()) if len(metrics) and metrics["of_steps"].notna().any() else 0
     few = few_watched(seen, watched)
-    if broken := not_finite(training, evaluation, seen):
+    if broken := not_finite(training, evaluation, seen, recipe):
         return [broken, *([few] if few else [])]
+    risen = diverging(learnt, seen, steps, recipe)
     trouble = [
         found
         for found in (
-            diverging(learnt, seen),
-            not_learning(learnt, seen, steps),
-            overfitting(learnt, seen),
+            risen or not_learning(learnt, seen, steps, recipe),
+            None if risen else overfitting(learnt, seen, recipe),
             worse(seen, steps),
             spike(learnt),
             few,
@@ -83,12 +67,13 @@ def judge(metrics: pd.DataFrame, ended: bool, watched: int | None = None) -> lis
         if found
     ]
     kinds = {found.kind for found in trouble}
-    if ended and not kinds & {"diverging", "not-learning", "overfitting", "worse"} and (good := outlook(learnt, seen)):
-        trouble.append(good)
-    return trouble
+    if not ended or kinds & {"diverging", "not-learning", "overfitting", "worse"}:
+        return trouble
+    last = few_points(len(learnt), int(metrics["step"].max()), recipe) if len(metrics) else None
+    return [*trouble, *(found for found in (last, outlook(learnt, seen, recipe)) if found)]
 
 
-def not_finite(training: pd.DataFrame, evaluation: pd.DataFrame, seen: Curve) -> Remark | None:
+def not_finite(training: pd.DataFrame, evaluation: pd.DataFrame, seen: Curve, recipe: Recipe | None) -> Remark | None:
     """A loss that is not a number, or infinite."""
     steps: list[int] = []
     for rows, column in ((training, "loss"), (evaluation, "eval_loss")):
@@ -97,12 +82,11 @@ def not_finite(training: pd.DataFrame, evaluation: pd.DataFrame, seen: Curve) ->
         return None
     first = int(min(steps))
     before = seen.until(first - 1).after(0)
-    kept = f" The best before it, step {best_step(before):,}, is kept." if len(before) else ""
+    kept = f" The best before it, step {before.best_step:,}, is kept." if len(before) else ""
     return Remark(
         "not-finite", "bad",
         f"The loss is not a number from step {first:,} on: the weights are spoilt and will not recover.{kept}",
-        "Stop, and start again with a third of the learning rate and max_gradient_norm at 0.3; if it comes back, look at the rows "
-        "with the most tokens.",
+        health_advice.not_finite(recipe),
     )  # fmt: skip
 
 
@@ -114,7 +98,8 @@ def spikes(curve: Curve) -> np.ndarray:
         before = logs[max(0, at - SPIKE_WINDOW) : at]
         usual = float(np.median(before))
         jump = logs[at] - usual
-        if jump > max(SPIKE_SPREADS * spread(before), np.log(1.5)) and curve.losses[at] - np.exp(usual) > SPIKE_NATS:
+        floor = np.log(1.5 if len(before) >= MANY_BEFORE else 2)  # of few points the spread is a guess
+        if jump > max(SPIKE_SPREADS * spread(before), floor) and curve.losses[at] - np.exp(usual) > SPIKE_NATS:
             found.append(at)
     return np.array(found, dtype=int)
 
@@ -141,65 +126,116 @@ def spike(curve: Curve) -> Remark | None:
     )
 
 
-def diverging(learnt: Curve, seen: Curve) -> Remark | None:
-    """The loss was low and has gone up for good: by half and by more than its noise."""
-    if len(learnt) < 10:
+def diverging(learnt: Curve, seen: Curve, steps: int, recipe: Recipe | None) -> Remark | None:
+    """The loss has gone up for good: at once and far, or slowly all the time."""
+    risen = burst(learnt) or climb(learnt, steps)
+    if risen is None:
         return None
-    smooth = pd.Series(learnt.losses).rolling(5).median().to_numpy()[4:]
-    start = float(np.median(learnt.losses[:3]))  # a run that bursts at once has no low median of five
-    lowest, now = min(start, float(smooth.min())), float(smooth[-1])
-    risen = now > 1.5 * lowest and now - lowest > max(0.3, 4 * learnt.noise)
-    if not risen or learnt.losses[-5:].min() <= 1.25 * lowest:
-        return None
-    at = int(learnt.steps[1] if start <= smooth.min() else learnt.steps[4 + int(smooth.argmin())])
+    lowest, at, now, how = risen
     after = seen.after(0)
-    kept = f" The adapter of step {best_step(after):,} is kept." if len(after) else ""
+    kept = f" The adapter of step {after.best_step:,} is kept." if len(after) else ""
     return Remark(
-        "diverging", "bad",
-        f"The loss has gone up from {lowest:.3g} (about step {at:,}) to {now:.3g} and stays there.{kept}",
-        "Stop; use a third of the learning rate, a longer warm-up, or larger batches.",
+        "diverging", "bad", f"The loss has gone up from {lowest:.3g} (about step {at:,}) to {now:.3g} and {how}.{kept}",
+        health_advice.diverging(recipe),
     )  # fmt: skip
 
 
-def not_learning(learnt: Curve, seen: Curve, steps: int) -> Remark | None:
-    """A third of the run is over, and the loss has fallen by no more than its noise."""
-    if len(learnt) < 8 or not steps or learnt.steps[-1] * 3 < steps:
+Risen = tuple[float, int, float, str]
+"""The lowest loss, its step, the loss now, and what it does."""
+
+
+def burst(curve: Curve) -> Risen | None:
+    """By half and by more than its noise, whenever that was."""
+    if len(curve) < 10:
+        return None
+    smooth = pd.Series(curve.losses).rolling(5).median().to_numpy()[4:]
+    start = float(np.median(curve.losses[:3]))  # a run that bursts at once has no low median of five
+    lowest, now = min(start, float(smooth.min())), float(smooth[-1])
+    risen = now > 1.5 * lowest and now - lowest > max(0.3, 4 * curve.noise)
+    if not risen or curve.losses[-5:].min() <= 1.25 * lowest:
+        return None
+    at = int(curve.steps[1] if start <= smooth.min() else curve.steps[4 + int(smooth.argmin())])
+    return lowest, at, now, "stays there"
+
+
+def climb(curve: Curve, steps: int) -> Risen | None:
+    """A third of the run is over (so it is no warm-up), and its last fifth is above an earlier one."""
+    if len(curve) < FEWEST or not steps or curve.steps[-1] * 3 < steps:
+        return None
+    part = max(3, len(curve) // 5)
+    parts = [slice(start, start + part) for start in range(len(curve) % part, len(curve), part)]
+    levels = [curve.level(one)[0] for one in parts]
+    error = curve.level(parts[-1])[1] * np.sqrt(2)
+    lowest, now = min(levels), levels[-1]
+    if now - lowest <= max(CLIMB * lowest, CLIMB_NATS, CLIMB_ERRORS * error):
+        return None
+    around = curve.steps[parts[levels.index(lowest)]]
+    return lowest, int(around[len(around) // 2]), now, "does not come down"
+
+
+def not_learning(learnt: Curve, seen: Curve, steps: int, recipe: Recipe | None) -> Remark | None:
+    """A third of the run is over, and the loss has not fallen; where it is too noisy to tell nothing is said."""
+    if len(learnt) < FEWEST or not steps or learnt.steps[-1] * 3 < steps:
         return None
     part = max(3, len(learnt) // 5)
-    first, now = float(np.median(learnt.losses[:part])), float(np.median(learnt.losses[-part:]))
-    if first < 0.05 or now > first + 0.3:
-        return None  # it began learned, or it diverges
-    if first - now > max(0.02 * first, 2 * learnt.noise * np.sqrt(2 / part)):
+    first, first_error = learnt.level(slice(part))
+    now, now_error = learnt.level(slice(-max(part, len(learnt) // 3), None))
+    if first < 0.05:
+        return None  # it began learned
+    little = LITTLE[recipe.objective if recipe else "sft"]
+    if len(seen) > 1 and seen.losses[0] - seen.losses[1:].min() > max(little * seen.losses[0], 0.002):
+        return None  # also where it fell before the first point was logged
+    witnessed = len(seen) > 1 and seen.steps[0] == 0
+    guess = 1 + 4 / len(learnt)  # the noise of few points is one itself
+    fall, error = first - now, guess * float(np.hypot(first_error, now_error))
+    most = (WITNESSED if witnessed else SURE) * little * first
+    if fall > max(little * first, (2 if witnessed else 1) * error):
         return None
-    if len(seen) > 1 and seen.losses[0] - seen.losses[-1] > 0.03 * seen.losses[0]:
-        return None  # it fell before the first point was logged
+    if fall > -2 * error and max(fall, 0.0) + error > most:
+        return None  # too noisy to tell
     return Remark(
         "not-learning", "bad",
         f"It is not learning: after {learnt.steps[-1] / steps:.0%} of the run the loss is {now:.3g}, and it began at {first:.3g}.",
-        "Try a learning rate three to ten times as high (adapters need 1e-4 to 1e-3); check in Look that the answers are trained on.",
+        health_advice.not_learning(recipe),
     )  # fmt: skip
 
 
-def overfitting(learnt: Curve, seen: Curve) -> Remark | None:
-    """The evaluation loss rose at two evaluations or more since its best, while the training loss fell."""
+def overfitting(learnt: Curve, seen: Curve, recipe: Recipe | None) -> Remark | None:
+    """The evaluation loss has risen since its best, while the training loss did not."""
     after = seen.after(0)
-    if len(after) < 3:
+    best = int(after.losses.argmin()) if len(after) else 0
+    later = after.losses[best + 1 :]
+    if not len(later) or not has_risen(after, best):
         return None
-    best = int(after.losses.argmin())
-    since = after.losses[best:]
-    rise = float(since[-1] - since[0])
-    if len(since) < 3 or not (np.diff(since[-3:]) > 0).all() or rise <= max(0.002, 0.02 * since[0]):
-        return None
-    at = int(after.steps[best])
-    around, later = learnt.until(at).losses[-5:], learnt.after(at).losses[-5:]
-    if not len(around) or not len(later) or np.median(later) >= np.median(around):
-        return None
+    at, lowest, last = int(after.steps[best]), float(after.losses[best]), float(after.losses[-1])
+    rise = f"the evaluation loss rises since step {at:,} (from {lowest:.3g} to {last:.3g})"
+    kept = f"Step {at:,} was the best, and that one is kept."
+    before, since = learnt.until(at).losses[-5:], learnt.after(at).losses[-5:]
+    compared = len(before) > 0 and len(since) > 0
+    usual, now = (float(np.median(before)), float(np.median(since))) if compared else (0.0, 0.0)
+    if now > usual + max(0.1 * usual, 2 * learnt.noise):
+        return Remark(
+            "diverging", "bad", f"It unlearns: {rise}, and the training loss with it. {kept}", health_advice.diverging(recipe)
+        )  # fmt: skip
+    while_training = f" while the training loss {'falls' if now < usual else 'does not'}" if compared else ""
     return Remark(
-        "overfitting", "look",
-        f"It learns by heart: the evaluation loss rises since step {at:,} (from {since[0]:.3g} to {since[-1]:.3g}) while the training "
-        f"loss falls. Step {at:,} was the best, and that one is kept.",
-        "You can stop now. Next time: fewer epochs, more or more varied examples, more dropout, or a lower rank.",
+        "overfitting", "look", f"It learns by heart: {rise}{while_training}. {kept}", health_advice.overfitting(recipe)
     )  # fmt: skip
+
+
+def has_risen(after: Curve, best: int) -> bool:
+    """Whether the evaluations since the best one, the last three at most, are above it by more than chance."""
+    lowest, later = float(after.losses[best]), after.losses[best + 1 :]
+    if len(later) == 1:
+        how = "once"
+    elif disorder(after.losses[best:]) > 0.2:
+        how = "unsteadily"
+    else:
+        how = "twice" if len(later) == 2 else "steadily"
+    share, spreads = RISES[how]
+    noise = after.noise if len(after) >= 5 else 0.0
+    came_back = later[-1] - lowest <= max(0.005, RISES["steadily"][0] * lowest)
+    return not came_back and bool(np.median(later[-3:]) - lowest > max(0.005, share * lowest, spreads * noise))
 
 
 def worse(seen: Curve, steps: int) -> Remark | None:
@@ -229,7 +265,24 @@ def few_watched(seen: Curve, watched: int | None) -> Remark | None:
     )  # fmt: skip
 
 
-def outlook(learnt: Curve, seen: Curve) -> Remark | None:
+def few_points(count: int, steps: int, recipe: Recipe | None) -> Remark | None:
+    """Of a run that has ended, after so many steps."""
+    if count >= FEW_POINTS or not steps:
+        return None
+    if steps < FEW_POINTS:
+        return Remark(
+            "few-points", "look", f"It made only {steps} optimiser step{'s' if steps > 1 else ''}: nothing is learned in so few.",
+            "Use more epochs, more examples, or a smaller batch_size and accumulation.",
+        )  # fmt: skip
+    often = "" if recipe is None else f" (logging_steps is {recipe.logging_steps:,})"
+    return Remark(
+        "few-points", "look", f"Its {steps:,} steps left {count or 'no'} point{'' if count == 1 else 's'} of the training loss{often}: "
+        "how it learned cannot be told.",
+        f"Log more often: logging_steps of at most {max(1, steps // 20):,}.",
+    )  # fmt: skip
+
+
+def outlook(learnt: Curve, seen: Curve, recipe: Recipe | None) -> Remark | None:
     """Of a run that has ended well: whether it was still falling, or flat since when."""
     after = seen.after(0)
     if len(after) >= 3:
@@ -237,7 +290,7 @@ def outlook(learnt: Curve, seen: Curve) -> Remark | None:
         near = max(0.005, 0.02 * last)
         earlier = after.until(int(0.7 * steps))
         if len(earlier) and earlier.losses[-1] - last > max(0.01, 0.05 * last) and last <= after.losses.min() + near:
-            return _still_falling("evaluation", int(earlier.steps[-1]), float(earlier.losses[-1]), last)
+            return _still_falling("evaluation", int(earlier.steps[-1]), float(earlier.losses[-1]), last, recipe)
         away = np.flatnonzero(np.abs(after.losses - last) > near)
         since = int(away[-1]) + 1 if len(away) else 0
         if len(after) - since >= 3 and after.steps[since] <= 0.7 * steps:
@@ -254,16 +307,12 @@ def outlook(learnt: Curve, seen: Curve) -> Remark | None:
         float(np.median(part)) for part in (learnt.losses[-third : -half or None], learnt.losses[-half or -1 :])
     )
     if before - now > max(0.005, 0.03 * now, 2 * learnt.noise * np.sqrt(2 / max(half, 1))):
-        return _still_falling("training", int(learnt.steps[-third]), before, now)
+        return _still_falling("training", int(learnt.steps[-third]), before, now, recipe)
     return None
 
 
-def _still_falling(which: str, step: int, before: float, now: float) -> Remark:
+def _still_falling(which: str, step: int, before: float, now: float, recipe: Recipe | None) -> Remark:
     return Remark(
         "falling", "good", f"The {which} loss is still falling ({before:.3g} at about step {step:,}, {now:.3g} at the end).",
-        "More epochs may help.",
+        health_advice.still_falling(recipe),
     )  # fmt: skip
-
-
-def best_step(evaluations: Curve) -> int:
-    return int(evaluations.steps[evaluations.losses.argmin()])

@@ -101,7 +101,8 @@ class Run(JobView):
         if self.evaluation_dataset:
             with suppress(NotFoundError):  # it was taken out of the project since
                 watched = len(open_dataset(Path(self.job.request["project_folder"]), self.evaluation_dataset))
-        return [*unused_gpu.remarks(self.folder), *health.judge(self.metrics(), self.state in ENDED, watched)]
+        ended, recipe = self.state in ENDED, self.recipe
+        return [*unused_gpu.remarks(self.folder), *health.judge(self.metrics(), ended, watched, recipe)]
 
     def what_fits(self) -> list[Change]:
         """Changes of its recipe that fit, the most harmless first, when there was not enough memory for it; empty after
