@@ -74,5 +74,8 @@ class Blocks(gr.Blocks):
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """What the browser is sent: Gradio's own values, without those that are not due any more."""
-        ready = await super().postprocess_data(block_fn, predictions, state)
-        return predictions.to_send(ready) if isinstance(predictions, Refresh) else ready
+        if not isinstance(predictions, Refresh):
+            return list(await super().postprocess_data(block_fn, predictions, state))
+        # of one part alone Gradio takes the value and not a list
+        given = predictions[0] if len(predictions) == 1 else predictions
+        return predictions.to_send(await super().postprocess_data(block_fn, given, state))

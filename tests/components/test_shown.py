@@ -107,6 +107,15 @@ def test_an_older_refresh_takes_nothing_back_that_a_newer_one_has_read(tmp_path:
     assert nothing(told[0]) and told[1] == "of the slow one"  # of this part the newer one said nothing
 
 
+def test_a_refresh_of_one_part_alone_shows_its_value(tmp_path: Path) -> None:
+    page = Page(tmp_path, "support", demo=False)
+    with Blocks() as blocks:
+        page.name, button, run = gr.Textbox(), gr.Button(), gr.Dropdown(["run-001"])
+        page.on(button.click, lambda project: {run: gr.update(choices=["run-002"])}, [], [run], refresh=True)
+    (told,) = sent(blocks, 0, gr.Request(session_hash="here"))
+    assert told["choices"] == [["run-002", "run-002"]] and nothing(told)
+
+
 def test_pages_that_were_left_are_forgotten() -> None:
     known = Shown()
     for visit in range(shown.VISITS + 10):
