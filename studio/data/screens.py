@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from studio.data import language, privacy, repetition
+from studio.data import language, privacy, refusals, repetition
 from studio.data.text_column import SIGNS, TextColumn
 from studio.data.words import Array
 
@@ -36,6 +36,10 @@ ENGLISH = "|".join(language.PLAINLY_ENGLISH)
 LONGEST_PLACEHOLDER = 12  # bytes
 _SENTENCE_END = np.zeros(256, bool)
 _SENTENCE_END[list(b".!?)]}\"'`>:;|*_~")] = True
+_OPENINGS = np.array([list((start.encode() + b"\0\0")[:3]) for start in refusals.STARTS], np.uint8) | 0x20
+_REFUSAL_CODES = np.unique(_OPENINGS.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32))
+_REFUSAL_PAIRS = np.zeros((256, 256), bool)
+_REFUSAL_PAIRS[_OPENINGS[:, 0], _OPENINGS[:, 1]] = True
 
 
 class Answers(TextColumn):
@@ -113,14 +117,25 @@ def truncated(rows: Rows) -> Array:
 
 
 def refusal(rows: Rows) -> Array:
-    """The first three letters of each way to refuse, or the first and two that are not ASCII."""
-    one, two, three = (rows.answers.opening(number) for number in range(3))
+    """Of English the first three letters of each way to refuse, or the first and two that are not ASCII; of the other
+    languages how a refusal begins, as which hardly any two first bytes do."""
+    answers = rows.answers
+    one, two, three = (answers.opening(number) for number in range(3))
     first, second, third = one | 0x20, two | 0x20, three | 0x20
     is_i = (first == ord("i")) & ((two == ord(" ")) | (two == ord("'")) | (second == ord("m")))
     starts = is_i
     for name in (b"sor", b"unf", b"as "):
         starts |= (first == name[0]) & (second == name[1]) & (third == name[2])
-    return starts | (((two | three) >= 0x80) & np.isin(first, list(b"isua")))
+    starts |= ((two | three) >= 0x80) & np.isin(first, list(b"isua"))
+    others = _REFUSAL_PAIRS[first, second] & ~starts
+    at = np.flatnonzero(others)
+    others[at] = np.isin(_code(first[at], second[at], third[at]), _REFUSAL_CODES)
+    starts |= others & ~answers.is_stripped  # the pattern is asked of whole texts
+    return starts | answers.matching(refusals.STARTS_IN_BYTES, others & answers.is_stripped)
+
+
+def _code(first: Array, second: Array, third: Array) -> Array:
+    return first.astype(np.uint32) << 16 | second.astype(np.uint32) << 8 | third
 
 
 def copied(rows: Rows, least: int, share: float) -> Array:

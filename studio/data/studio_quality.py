@@ -17,6 +17,7 @@ from studio.data import code_blocks, repetition, screens
 from studio.data.code_blocks import without_code
 from studio.data.endings import is_cut_off
 from studio.data.language import language, other_language
+from studio.data.refusals import is_refusal
 from studio.data.screens import Answers, Rows
 from studio.data.text_column import TextColumn
 from studio.data.words import Array
@@ -31,19 +32,6 @@ MARK = re.compile(r"\s*[:(\[\])]")
 ALL_AFTER = re.compile(r" (?:lo|el|la|los|las|un|una|bien|incluido|listo|mundo|esto|eso|está|es|tipo|que|va)\b")
 ALL_BEFORE = re.compile(r"\b(?:por|es|está|están|de|en|con|lo|que|para|sobre|ante|é|com|em) \Z", re.IGNORECASE)
 """In Spanish and Portuguese TODO is the word for all, where no sign makes it a mark."""
-REFUSAL = re.compile(
-    r"(?P<sorry>(?:(?:i['’]?m|i am) (?:very |so |really |truly )?sorry|sorry|i apologi[sz]e|unfortunately)[,.!]? (?:but )?)?"
-    r"(?:(?:i (?:can['’]?t|can ?not|won['’]?t|will not|am unable to|am not able to|will not be able to|won['’]?t be able to)|i['’]?m (?:unable|not able) to) "
-    r"(?:directly |currently |really |fully |actually |ethically )?"
-    r"(?:(?:assist|provide|fulfil|fulfill|comply|do that|create|generate|write|discuss)\b|answer\b(?! the (?:phone|door|call)\b)|help\b(?! (?:but|it|myself)\b| \w{2,20}ing\b)"
-    r"|(?(sorry)(?:do (?:this|it)|share|engage|support|browse|access|open|view|see (?:images|pictures|videos|links)|predict|endorse|promote|condone|participate|respond|"
-    r"(?:complete|process|continue) (?:with )?(?:this|that|your)|tell you|give you|offer (?:advice|opinions|medical|legal))\b|(?!)))"
-    r"|(?(sorry)i (?:do not|don['’]?t) have (?:access|the (?:ability|capability)|(?:any |enough )?information|(?:personal )?(?:opinions|feelings|experiences))\b|(?!))"
-    r"|as an? (?:ai|artificial intelligence|(?:large )?language model)(?: (?:language|text|model|assistant|chatbot|bot|system|program|agent)){0,3}"
-    r"(?: (?:trained|developed|created|made|built|designed) by [\w ]{1,30})?,? (?:i|my|it)\b[^.!?\n]{0,200}?\b(?:cannot|not|no|never|unable|lack|without|\w{1,9}n['’]t)\b)",
-    re.IGNORECASE,
-)
-REFUSAL_STARTS = tuple("IiSsUuAa")
 UNSURE = re.compile(r"\bI(?:['’]m| am) not sure\b|\bI don['’]t know\b", re.IGNORECASE)
 EMPTY = frozenset("n/a na none null nan nil undefined unknown ... … - -- ? . answer output response".split()) - {
     "unknown",
@@ -152,8 +140,8 @@ def is_truncated(prompt: str, answer: str) -> bool:
     return is_cut_off(answer)
 
 
-def is_refusal(prompt: str, answer: str) -> bool:
-    return answer[:1] in REFUSAL_STARTS and REFUSAL.match(answer) is not None
+def refuses(prompt: str, answer: str) -> bool:
+    return is_refusal(answer)
 
 
 def is_unsure(prompt: str, answer: str) -> bool:
@@ -200,7 +188,7 @@ CHECKS = (
     Check("the answer is empty or a placeholder", 1.0, "empty", is_empty, screens.empty),
     Check("not valid JSON", 0.5, "broken JSON", is_broken_json, screens.broken_json),
     Check("ends in the middle", 0.4, "truncated", is_truncated, screens.truncated),
-    Check("refuses to answer", 0.4, "refusal", is_refusal, screens.refusal),
+    Check("refuses to answer", 0.4, "refusal", refuses, screens.refusal),
     Check("repeats the question", 0.4, "copied question", is_copied, lambda rows: screens.copied(rows, COPY_LEAST, COPIED_SHARE)),
     Check("in another language than the question", 0.2, "other language", other_language, screens.other_language),
     Check("broken characters", 0.2, "broken characters", has_broken_signs, screens.broken_signs),

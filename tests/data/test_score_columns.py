@@ -24,7 +24,8 @@ PIECES = [
     '{"a": 1}', '{"a": [1, 2', "[1, 2]", '["x"]', "{'a': 1}", '{"a": NaN}', '{"a": 1e999}', '{"a": 1, "a": 2}', '{"a": "\\ud800"}', "[" * 1100, "[insert name]", "<your answer>", "lorem Ipsum",
     "TODO", "todo", "TBD", "FIXME", "mastodon", "I cannot", "I'm not sure", "I’m not ſure", "i DON'T \u212anow", "İ cannot", "always", "never", "all", "None", "true", "False", "[placeholder]",
     "the", " the ", " and ", " to ", "What ", "of", "is", "der", "und", "nicht", "mit", "für", "les", "des", "que", "los", "il", "non", "een", "van", "het", "la_casa", "de2", "Übersetze", "Translate to German: ",
-    "Sorry, I can't", "I'm sorry, but I can't help with that", "As an AI", "aſ an ai", "Unfortunately, I cannot", "I will not discuss", "Чайник стоит в холле", "是的，可以。", "これはペンです", "„nein“", "“yes”", "«oui»", "「は」", "（）", "【", "ü", "é", "ß", "ΐ",
+    "Sorry, I can't", "I'm sorry, but I can't help with that", "As an AI", "aſ an ai", "Unfortunately, I cannot", "I will not discuss", "Es tut mir leid", "kann ich nicht helfen", "Ich kann", "Désolé, ", "je ne peux pas vous aider", "Lo siento, no puedo ayudar", "Извините, я не могу помочь", "抱歉,我无法回答", "申し訳ありませんが、お答えできません",
+    "Чайник стоит в холле", "是的，可以。", "これはペンです", "„nein“", "“yes”", "«oui»", "「は」", "（）", "【", "ü", "é", "ß", "ΐ",
     "�", "Ã©", "â€™", "ana@example.org", "+49 30 901820", "4111 1111 1111 1111", "DE89 3704 0044 0532 0130 00", "10.0.0.1", "2001:db8::1", "sk-a1b2c3d4e5f6g7h8i9j0k1l2", "ghp_" + "a1B2" * 9,
     "AKIAIOSFODNN7EXAMPLE", "version 1.2.3.4", "def f(:\n  pass\n", "print(1)\n", ">>> x", ":-)", "a) ", "1. ", "- ", "https://example.org/a_(b", '27" wide', "the kettle stands in the", "n/a", "undefined", "\ud800",
 ]  # fmt: skip

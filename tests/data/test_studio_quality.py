@@ -55,6 +55,28 @@ def test_each_penalty_has_its_name(answer: str, reason: str, flag: str) -> None:
     assert score < 1 and (not flag or flag in flags)
 
 
+@pytest.mark.parametrize("answer", [
+    "Es tut mir leid, aber dabei kann ich nicht helfen.", "Leider kann ich Ihnen bei dieser Frage nicht weiterhelfen.", "Als KI-Sprachmodell habe ich keine Meinung dazu.",
+    "Je suis desole, mais je ne peux pas vous aider.", "Désolée, je ne peux pas répondre à cette question.", "En tant qu’IA, je n’ai pas d’avis.",
+    "Lo siento, no puedo ayudar con eso.", "Lamentablemente, no puedo proporcionar esa información.", "Mi dispiace, ma non posso aiutarti.", "Purtroppo non sono in grado di fornire questi dati.",
+    "Desculpe, mas não posso ajudar com isso.", "Infelizmente, não consigo fornecer essa informação.", "Het spijt me, maar daar kan ik je niet mee helpen.", "Helaas kan ik niet aan dit verzoek voldoen.",
+    "Извините, но я не могу вам с этим помочь.", "К сожалению, я не могу ответить на этот вопрос.", "抱歉,我无法回答这个问题。", "對不起，我無法協助這個請求。", "作为一个人工智能，我没有个人观点。",
+    "申し訳ありませんが、そのご質問にはお答えできません。", "すみません、お手伝いできません。", "Sorry, I can't open the attached file.",
+])  # fmt: skip
+def test_a_refusal_is_known_in_the_larger_languages(answer: str) -> None:
+    assert "refusal" in scored(answer)[2] and "refusal" in scored("\n " + answer)[2]
+
+
+@pytest.mark.parametrize("answer", [
+    "Sorry, I can't open the door for you.", "Es tut mir leid, ich kann am Freitag nicht kommen.", "Ich kann dir gern helfen.", "Als Kind konnte ich nicht schwimmen.",
+    "Leider ist der Zug heute ausgefallen.", "Je suis désolé pour le retard.", "Je ne peux pas répondre au téléphone avant neuf heures.", "Lo siento, no puedo ir el viernes.", "No, puedes ayudar mañana.",
+    "Mi dispiace per il ritardo.", "Non posso venire stasera.", "Desculpe o atraso.", "Não posso ir hoje.", "Het spijt me dat ik te laat ben.", "Ik kan vandaag niet komen.", "Извините за опоздание.",
+    "Я не могу прийти сегодня.", "抱歉让您久等了，包裹明天到。", "我不能去参加聚会。", "申し訳ありません。荷物は明日届きます。", "すみません、遅れました。", "この製品は返品できません。",
+])  # fmt: skip
+def test_who_is_sorry_or_cannot_come_refuses_nothing(answer: str) -> None:
+    assert "refusal" not in scored(answer)[2]
+
+
 def test_a_copied_question_and_another_language() -> None:
     question = "Where does the kettle stand in this house?"
     assert "copied question" in scored(question, question)[2]
