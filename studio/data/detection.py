@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from studio.data import feedback, shapes
+from studio.data.column_guesses import GUESSED, by_name, guesses, renamed
 from studio.data.columns import LABELS, Choices, filled, plan
 from studio.data.conversations import BadRowError
 
 SAMPLE_ROWS = 500
 PREVIEWED = 3
-GUESSED = 0.3
 SURE = 0.8
 
 
@@ -38,6 +38,17 @@ class Detection:
         """Whether the shape need not be asked for."""
         return self.confidence >= SURE
 
+    def columns_for(self, shape: str, wanted: Sequence[str]) -> dict[str, str]:
+        """The likeliest columns of these fields of a shape, whichever shape this is; those that nobody can tell are left
+        out."""
+        own = renamed(wanted, self.columns)
+        guessed = next((columns for name, columns, _ in self.alternatives if name == shape), {})
+        found = own if shape == self.shape else renamed(wanted, guessed)
+        left = [name for name in self.fields if name not in found.values()]
+        found = found | by_name([name for name in wanted if name not in found], left)
+        spare = {name: column for name, column in own.items() if column not in found.values()}
+        return {name: column for name in wanted if (column := found.get(name) or spare.get(name))}
+
 
 def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> Detection:
     """The shape of most of `rows`. Rows of other shapes are read by their own fields all the same.
@@ -49,7 +60,7 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
     if question := feedback.doubt(rows[:SAMPLE_ROWS], choices):
         if choices.shape is not None:
             raise question
-        return _as_plain(rows, choices, str(question))
+        return _as_plain(rows, choices, f"{question.what}: {question.found}")
     found: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     certainty: dict[str, float] = {}
@@ -72,17 +83,17 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
         if len(shown) < PREVIEWED:
             shown.append({"kind": made.kind, "messages": made.messages, "rejected": made.rejected})
     sampled = min(len(rows), SAMPLE_ROWS)
-    guesses = _guesses(rows[:SAMPLE_ROWS]) if not choices.columns and not choices.shape else []
+    guessed = guesses(rows[:SAMPLE_ROWS]) if not choices.columns and not choices.shape else []
     if not found:
-        if not guesses:
+        if not guessed:
             return Detection(choices.shape, 0.0, {**choices.columns}, [], [], {}, dict(reasons.most_common()), fields)
-        guess, mapping, confidence = guesses[0]
+        guess, mapping, confidence = guessed[0]
         examples = _preview(rows, mapping, choices)
-        return Detection(guess, confidence, mapping, examples, guesses[1:], {}, dict(reasons.most_common()), fields)
+        return Detection(guess, confidence, mapping, examples, guessed[1:], {}, dict(reasons.most_common()), fields)
     best = found.most_common(1)[0][0]
     others = [(name, columns[name], round(count / sampled, 3)) for name, count in found.most_common()[1:]]
     if certainty[best] < SURE:
-        others += [guess for guess in guesses if guess[0] != best]
+        others += [guess for guess in guessed if guess[0] != best]
     return Detection(
         best,
         round(found.total() / sampled * certainty[best], 3),
@@ -99,44 +110,10 @@ def _as_plain(rows: Sequence[dict[str, Any]], choices: Choices, question: str) -
     """Rows with labels that are hardly verdicts: likelier plain answers than answers to avoid, but surely to be asked."""
     plain = detect(rows, feedback.without_labels(rows, choices))
     label = choices.columns.get("label") or next(name for name in plain.fields if name.lower() in LABELS)
-    judged = {
-        "prompt" if name in ("instruction", "question") else "completion" if name in ("output", "answer") else name: column
-        for name, column in plain.columns.items()
-    }  # fmt: skip
-    other = ("feedback", judged | {"label": label}, GUESSED / 2)
+    other = ("feedback", renamed(("prompt", "completion"), plain.columns) | {"label": label}, GUESSED / 2)
     return replace(
         plain, confidence=min(plain.confidence, GUESSED), alternatives=[other], reasons={question: len(rows)}
     )
-
-
-def _guesses(rows: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, str], float]]:
-    """By what stands in the columns: the one with the longest texts, and one before it that may be the question."""
-    lengths: dict[str, list[int]] = {}
-    numbers: Counter[str] = Counter()
-    for row in rows:
-        for name, value in row.items():
-            if isinstance(value, str) and value.strip():
-                lengths.setdefault(name, []).append(len(value))
-            elif isinstance(value, int | float):
-                numbers[name] += 1
-    often = [name for name, found in lengths.items() if len(found) >= len(rows) / 2 and name.lower() not in _ABOUT]
-    if not often:
-        return []
-    mean = {name: sum(lengths[name]) / len(lengths[name]) for name in often}
-    longest = sorted(often, key=lambda name: -mean[name])
-    passage = ("text", {"text": longest[0]}, GUESSED)
-    if len(often) == 1:  # a number beside it may be its label
-        labels = [name for name, count in numbers.items() if count >= len(rows) / 2 and name.lower() not in _ABOUT]
-        mapped = {"prompt": often[0], "completion": labels[-1]} if labels else {}
-        return [passage, ("prompt-completion", mapped, GUESSED / 2)] if mapped else [passage]
-    prompt, completion = sorted(longest[:2], key=often.index)
-    return [
-        ("prompt-completion", {"prompt": prompt, "completion": completion}, GUESSED),
-        ("text", {"text": longest[0]}, GUESSED / 2),
-    ]
-
-
-_ABOUT = ("id", "source", "url", "title", "date", "created_at", "language", "quality")
 
 
 def _preview(rows: Sequence[dict[str, Any]], mapping: dict[str, str], choices: Choices) -> list[dict[str, Any]]:

@@ -306,3 +306,32 @@ def test_many_conversations_are_counted_as_one_by_one() -> None:
     counter = TokenCounter(STARTER)
     conversations = [TURN, [{"role": "system", "content": "Be brief."}, *TURN], TURN[1:]]
     assert counter.count_many(conversations) == [counter.count(messages) for messages in conversations]
+
+
+@pytest.mark.parametrize(
+    ("row", "shape", "columns"),
+    [
+        ({"headline_id": "0", "article": "What happened."}, "text", {"text": "article"}),
+        ({"article": "What happened."}, "text", {"text": "article"}),
+        ({"query": "Where?", "better_answer": "Here, at last.", "worse_answer": "No idea at all."}, "preference",
+         {"prompt": "query", "chosen": "better_answer", "rejected": "worse_answer"}),
+    ],
+)  # fmt: skip
+def test_columns_of_other_names_are_guessed(row: dict[str, Any], shape: str, columns: dict[str, str]) -> None:
+    found = detection.detect([row] * 4)
+    assert (found.shape, found.columns) == (shape, columns) and not found.is_sure
+    assert found.preview[0]["rejected"] == row.get("worse_answer")
+
+
+def test_the_columns_that_another_shape_would_have() -> None:
+    found = detection.detect([{"ask": "Where?", "reply": "Here, at last.", "thumb": "up"}] * 4)
+    assert found.columns_for("feedback", ["prompt", "completion", "label"]) == {
+        "prompt": "ask", "completion": "reply", "label": "thumb",
+    }  # fmt: skip
+    assert found.columns_for("text", ["text"]) == {"text": "reply"}
+    plain = detection.detect([{"instruction": "Where?", "output": "Here."}])
+    assert plain.columns_for("prompt-completion", ["prompt", "completion"]) == {
+        "prompt": "instruction",
+        "completion": "output",
+    }
+    assert plain.columns_for("preference", ["chosen", "rejected"]) == {}
