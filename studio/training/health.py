@@ -94,7 +94,9 @@ def spikes(curve: Curve) -> np.ndarray:
     """Positions of the points far above the median of those before them, on the scale of the logarithm."""
     logs = np.log(np.maximum(curve.losses, 1e-6))
     found: list[int] = []
-    for at in range(FEWEST_BEFORE, len(curve)):
+    # of many points few are looked at one by one: the page judges them all again with each that comes
+    medians = pd.Series(logs).rolling(SPIKE_WINDOW, FEWEST_BEFORE).median().shift(1).to_numpy()
+    for at in np.flatnonzero(logs - medians > np.log(1.5)).tolist():
         before = logs[max(0, at - SPIKE_WINDOW) : at]
         usual = float(np.median(before))
         jump = logs[at] - usual
