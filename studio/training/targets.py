@@ -1,7 +1,7 @@
 """On which modules of a model an adapter can be put: told by the files of its weights before a training, and by the model
 itself in it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,15 @@ NAMES_SHOWN = 20
 
 
 def check(recipe: Recipe) -> None:
-    """Raises InputError with every target on which no adapter can be put; says nothing of a model whose weights are not
-    on this machine."""
+    """Raises InputError with every target on which no adapter can be put; of a model whose weights are not on this machine
+    only the head is known."""
     if isinstance(recipe.targets, str) or not recipe.uses_adapter:
         return
     place = models.resolve(recipe.model)
     folder = place if isinstance(place, Path) else model_files.cached_folder(place)
     matrices = {} if folder is None else _matrices_in(folder)
     if not matrices:
+        _refuse(recipe.targets, {}, HEADS, {_end(target) for target in recipe.targets})
         return
     # what transformers joins or renames as it loads is named by the shape alone
     known = [matrix.name for matrix in ModelShape.of(recipe.model).matrices]
@@ -51,7 +52,7 @@ def check_model(model: Any, targets: list[str] | str) -> None:
         )  # fmt: skip
 
 
-def _refuse(targets: list[str], matrices: dict[str, bool], heads: Iterable[str], known: Iterable[str] = ()) -> None:
+def _refuse(targets: list[str], matrices: dict[str, bool], heads: Iterable[str], known: Collection[str] = ()) -> None:
     """`matrices`: for each module with weights whether they are a matrix; `known`: ends of names that may be there too."""
     ends: dict[str, bool] = {}
     for name, is_matrix in matrices.items():
@@ -65,9 +66,9 @@ def _refuse(targets: list[str], matrices: dict[str, bool], heads: Iterable[str],
     wrong += [f"{target} {WHY_NO_HEAD}" for target in targets if _end(target) in head_ends]
     wrong += [f"{target} {WHY_NO_MATRIX}" for target in targets if not ends.get(_end(target), True)]
     if wrong:
-        named = ", ".join(allowed[:NAMES_SHOWN])
+        has = [f"it has {', '.join(allowed[:NAMES_SHOWN])}"] if allowed else []
         raise InputError(
-            "The recipe's targets cannot all get an adapter", f"{'; '.join(wrong)}; it has {named}", "Name others, or use all-linear"
+            "The recipe's targets cannot all get an adapter", "; ".join([*wrong, *has]), "Name others, or use all-linear"
         )  # fmt: skip
 
 

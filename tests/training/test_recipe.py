@@ -184,7 +184,9 @@ def test_targets_that_can_get_no_adapter_are_refused_before_the_start(tmp_path: 
     rows = dataset(tmp_path, 10)
     Project.check_training(rows, Recipe(targets=["self_attn.q_proj", "embed_tokens"]))
     Project.check_training(rows, Recipe(method="full", targets=["lm_head"]))  # which has none
-    Project.check_training(rows, Recipe(model="owner/elsewhere-1b", targets=["anything"]))  # its weights are not here
+    Project.check_training(
+        rows, Recipe(model="owner/elsewhere-1b", targets=["anything", "more"])
+    )  # its weights are not here
     with pytest.raises(
         InputError, match=r"no module nowhere.*lm_head is the head.*norm has no matrix.*it has down_proj"
     ):
