@@ -1,6 +1,7 @@
 """Will it fit: memory by part against what is free, the nearest changes that make it fit, time and cost, and what runs took."""
 
 import datetime
+import math
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import Cell, Page, Updates, duration, empty, more, table
+from components.savings_box import SavingsBox
 from studio import Project, Recipe
 
 FIRST = "Split a dataset in tab 1 first; then the recipe is made for it."
@@ -27,6 +29,9 @@ class Fit:
     memory: Any
     buttons: list[Any]
     changes: Any
+    savings: SavingsBox
+    price: Any
+    """A state that changes with what an hour costs."""
     outputs: list[Any]
 
 
@@ -35,9 +40,10 @@ def build_fit(page: Page) -> Fit:
         page, "train-memory", 3, "Will it fit", "Memory, time and cost of the training, against what is free now."
     ) as cell:
         memory = gr.HTML(empty(FIRST), elem_id="train-memory-text")
-        changes = gr.State([])
+        changes, held = gr.State([]), gr.State("")
         buttons = [gr.Button(visible=False, elem_id=f"train-memory-change-{at + 1}", size="sm") for at in range(MOST)]
         cost = gr.HTML(elem_id="train-memory-cost")
+        savings = SavingsBox()
         measured = gr.HTML(elem_id="train-memory-measured")
         with more():
             gr.HTML('<p class="why">What an hour of this machine costs: rent, or the electricity of your own.</p>')
@@ -53,19 +59,19 @@ def build_fit(page: Page) -> Fit:
         price = project.price()
         return {
             rent: price.rent, watts: price.watts, kwh: price.dollars_a_kwh,
-            date: price.date or datetime.date.today().isoformat(), measured: measured_table(project.measured()),
+            date: price.date or datetime.date.today().isoformat(), measured: measured_table(project.measured()), held: repr(price),
         }  # fmt: skip
 
     def keep_price(project: Project, *values: Any) -> Updates:
         project.keep_price(*(value or 0 for value in values[:3]), values[3])
         return {**prices(project), **cell.says("price kept")}
 
-    page.refresh_with(prices, [rent, watts, kwh, date, measured])
-    page.on(keep.click, keep_price, [rent, watts, kwh, date], [rent, watts, kwh, date, measured], cell)
-    return Fit(cell, memory, buttons, changes, [memory, changes, *buttons, cost])
+    page.refresh_with(prices, [rent, watts, kwh, date, measured, held])
+    page.on(keep.click, keep_price, [rent, watts, kwh, date], [rent, watts, kwh, date, measured, held], cell)
+    return Fit(cell, memory, buttons, changes, savings, held, [memory, changes, *buttons, *savings.outputs, cost])
 
 
-def fit_updates(fit: Fit, project: Project, recipe: Recipe, dataset: Any) -> Updates:
+def fit_updates(fit: Fit, project: Project, recipe: Recipe, dataset: Any, evaluation: Any = None) -> Updates:
     """What the cell shows for one recipe."""
     found = project.memory(recipe, dataset)
     offers = found["changes"][:MOST]
@@ -83,14 +89,22 @@ def fit_updates(fit: Fit, project: Project, recipe: Recipe, dataset: Any) -> Upd
     cost = fit.outputs[-1]
     return {
         fit.memory: picture(found) + words, fit.changes: [[offer["values"], offer["reasons"]] for offer in offers], **shown,
-        cost: cost_line(project.cost(recipe, dataset)), **fit.cell.says(found["verdict"] if found["fits"] else f"! {found['verdict']}"),
+        cost: cost_line(project.cost(recipe, dataset, evaluation=evaluation)), **fit.savings.shown(project, recipe, dataset, evaluation),
+        **fit.cell.says(found["verdict"] if found["fits"] else f"! {found['verdict']}"),
     }  # fmt: skip
 
 
 def nothing_fits(fit: Fit, why: str) -> Updates:
     """What the cell shows while there is no recipe to judge."""
     hidden = {button: gr.update(visible=False) for button in fit.buttons}
-    return {fit.memory: empty(why), fit.changes: [], **hidden, fit.outputs[-1]: "", **fit.cell.says("")}
+    return {
+        fit.memory: empty(why),
+        fit.changes: [],
+        **hidden,
+        **fit.savings.nothing(),
+        fit.outputs[-1]: "",
+        **fit.cell.says(""),
+    }
 
 
 def label(offer: dict[str, Any]) -> str:
@@ -134,13 +148,35 @@ def picture(found: dict[str, Any]) -> str:
     )
 
 
+PARTS = {
+    "starting": "to start",
+    "learning": "learning",
+    "evaluating": "evaluations",
+    "around": "checkpoints and sample answers",
+}
+
+
 def cost_line(found: dict[str, Any]) -> str:
+    """Time and money of a start, and what is in the figure."""
     takes = f"Takes about {duration(found['seconds'])}"
     if found["dollars_an_hour"]:
-        takes += f" and ${found['dollars']:,.2f} (${found['dollars_an_hour']:,.3f} an hour, price of {found['date']})"
+        takes += (
+            f" and ${found['dollars']:,.2f} (${found['dollars_an_hour']:,.3f} an hour, price of {found['date']}; "
+            f"{an_example(found['dollars_an_example'])} an example seen)"
+        )
     else:
         takes += "; what an hour of this machine costs is asked under More"
-    return f'<p>{escape(takes)}. <span class="why">{escape(found["text"][0].upper() + found["text"][1:])}.</span></p>'
+    parts = [f"{PARTS[name]} {duration(seconds)}" for name, seconds in found["parts"].items() if seconds]
+    of = f"In it: {', '.join(parts)}. " if parts else ""
+    said = f"{of}{found['text'][0].upper()}{found['text'][1:]}."
+    return f'<p>{escape(takes)}. <span class="why">{escape(said)}</span></p>'
+
+
+def an_example(dollars: float | None) -> str:
+    """Of one example each time it is seen, in two digits: it may be a thousandth of a cent."""
+    if not dollars:
+        return "" if dollars is None else "$0"
+    return f"${dollars:,.{max(2, 1 - math.floor(math.log10(dollars)))}f}"
 
 
 def measured_table(rows: list[dict[str, Any]]) -> str:
@@ -151,10 +187,13 @@ def measured_table(rows: list[dict[str, Any]]) -> str:
         [
             row["run"], f"{gigabytes(row['low'])} to {gigabytes(row['high'])}", gigabytes(row["measured"]),
             f"{row['expected'] / row['measured'] - 1:+.0%}", duration(row["seconds"]), "no price known" if row["dollars"] is None else f"${row['dollars']:,.2f}",
+            an_example(row["dollars_an_example"]),
         ]
         for row in rows
     ]  # fmt: skip
-    return table(["run", "memory predicted", "measured", "predicted was off by", "time", "cost"], lines)
+    return table(
+        ["run", "memory predicted", "measured", "predicted was off by", "time", "cost", "an example seen"], lines
+    )
 
 
 def guide_table() -> str:

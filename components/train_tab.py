@@ -39,11 +39,12 @@ def build(page: Page) -> Refresher:
     build_search(page, 7, chosen.dataset, chosen.evaluation, recipe_cell, live)
     build_cloud(page, 8, chosen.dataset, chosen.evaluation, recipe_cell.whole)
 
-    def look(project: Project, written: str, reference: str | None) -> Updates:
+    def look(project: Project, written: str, reference: str | None, watched: str | None) -> Updates:
         """Whether it fits follows the recipe."""
         if not written or not reference:
             return nothing_fits(fit, WRONG if reference else FIRST)
-        return fit_updates(fit, project, Recipe.from_json(written), project.dataset(reference))
+        watch = project.dataset(watched) if watched else None
+        return fit_updates(fit, project, Recipe.from_json(written), project.dataset(reference), watch)
 
     def begin(project: Project, processes: int, sharded: bool, shown: str, *values: Any) -> Updates:
         reference, watched = values[:2]
@@ -64,9 +65,15 @@ def build(page: Page) -> Refresher:
             **recipe_cell.look_again(project),
         }
 
-    for trigger in (recipe_cell.whole.change, recipe_cell.stale.change, chosen.dataset.change):
+    for trigger in (
+        recipe_cell.whole.change,
+        recipe_cell.stale.change,
+        chosen.dataset.change,
+        chosen.evaluation.change,
+        fit.price.change,
+    ):
         page.on(
-            trigger, look, [recipe_cell.whole, chosen.dataset], fit.outputs, fit.cell, quiet=True, show_progress="hidden",
+            trigger, look, [recipe_cell.whole, chosen.dataset, chosen.evaluation], fit.outputs, fit.cell, quiet=True, show_progress="hidden",
             trigger_mode="always_last",
         )  # fmt: skip
 
@@ -76,6 +83,9 @@ def build(page: Page) -> Refresher:
     for number, button in enumerate(fit.buttons):
         page.on(button.click, offer_of(number), [fit.changes], [recipe_cell.offered], fit.cell)
 
+    page.on(
+        fit.savings.take.click, lambda project, offer: recipe_cell.take(*offer), [fit.savings.offer], [recipe_cell.offered], fit.cell
+    )  # fmt: skip
     page.on(
         start.click, begin, [*devices, *recipe_cell.inputs], [*live.chosen, *waiting.looks, *recipe_cell.looks], cell
     )

@@ -7,11 +7,12 @@ from typing import Any
 from studio import hardware, prices
 from studio.examples import Dataset
 from studio.memory import ModelShape
-from studio.training import calibration, context, launching, time_needed
+from studio.training import calibration, context, cost_saving, launching, time_needed
 from studio.training.fit import nearest_changes
 from studio.training.recipe import Recipe
 from studio.training.run import Run
 from studio.training.token_lengths import own_count
+from studio.training.whole_answers import leaves_answers
 
 
 class FitVerbs:
@@ -27,7 +28,8 @@ class FitVerbs:
         found = calibration.predict(recipe, dataset, machine, self.home)
         learned = calibration.correction(self.home, machine)
         longest = None if dataset is None else calibration.longest_example(dataset, recipe)
-        changes = nearest_changes(ModelShape.of(recipe.model), recipe, machine, longest, learned)
+        nearest = nearest_changes(ModelShape.of(recipe.model), recipe, machine, longest, learned)
+        changes = [one for one in nearest if leaves_answers(one.recipe, dataset)]
         text = found.sentence()
         if dataset is not None and (whose := own_count(dataset, recipe.model).words):
             text += f" {whose[0].upper()}{whose[1:]}."
@@ -70,6 +72,27 @@ class FitVerbs:
             "text": "the guide's figure for QLoRA of a 7B model on an aws g5.xlarge, "
             f"scaled to {parameters / 1e9:,.3g} B parameters, {whose}; a fifth is added to the money, and not to the time, for evaluations "
             "and checkpoints; nothing was measured here yet",
+        }  # fmt: skip
+
+    def savings(self, recipe: Recipe, dataset: Dataset, *, evaluation: Dataset | None = None) -> dict[str, Any]:
+        """The guide's cost-saving settings (G12) for this recipe: `settings` ({"name", "saves", "here"}), `values` (fields of
+        the recipe that they change) with their `reasons`, and `now` and `then`, each with needed_high (bytes), seconds and
+        dollars before a start. No step."""
+        found = cost_saving.settings(recipe, hardware.machine(), evaluation is not None)
+        values = {field: value for one in found for field, value in one.values.items()}
+        changed = Recipe(**{**recipe.model_dump(), **values})
+
+        def judged(one: Recipe) -> dict[str, float]:
+            cost = self.cost(one, dataset, evaluation=evaluation)
+            return {
+                "needed_high": self.memory(one, dataset)["needed_high"],
+                "seconds": cost["seconds"],
+                "dollars": cost["dollars"],
+            }
+
+        return {
+            "settings": [{"name": one.name, "saves": one.saves, "here": one.here} for one in found],
+            "values": values, "reasons": dict.fromkeys(values, cost_saving.REASON), "now": judged(recipe), "then": judged(changed),
         }  # fmt: skip
 
     def measured(self) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from studio.training import calibration
 from studio.training.recipe import Recipe
 from studio.training.spending import AROUND, EVALUATING, LEARNING, STARTING
 from studio.training.token_lengths import own_count
-from studio.training.workload import looking, operations, tokens_an_epoch
+from studio.training.workload import faster_looking, tokens_an_epoch
 
 LIBRARIES = 12.0
 """Seconds until a process has imported what a training needs, before any run was measured: 6 to 20 here, on a quiet and on a
@@ -52,7 +52,7 @@ def needed(home: Path, machine: Machine, recipe: Recipe, dataset: Dataset, evalu
     watched = 0.0 if evaluation is None else tokens_an_epoch(evaluation, recipe)
     stops = calibration.occasions(recipe, _steps(recipe, dataset, tokens))
     looks = 0 if evaluation is None else stops + 1  # the first before anything is learned
-    quickly = _evaluation_pace(rows, recipe) or pace * operations(recipe) / looking(recipe)
+    quickly = _evaluation_pace(rows, recipe) or pace * faster_looking(recipe)
     parts = {
         STARTING: _starting(rows, recipe),
         LEARNING: tokens * recipe.epochs / pace,

@@ -1,6 +1,5 @@
 """How many tokens a training goes through, by its objective: what time and cost are made of. Never loads torch."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from studio.training import objectives
 from studio.training.recipe import Recipe
 from studio.training.token_lengths import own_count
 
+COLUMNS = ("tokens", "kind", "rejected", "tools", "messages.list.element.role", "messages.list.element.content")
 COUNTED = 60
 """Rows of preferences whose answers to avoid are counted; the rest follow."""
 
@@ -58,13 +58,9 @@ def _rows(folder: Path, name: str, version: int, written: int) -> _Rows:
     if not counted.preferences and not counted.with_tools:
         return _Rows(tokens, np.zeros(len(tokens)), passages)
     a_character = _tokens_a_character(dataset)
-    better, worse = [], []
-    for batch in dataset.batches():
-        for row in batch.to_dict("records"):
-            with_own, with_other = _of_row(row, a_character)
-            better.append(with_own)
-            worse.append(with_other)
-    return _Rows(np.array(better), np.array(worse), passages)
+    parts = [_of_batch(batch, a_character) for batch in dataset.record_batches(*COLUMNS)]
+    better, worse = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return _Rows(better, worse, passages)
 
 
 def _tokens_a_character(dataset: Dataset) -> tuple[float, float]:
@@ -80,16 +76,27 @@ def _tokens_a_character(dataset: Dataset) -> tuple[float, float]:
     return rate(last), rate([text for name in ("rejected", "tools") for text in rows[name] if text])
 
 
-def _of_row(row: Mapping[Any, Any], a_character: tuple[float, float]) -> tuple[float, float]:
-    """Counted was the conversation; what tools and the answer to avoid add is estimated by their characters."""
-    messages, (of_own, of_other) = row["messages"], a_character
-    here = row["tokens"] + len(row["tools"] or "") * of_other
-    answered = row["kind"] != "preference" or (bool(messages) and messages[-1]["role"] == "assistant")
-    if row["rejected"] is None:
-        return (here if answered else 0.0), 0.0
-    own = len(messages[-1]["content"]) * of_own if answered else 0
-    other = max(1.0, here - own + len(row["rejected"]) * of_other)
-    return (here if answered else 0.0), other
+def _of_batch(batch: Any, a_character: tuple[float, float]) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
+    """The better and the worse of each row. Counted was the conversation; what tools and the answer to avoid add is
+    estimated by their characters."""
+    import pyarrow.compute
+
+    of_own, of_other = a_character
+
+    def characters(texts: Any) -> "np.ndarray[Any, Any]":
+        return np.asarray(pyarrow.compute.fill_null(pyarrow.compute.utf8_length(texts), 0))
+
+    messages, nothing = batch["messages"], np.zeros(batch.num_rows)
+    there = set(batch.schema.names)
+    last = np.maximum(np.cumsum(np.asarray(messages.value_lengths().fill_null(0))) - 1, 0)
+    flat = messages.flatten()
+    answered = np.asarray(flat.field("role").take(last).to_pylist()) == "assistant"
+    own = np.where(answered, characters(flat.field("content").take(last)) * of_own, 0)
+    here = np.asarray(batch["tokens"]) + (characters(batch["tools"]) * of_other if "tools" in there else nothing)
+    avoids = ~np.asarray(pyarrow.compute.is_null(batch["rejected"])) if "rejected" in there else nothing > 0
+    worse = np.maximum(here - own + characters(batch["rejected"]) * of_other, 1) if avoids.any() else nothing
+    judged = np.asarray(batch["kind"].to_pylist()) == "preference" if "kind" in there else nothing > 0
+    return np.where(answered | ~judged, here, 0), np.where(avoids, worse, 0)
 
 
 def operations(recipe: Recipe) -> int:
@@ -105,3 +112,11 @@ def looking(recipe: Recipe) -> int:
     texts = {"sft": 1, "dpo": 1, "kto": 2}[recipe.objective]
     speakers = 1 if recipe.objective == "sft" or not recipe.uses_adapter else 2
     return 2 * texts * speakers
+
+
+def faster_looking(recipe: Recipe) -> float:
+    """How many times as many tokens a second go through where nothing is learned, before an evaluation was measured. The way
+    back takes twice the way there, or as good as that where the weights do not learn, for adapter and optimiser take what
+    is saved: 2.9 to 3.8 times, measured with the starter on two cores."""
+    there = looking(recipe) / 2
+    return (there + 2 + recipe.gradient_checkpointing) / there

@@ -2,6 +2,7 @@
 interval and cost; a recipe too large is made to fit by one click; the owner's price."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def project(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     (home / "measured.jsonl").unlink(missing_ok=True)  # nothing was trained here yet, whatever the other files did
     project = Project.open("fits", home=home)
     files = tmp_path_factory.mktemp("files")
-    rows = [{"prompt": f"What is {at} and {at}? " + "Say why. " * 400, "completion": str(2 * at)} for at in range(60)]
+    rows = [{"prompt": f"What is {at} and {at}? " + "Say why. " * 180, "completion": str(2 * at)} for at in range(60)]
     pairs = [{"prompt": f"Greet {at}", "chosen": f"Good day, {at}.", "rejected": f"What, {at}?"} for at in range(24)]
     for name, given in (("rows", rows), ("pairs", pairs)):
         (files / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in given))
@@ -177,6 +178,18 @@ def test_one_click_makes_it_fit(page: Page) -> None:
     expect(page.locator("#train-reasons")).to_contain_text("so that it fits")
 
 
+def test_the_guides_savings_are_taken_by_one_click(page: Page) -> None:
+    page.locator("#train-memory-savings button.label-wrap").click()
+    said = page.locator("#train-memory-savings-text")
+    expect(said).to_contain_text("three quarters of the optimiser's memory")
+    expect(said).to_contain_text("With them: up to")
+    press(page, "train-memory-savings-take")
+    expect(said).to_contain_text("Nothing is left to take")
+    expect(page.locator("button#train-memory-savings-take")).to_be_hidden()
+    value_of(page, "train-patience", 3)
+    expect(page.locator("#train-reasons")).to_contain_text("the guide's cost-saving setting")
+
+
 def test_the_owners_price(page: Page, home: Path) -> None:
     more(page, "train-memory")
     fill(page, "train-memory-rent", 0.5)
@@ -187,3 +200,7 @@ def test_the_owners_price(page: Page, home: Path) -> None:
     press(page, "train-memory-keep")
     state_of(page, "train-memory", "price kept")
     assert Project.open("fits", home=home).price().dollars_an_hour == 0.5
+    expect(page.locator("#train-memory-cost")).to_contain_text("$0.500 an hour, price of 2026-11-24; $0.0")
+    expect(page.locator("#train-memory-cost")).to_contain_text(
+        re.compile(r"In it: to start \d+ s, learning .*evaluations ")
+    )

@@ -14,7 +14,7 @@ from studio.hardware import GIB
 from studio.memory import ModelShape
 from studio.models import STARTER
 from studio.training import time_needed
-from studio.training.workload import looking, operations, tokens_an_epoch
+from studio.training.workload import tokens_an_epoch
 
 CPU = Machine("cpu", "CPU", 2, 0, 0, 24 * GIB, 20 * GIB, None)
 CARD = Machine("cuda", "a card", 8, 24 * GIB, 23 * GIB, 64 * GIB, 60 * GIB, None)
@@ -122,9 +122,7 @@ def test_before_any_run_the_guesses_stand_for_all_parts(
     monkeypatch.setattr(hardware, "machine", lambda: CPU)
     found = project.cost(SFT, long, evaluation=long)
     assert not found["measured"] and found["parts"]["starting"] >= time_needed.LIBRARIES
-    assert found["parts"]["evaluating"] == pytest.approx(
-        found["parts"]["learning"] / 2 * 5 * looking(SFT) / operations(SFT)
-    )
+    assert found["parts"]["evaluating"] == pytest.approx(found["parts"]["learning"] / 2 * 5 / 3)
     with_answers = project.cost(Recipe(**{**SFT.model_dump(), "samples": 3}), long)["parts"]["around"]
     assert with_answers > found["parts"]["around"] > 0
 
@@ -145,3 +143,25 @@ def test_the_owners_price_wins_on_a_card_too(project: Project, long: Dataset, mo
         "2026-11-26",
     )
     assert own["dollars"] == pytest.approx(own["seconds"] / 3600 * 0.105 * 1.2) and "your own price" in own["text"]
+
+
+def test_the_guides_savings_leave_what_is_learned_as_it_is(
+    project: Project, long: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "machine", lambda: CPU)
+    recipe = Recipe(batch_size=4, accumulation=4, max_length=64, evaluations=3)
+    found = project.savings(recipe, long, evaluation=long)
+    assert [one["name"] for one in found["settings"]] == [
+        "gradient checkpointing", "bf16", "paged 8-bit AdamW", "accumulation 8", "early stopping, patience 3",
+    ]  # fmt: skip
+    assert found["values"] == {
+        "gradient_checkpointing": True, "optimizer": "paged_adamw_8bit", "accumulation": 8, "batch_size": 2, "patience": 3,
+        "evaluations": 5,
+    }  # fmt: skip
+    assert found["then"]["needed_high"] < found["now"]["needed_high"] and set(found["reasons"]) == set(found["values"])
+    taken = project.savings(Recipe(**{**recipe.model_dump(), **found["values"]}), long, evaluation=long)
+    assert taken["values"] == {} and taken["now"] == taken["then"]
+    unwatched = project.savings(Recipe(**{**recipe.model_dump(), "batch_size": 1}), long)
+    assert "patience" not in unwatched["values"] and "accumulation" not in unwatched["values"]
+    left = {one["name"]: one["here"] for one in unwatched["settings"]}
+    assert "needs an evaluation" in left["early stopping, patience 3"] and "4 examples a step" in left["accumulation 8"]
