@@ -12,6 +12,7 @@ from transformers import TrainerCallback
 
 from studio import store
 from studio.jobs.job import Job
+from studio.training import spending
 from studio.training.launching import any_of
 from studio.training.run import REWARDS, Run, read_metrics, to_json_number
 from studio.training.spending import Meter
@@ -51,6 +52,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
             store.append_json_line(self.metrics, {"resumed_at": state.global_step}, on_disk=False)
             earlier = [row for row in written if row["step"] <= state.global_step]
             last = earlier[-1] if earlier else {"step": 0, "seconds": 0.0}
+        self._ends(spending.STARTING)
             self._seconds_before = max(self._seconds_before, last["seconds"])
             # the checkpoint may lie some steps after the last point of the curve
             ahead = state.global_step / last["step"] if last["step"] else 1.0
@@ -75,12 +77,14 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
             control.should_save = True
         if any_of(self.job.stop_requested()):
             control.should_save = control.should_training_stop = True
+            self._ends(spending.AROUND)
 
     def on_prediction_step(
         self, arguments: Any, state: Any, control: Any, eval_dataloader: Any = None, **_: Any
     ) -> None:
         self._pace.evaluated(len(eval_dataloader))
         done = f"{self._pace.batches:,} of {len(eval_dataloader):,} batches"
+        self._ends(spending.LEARNING)
         step = f"step {state.global_step:,} of {state.max_steps:,}"
         where = f"{step}, evaluation" if state.global_step else "evaluation before the first step"
         self._tell(state, f"{where}: {done}")
@@ -112,12 +116,18 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
             return  # the trainer's closing summary
         row: dict[str, float | None] = {
             "step": state.global_step,
+    def _ends(self, part: str) -> None:
+        if self.meter is not None:
+            self.meter.ends(part)
+
             "of_steps": state.max_steps,
             "epoch": logs.get("epoch", 0.0),
+        self._ends(spending.AROUND)
             "seconds": self._seconds_before + time.monotonic() - self.begun,
         }
         if "eval_loss" in logs:
             row["eval_loss"] = logs["eval_loss"]
+        self._ends(spending.AROUND)
         else:
             tokens = logs.get("num_tokens", 0.0)
             row |= {
@@ -131,6 +141,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
                 "cpu_use": self._process.cpu_percent() / (psutil.cpu_count() or 1),
             }
             self.tokens, self.logged_at = tokens, self.training_seconds
+            self._ends(spending.EVALUATING)
         prefix = "eval_" if "eval_loss" in logs else ""
         row |= {prefix + name: logs[prefix + key] for key, name in REWARDS.items() if prefix + key in logs}
         known = {key: to_json_number(value) for key, value in row.items() if value is not None}

@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,16 +19,17 @@ from studio.training.imports import import_bitsandbytes
 from studio.training.launching import share_of
 from studio.training.rows import encode_rows
 from studio.training.run import Run
-from studio.training.spending import Meter
+from studio.training.spending import AROUND, Meter
 
 
 def work(job: Job) -> None:
     """Trains; when the memory runs out, the error says which settings fit."""
+    begun = time.monotonic()
     import_bitsandbytes()  # before whatever else imports it
     from studio.training.progress import memory_used
 
     try:
-        train(job)
+        train(job, begun)
     except Exception as error:
         if not endings.is_out_of_memory(error):
             raise
@@ -36,7 +38,7 @@ def work(job: Job) -> None:
         raise out_of_memory.explained(error, fitting) from error
 
 
-def train(job: Job) -> None:
+def train(job: Job, begun: float) -> None:
     import torch
     from peft import LoraConfig
     from transformers import set_seed
@@ -57,7 +59,8 @@ def train(job: Job) -> None:
     on_gpu = torch.cuda.is_available()
     unused_gpu.note(job.folder, on_gpu)
     job.report(0, 1, "loading the model")
-    price = prices.own_price(job.home)  # as it is now: what the run costs does not change with a later price
+    # the price as it is now: what the run costs does not change with a later one
+    meter = Meter(job.folder, prices.own_price(job.home), hardware.machine().name, begun)
     set_seed(recipe.seed)
     model, tokenizer = models.load(recipe.model, recipe.quantisation, for_training=True, home=job.home)
     if recipe.method == "full":
@@ -109,7 +112,6 @@ def train(job: Job) -> None:
             r=recipe.r, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=recipe.targets, bias="none",
             task_type="CAUSAL_LM", use_dora=recipe.use_dora, use_rslora=recipe.use_rslora,
         )  # fmt: skip
-    meter = Meter(job.folder, price, hardware.machine().name)
     progress = ProgressCallback(job, job.folder / "metrics.jsonl", meter)
     patience = Patience(recipe.patience)
     trainer = trainer_class(
@@ -142,15 +144,19 @@ def train(job: Job) -> None:
     save_model(trainer, tokenizer, run)
     if launching.rank() > 0:
         return
+    meter.ends(AROUND)
     state, spent = trainer.state, meter.so_far
     ended = patience.ended or (state.global_step >= state.max_steps and not trainer.evaluation_cut)
     store.write_json(
         job.folder / "result.json",
         {
             "steps": state.global_step,
+            "of_steps": state.max_steps,
             "best_step": state.best_global_step or state.global_step,
             "best_eval_loss": state.best_metric,
             **asdict(spent),
+            "parts": meter.parts,
+            "evaluations": meter.evaluations,
             "tokens": progress.tokens_before + progress.tokens_seen,
             "tokens_per_second": progress.tokens_seen / max(progress.training_seconds, 1e-9),
             "truncated": encoded.truncated,
@@ -168,7 +174,8 @@ def train(job: Job) -> None:
     if int(job.request.get("processes", 1)) == 1:
         with suppress(StudioError, OSError, ValueError):  # a lesson lost is no reason to fail a run
             learned_from = open_dataset(data_folder, run.train_dataset)
-            calibration.record(job.home, job.folder, recipe, learned_from, hardware.machine(), run.result)
+            watched = open_dataset(data_folder, run.evaluation_dataset) if run.evaluation_dataset else None
+            calibration.record(job.home, job.folder, recipe, learned_from, hardware.machine(), run.result, watched)
     if run.is_complete:
         shutil.rmtree(job.folder / "checkpoints", ignore_errors=True)
 
