@@ -108,7 +108,7 @@ def test_gpu_use_and_memory_are_what_the_driver_says(tmp_path: Path, monkeypatch
     run = made_run(tmp_path)
     listener = progress.ProgressCallback(run.job, run.folder / "metrics.jsonl")
     state = SimpleNamespace(global_step=0, max_steps=4, is_world_process_zero=True)
-    for said, later in (("37\n", 0.0), ("99\n", 0.0), ("58\n", 9.0), ("[N/A]\n", 9.0)):
+    for said, later in (("37\n", 0.0), ("99\n", 0.0), ("58\n", 900.0), ("[N/A]\n", 900.0)):
         says.write_text(said)
         listener._gpu.asked -= later
         state.global_step += 1
