@@ -46,8 +46,8 @@ def facts(run: Any, metrics: pd.DataFrame) -> dict[str, str]:
 
 
 def small_print(run: Any, metrics: pd.DataFrame) -> str:
-    """What is not measured here, and where Weights & Biases has the curves."""
-    lines = []
+    """What is trained, what is not measured here, and where Weights & Biases has the curves."""
+    lines = [f"Trainable parameters: {run.parameters}"] if run.parameters else []
     if metrics["memory"].notna().any() and metrics["gpu_use"].isna().all():
         lines.append("No GPU is used here: CPU use and memory are those of the training process.")
     if words := run.tracking:

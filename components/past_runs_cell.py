@@ -27,6 +27,7 @@ def build_past_runs(page: Page, live: Live) -> Refresher:
         )  # fmt: skip
         with gr.Column(visible=False) as details:
             chosen = gr.Textbox("", label="Run", interactive=False, elem_id="train-past-chosen")
+            trained = gr.HTML(elem_id="train-past-parameters")
             with gr.Row(elem_classes="row"):
                 name = gr.Textbox("", label="Name", max_length=80, elem_id="train-past-name", min_width=200)
                 notes = gr.Textbox(
@@ -65,6 +66,7 @@ def build_past_runs(page: Page, live: Live) -> Refresher:
             live.run: run.id,
             live.picked: run.id,
             chosen: run.id,
+            trained: parameters(run),
             name: run.name,
             notes: run.notes,
             details: gr.update(visible=True),
@@ -102,7 +104,7 @@ def build_past_runs(page: Page, live: Live) -> Refresher:
         page.changed.change, look, [chosen], [*outputs, details, delete], quiet=True, refresh=True, show_progress="hidden"
     )  # fmt: skip
     page.on(
-        table.select, choose, [], [live.run, live.picked, chosen, name, notes, details, delete, asking], cell, row=True, show_progress="hidden"
+        table.select, choose, [], [live.run, live.picked, chosen, trained, name, notes, details, delete, asking], cell, row=True, show_progress="hidden"
     )  # fmt: skip
     page.on(save.click, remember, [chosen, name, notes], [*outputs, *live.chosen], cell)
     page.on(delete.click, ask, [chosen], [asking, question], cell)
@@ -120,6 +122,10 @@ def row(run: Any) -> list[str]:
         run.id, loss, duration(result.get("seconds")), spent(run), run.state, run.name, run.train_dataset,
         f"{recipe.method}, {short_model(recipe.model)}", "" if steps is None else f"{steps:,}",
     ]  # fmt: skip
+
+
+def parameters(run: Any) -> str:
+    return f'<p class="why">Trainable parameters: {run.parameters}</p>' if run.parameters else ""
 
 
 def spent(run: Any) -> str:

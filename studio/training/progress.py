@@ -14,7 +14,7 @@ from studio import store
 from studio.jobs.job import Job
 from studio.training import spending
 from studio.training.launching import any_of
-from studio.training.run import REWARDS, Run, read_metrics, to_json_number
+from studio.training.run import PARAMETERS, REWARDS, Run, read_metrics, said_parameters, to_json_number
 from studio.training.spending import Meter
 from studio.training.stopping import EvaluationStopped
 
@@ -37,6 +37,18 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         self._process.cpu_percent()  # each answer is of the time since the question before
         self.save_every = job.request.get("save_every") or math.inf
         """optimiser steps; on a machine that may be taken away (G12)"""
+        self.parameters: dict[str, int] = {}
+        """Of the whole model with its adapter: trainable_parameters, all_parameters."""
+
+    def on_init_end(self, arguments: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        """The trainer has given the model its adapter, and nobody has divided it among processes yet."""
+        if model is None:
+            return
+        trainable, every = count_parameters(model)
+        self.parameters = {"trainable_parameters": trainable, "all_parameters": every}
+        if state.is_world_process_zero:
+            store.write_json(self.job.folder / PARAMETERS, self.parameters)
+            print(f"Trainable parameters: {said_parameters(trainable, every)}", flush=True)
 
     def on_train_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         self.begun = self._since = time.monotonic()
@@ -75,6 +87,8 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         self._tell(state, f"step {state.global_step:,} of {state.max_steps:,}")
         if state.global_step % self.save_every == 0:
             control.should_save = True
+        if state.global_step >= state.max_steps:  # the curve goes to the end, however seldom points are asked for
+            control.should_log = True
         if any_of(self.job.stop_requested()):
             control.should_save = control.should_training_stop = True
             self._ends(spending.AROUND)
@@ -182,6 +196,15 @@ class Pace:
             last = state.max_steps % state.eval_steps > 0 and evaluated < state.max_steps
             left += each * (state.max_steps // state.eval_steps - evaluated // state.eval_steps + last)
         return left
+
+
+def count_parameters(model: Any) -> tuple[int, int]:
+    """Those that are trained, and all, the adapter's among them; two weights of 4 bits in one byte are two."""
+    if hasattr(model, "get_nb_trainable_parameters"):
+        trainable, every = model.get_nb_trainable_parameters()
+        return int(trainable), int(every)
+    sizes = [(weight.numel(), weight.requires_grad) for weight in model.parameters()]
+    return sum(size for size, learns in sizes if learns), sum(size for size, _ in sizes)
 
 
 def memory_used() -> int:

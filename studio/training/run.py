@@ -19,6 +19,8 @@ from studio.training.recipe import Recipe
 METRICS = ["step", "epoch", "loss", "eval_loss", "learning_rate", "gradient_norm", "tokens_per_second", "seconds",
            "tokens", "memory", "gpu_use", "cpu_use", "of_steps"]  # fmt: skip
 SAMPLES = ["step", "id", "prompt", "expected", "answer"]
+PARAMETERS = "parameters.json"
+"""How many parameters are trained, and of how many; written before the first step."""
 LONGEST_NAME, LONGEST_NOTES = 80, 2000
 REWARDS = {
     "rewards/chosen": "reward_chosen",
@@ -58,6 +60,16 @@ class Run(JobView):
         """best_step, best_eval_loss, steps, seconds, tokens, tokens_per_second, truncated, peak_memory (bytes), cost."""
         path = self.folder / "result.json"
         return dict(store.read_json(path)) if path.exists() else {}
+
+    @property
+    def parameters(self) -> str:
+        """How many parameters are trained, and their share of all; empty before the model is loaded, and of a run of an
+        older studio."""
+        path = self.folder / PARAMETERS
+        if not path.exists():
+            return ""
+        said = store.read_json(path)
+        return said_parameters(said["trainable_parameters"], said["all_parameters"])
 
     @property
     def cost(self) -> prices.Spent:
@@ -200,6 +212,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         numbers = {key: float(value) for key, value in row.items() if value is not None}
         latest[int(row["step"]), "eval_loss" in row] = numbers | {"step": int(row["step"])}
     return sorted(latest.values(), key=lambda row: (row["step"], "eval_loss" in row))
+
+
+def said_parameters(trainable: int, every: int) -> str:
+    """As in "41,943,040 of 7,283,675,136 (0.576 %)": the share of all parameters, the adapter's among them."""
+    return f"{trainable:,} of {every:,} ({trainable / max(every, 1):.3%})".replace("%", " %")
 
 
 def to_json_number(value: float) -> float | int | str:

@@ -164,9 +164,7 @@ def train(job: Job, begun: float) -> None:
             "tools_hidden": encoded.tools_hidden,
             "ended_early": patience.ended,
             "complete": ended,
-            "trainable_parameters": sum(
-                weight.numel() for weight in trainer.model.parameters() if weight.requires_grad
-            ),
+            **progress.parameters,
             "peak_memory": peak_memory(on_gpu),
             **({"reserved_memory": torch.cuda.max_memory_reserved()} if on_gpu else {}),
         },

@@ -38,6 +38,7 @@ def project(home: Path) -> Project:
                     "answer": "Hello." if step else "Bye",
                 },
             )
+        store.write_json(run.folder / "parameters.json", {"trainable_parameters": 1250, "all_parameters": 100_000})
         (run.folder / "log.txt").write_text("".join(f"line {number} <script>\n" for number in range(300)))
     store.write_json(run.folder / "tracking.json", {"words": "written offline", "command": SYNC})
     return project
@@ -73,6 +74,7 @@ def test_curves_findings_samples_and_log_are_shown(page: Page) -> None:
     expect(page.locator("#train-live-health .finding.bad")).to_contain_text("gone up")
     expect(page.locator("#train-live-samples")).to_contain_text("Greet <b>Ada</b>.")
     expect(page.locator("#train-live-samples .good")).to_have_count(1)
+    expect(page.locator("#train-live-state")).to_contain_text("Trainable parameters: 1,250 of 100,000 (1.250 %)")
     expect(page.locator("#train-live-state")).to_contain_text("No GPU is used here")
     expect(page.locator("#train-live-gpu")).to_be_hidden()
     assert lines_of(page, "train-live-cpu") == 1
@@ -87,6 +89,7 @@ def test_a_run_is_followed_until_another_is_chosen(page: Page, project: Project)
     page.locator("#train-past-table").get_by_text("run-001").last.click()
     state_of(page, "train-live", "run-001")
     expect(page.locator("#train-past-chosen input, #train-past-chosen textarea").first).to_have_value("run-001")
+    expect(page.locator("#train-past-parameters")).to_contain_text("1,250 of 100,000 (1.250 %)")
     expect(page.locator("#train-live-sync")).to_be_hidden()
     page.locator("#train-live-others input").first.click()
     page.get_by_role("option", name="run-002").first.click()

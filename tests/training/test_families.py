@@ -48,7 +48,10 @@ def test_it_learns_answers_and_goes_out_whole(model: Path, tmp_path: Path, jobs_
     run = project.train(data, recipe, evaluation=data)
     losses = run.metrics()["eval_loss"].dropna()
     assert losses.iloc[-1] < losses.iloc[0] - 0.5
-    assert run.result["trainable_parameters"] == adapter_parameters(model, recipe.r)
+    adapter = adapter_parameters(model, recipe.r)
+    every = adapter + sum(weight.numel() for weight in models.load(model)[0].parameters())
+    assert (run.result["trainable_parameters"], run.result["all_parameters"]) == (adapter, every)  # also of 4 bits
+    assert run.parameters == f"{adapter:,} of {every:,} ({100 * adapter / every:.3f} %)"
 
     tuned, tokenizer = models.load(model, "4bit", adapter=run.adapter_folder)
     last = list(answers.stream_pair(tuned, tokenizer, asked("Greet Eva."), max_new_tokens=12))[-1]

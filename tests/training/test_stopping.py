@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from components import live_words
 from studio import Project, Recipe, prices, store
 from studio.jobs.job import Job, Progress
 from studio.training import checkpoints, progress, spending
@@ -106,6 +107,20 @@ def test_a_stop_ends_an_evaluation_saves_and_what_was_not_judged_is_judged_on_re
     assert run.is_complete and (run.result["best_step"], run.result["steps"]) == (twin.result["best_step"], STEPS)
     assert run.result["best_eval_loss"] == twin.result["best_eval_loss"]
     assert evaluated(run) == evaluated(twin)  # with what the base says
+
+
+def test_the_end_is_on_the_curve_however_seldom_points_are_asked_for_and_the_log_says_what_is_trained(
+    tmp_path: Path, watch: list[Watch], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = prepared(tmp_path)
+    store.write_text(run.folder / "recipe.json", Recipe(**RECIPE.model_dump() | {"logging_steps": 50}).to_json())
+    training.work(run.job)
+    points = run.metrics().dropna(subset="loss")
+    assert points["step"].tolist() == [STEPS] and points["loss"].between(0.01, 10).all()
+    run.job.set_state(status="finished")
+    assert "few-points" in [remark.kind for remark in run.health()]
+    assert run.parameters.endswith(" %)") and f"Trainable parameters: {run.parameters}\n" in capsys.readouterr().out
+    assert f"Trainable parameters: {run.parameters}</p>" in live_words.small_print(run, run.metrics())
 
 
 def test_a_killed_run_costs_all_that_its_processes_took(
