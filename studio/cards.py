@@ -90,8 +90,13 @@ def compute_capability(number: int) -> float | None:
 
 def is_built_in() -> bool:
     """Whether this computer has an NVIDIA GPU, though it may have no driver, as far as the system tells (Linux)."""
+    return _is_among(DEVICES)
+
+
+@lru_cache
+def _is_among(devices: Path) -> bool:
     try:
-        for device in DEVICES.iterdir():
+        for device in devices.iterdir():
             maker, kind = ((device / name).read_text().strip() for name in ("vendor", "class"))
             if maker == NVIDIA and kind.startswith(DISPLAY):
                 return True
