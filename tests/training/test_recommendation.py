@@ -109,3 +109,13 @@ def test_packing_leaves_steps_enough(tmp_path: Path, llama: str, card: Any) -> N
 @pytest.mark.parametrize(("rows", "between"), [(60, 2), (2000, 7), (25_000, 25)])
 def test_a_curve_is_seen_to_move_however_long_the_run_is(tmp_path: Path, rows: int, between: int) -> None:
     assert Recipe.recommended(dataset(tmp_path, 20, rows=rows)).logging_steps == between
+
+
+def test_no_length_is_offered_that_cuts_every_answer_off(tmp_path: Path, llama: str, card: Any) -> None:
+    project = Project.open("offers", home=tmp_path)
+    card(6)
+    recipe = Recipe(model=llama, batch_size=4, gradient_checkpointing=True, optimizer="paged_adamw_8bit")
+    late, early = (dataset(project.folder, 1800, 20, question=words) for words in ("word " * 1800, "word"))
+    assert project.memory(recipe, early)["changes"][0]["values"]["max_length"] < 1800
+    assert project.memory(recipe, late)["changes"] == []
+    assert "nothing fits the 6.0 GB" in Recipe.recommended(late, llama).reasons["batch_size"]
