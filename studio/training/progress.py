@@ -18,7 +18,7 @@ from studio.training.run import PARAMETERS, REWARDS, Run, read_metrics, said_par
 from studio.training.spending import Meter
 from studio.training.stopping import EvaluationStopped
 
-GPU_USE_SECONDS = 5.0
+GPU_USE_SECONDS, GPU_USE_SHARE = 5.0, 0.005
 
 
 class ProgressCallback(TrainerCallback):  # type: ignore[misc]
@@ -52,6 +52,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         self.begun = self._since = time.monotonic()
+        self._ends(spending.STARTING)
         self._pace.step_ended(self.begun)
         self._first_step = state.global_step
         if state.best_model_checkpoint:  # where the run began its folder may have had another place
@@ -64,7 +65,6 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
             store.append_json_line(self.metrics, {"resumed_at": state.global_step}, on_disk=False)
             earlier = [row for row in written if row["step"] <= state.global_step]
             last = earlier[-1] if earlier else {"step": 0, "seconds": 0.0}
-        self._ends(spending.STARTING)
             self._seconds_before = max(self._seconds_before, last["seconds"])
             # the checkpoint may lie some steps after the last point of the curve
             ahead = state.global_step / last["step"] if last["step"] else 1.0
@@ -77,12 +77,14 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
     def on_step_begin(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         if state.global_step == self._first_step + 1:  # what the base answers was asked just now
             self._since = time.monotonic()
+            self._ends(spending.AROUND)
         self._pace.goes_on(time.monotonic())
 
     def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         now = time.monotonic()
         self.training_seconds += now - self._since
         self._since = now
+        self._ends(spending.LEARNING)
         self._pace.step_ended(now)
         self._tell(state, f"step {state.global_step:,} of {state.max_steps:,}")
         if state.global_step % self.save_every == 0:
@@ -91,14 +93,12 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
             control.should_log = True
         if any_of(self.job.stop_requested()):
             control.should_save = control.should_training_stop = True
-            self._ends(spending.AROUND)
 
     def on_prediction_step(
         self, arguments: Any, state: Any, control: Any, eval_dataloader: Any = None, **_: Any
     ) -> None:
         self._pace.evaluated(len(eval_dataloader))
         done = f"{self._pace.batches:,} of {len(eval_dataloader):,} batches"
-        self._ends(spending.LEARNING)
         step = f"step {state.global_step:,} of {state.max_steps:,}"
         where = f"{step}, evaluation" if state.global_step else "evaluation before the first step"
         self._tell(state, f"{where}: {done}")
@@ -116,12 +116,18 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         if self.meter is not None and state.is_world_process_zero:
             self.meter.write()
 
+    def _ends(self, part: str) -> None:
+        if self.meter is not None:
+            self.meter.ends(part)
+
     def on_evaluate(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         self._since = time.monotonic()
+        self._ends(spending.AROUND)
         self._spend(state)
 
     def on_save(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
         self._since = time.monotonic()
+        self._ends(spending.AROUND)
         self._spend(state)
 
     def on_log(self, arguments: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
@@ -130,18 +136,13 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
             return  # the trainer's closing summary
         row: dict[str, float | None] = {
             "step": state.global_step,
-    def _ends(self, part: str) -> None:
-        if self.meter is not None:
-            self.meter.ends(part)
-
             "of_steps": state.max_steps,
             "epoch": logs.get("epoch", 0.0),
-        self._ends(spending.AROUND)
             "seconds": self._seconds_before + time.monotonic() - self.begun,
         }
         if "eval_loss" in logs:
+            self._ends(spending.EVALUATING)
             row["eval_loss"] = logs["eval_loss"]
-        self._ends(spending.AROUND)
         else:
             tokens = logs.get("num_tokens", 0.0)
             row |= {
@@ -155,7 +156,6 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
                 "cpu_use": self._process.cpu_percent() / (psutil.cpu_count() or 1),
             }
             self.tokens, self.logged_at = tokens, self.training_seconds
-            self._ends(spending.EVALUATING)
         prefix = "eval_" if "eval_loss" in logs else ""
         row |= {prefix + name: logs[prefix + key] for key, name in REWARDS.items() if prefix + key in logs}
         known = {key: to_json_number(value) for key, value in row.items() if value is not None}
@@ -217,11 +217,12 @@ def memory_used() -> int:
 
 
 class GpuUse:
-    """How busy the driver says the GPU is, asked at most every few seconds, for each question takes a tenth of one."""
+    """How busy the driver says the GPU is, asked at most every few seconds, and the less often the longer an answer takes:
+    the training waits for it."""
 
     def __init__(self) -> None:
         self.tool = shutil.which("nvidia-smi")
-        self.asked = float("-inf")
+        self.asked, self.rest = float("-inf"), GPU_USE_SECONDS
         self.found: float | None = None
 
     def percent(self) -> float | None:
@@ -230,10 +231,11 @@ class GpuUse:
 
         if self.tool is None or not torch.cuda.is_available():
             return None
-        if time.monotonic() - self.asked > GPU_USE_SECONDS:
+        if time.monotonic() - self.asked > self.rest:
             self.asked = time.monotonic()
             card = f"GPU-{torch.cuda.get_device_properties(torch.cuda.current_device()).uuid}"
             self.found = ask_gpu_use(self.tool, card)
+            self.rest = max(GPU_USE_SECONDS, (time.monotonic() - self.asked) / GPU_USE_SHARE)
         return self.found
 
 
