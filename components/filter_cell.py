@@ -15,6 +15,8 @@ FLAGS = ("broken JSON", "TODO", "truncated")
 SCORERS = [
     ("guide: the guide's four scores", "guide"),
     ("studio: fair to short answers, checks code and JSON", "studio"),
+    ("datatrove: the studio's, repetition by datatrove's thresholds", "datatrove"),
+    ("data-juicer: the studio's, repetition by Data-Juicer's threshold", "data-juicer"),
 ]
 
 

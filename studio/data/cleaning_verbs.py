@@ -42,7 +42,8 @@ class CleaningVerbs:
     ) -> Dataset:
         """A new dataset without the rows that would teach something wrong; `.dropped` says which and why.
 
-        `preset` is the scorer, "guide" or "studio". `near_duplicates` is the Jaccard similarity of word triples (0.8 is
+        `preset` is the scorer: "guide", "studio", or the studio's with another rule of repetition alone, "datatrove" or
+        "data-juicer", by which a row is marked and loses too little to go at 0.7 for it. `near_duplicates` is the Jaccard similarity of word triples (0.8 is
         usual) from which only the best of two rows stays. `rules` are the user's own on the answer, such as
         {"kind": "regex", "pattern": "^[A-Z]"}, {"kind": "json_schema", "schema": ...}, {"kind": "length", "maximum": 900}.
         """
@@ -108,7 +109,7 @@ class CleaningVerbs:
         )  # fmt: skip
 
     def scores(self, dataset: Dataset, preset: str = "studio") -> pd.DataFrame:
-        """id, quality and reasons (list of str) of each example by a preset, "guide" or "studio". No step."""
+        """id, quality and reasons (list of str) of each example by a preset; see `filter`. No step."""
         made = Measures.of(dataset).scores(preset)
         made.insert(0, "id", dataset.columns("id")["id"])
         return made

@@ -20,7 +20,7 @@ from studio.data.words import Array
 from studio.errors import InputError
 from studio.examples import Dataset
 
-VERSION = 5  # one up where a score or a similarity changes: what was kept of an older one is measured again
+VERSION = 6  # one up where a score or a similarity changes: what was kept of an older one is measured again
 HELD = 4  # datasets whose columns (some 50 bytes a row) stay in memory
 
 
@@ -45,13 +45,15 @@ class Measures:
         return self._of.examples if isinstance(self._of, Dataset) else self._of
 
     def scores(self, preset: str) -> pd.DataFrame:
-        """Columns quality (0 to 1) and reasons (list of str) by "guide" or "studio", in the order of the examples; a
-        score that the row brought stays in both. Raises InputError for another preset."""
+        """Columns quality (0 to 1) and reasons (list of str) by one of `quality.PRESETS`, in the order of the examples; a
+        score that the row brought stays in all. Raises InputError for another preset."""
         if preset not in quality.PRESETS:
             known = " or ".join(quality.PRESETS)
             raise InputError("There is no such quality preset", repr(preset), f"Choose {known}")
         if preset == "guide":
             return self._columns("quality", "reasons")
+        if preset != "studio":
+            return self._scores_by(preset)
         stored = self._stored("studio_reasons")
         if stored is not None:
             reasons = _lists(stored["studio_reasons"])
@@ -64,9 +66,42 @@ class Measures:
 
     def values(self, preset: str) -> Array:
         """The column quality of `scores` alone, which a threshold that is moved wants again and again."""
-        if preset not in quality.PRESETS:
-            self.scores(preset)
-        return self._guide if preset == "guide" else self._studio
+        if preset in ("guide", "studio"):
+            return self._guide if preset == "guide" else self._studio
+        if preset not in self._by_preset:
+            self._by_preset[preset] = self.scores(preset)["quality"].to_numpy(float)
+        return self._by_preset[preset]
+
+    @cached_property
+    def _by_preset(self) -> dict[str, Array]:
+        return {}
+
+    def _scores_by(self, preset: str) -> pd.DataFrame:
+        """Those of the studio, but that rows that repeat themselves are scored again by the thresholds of the preset."""
+        found = self.scores("studio")
+        again = self.flagged("repetition") & ~self._brought
+
+        def measure() -> pd.DataFrame:
+            scored = studio_quality.score_messages({"messages": self._messages(again)}, preset)
+            return _to_keep(scored)
+
+        made = self.kept(f"{preset}-scores", measure)
+        qualities, reasons = found["quality"].to_numpy(float).copy(), found["reasons"].to_numpy(object).copy()
+        qualities[again] = made["quality"].to_numpy(float)
+        for at, words in zip(np.flatnonzero(again).tolist(), made["reasons"].tolist(), strict=True):
+            reasons[at] = words.split("\n") if words else []
+        return pd.DataFrame({"quality": qualities, "reasons": pd.Series(reasons, dtype=object)})
+
+    def _messages(self, wanted: Array) -> list[Any]:
+        """The messages of the rows where `wanted` is true."""
+        parts = self._of.batches() if isinstance(self._of, Dataset) else [self._of]
+        found, begin = [], 0
+        for part in parts:
+            found += [
+                messages for messages, is_wanted in zip(part["messages"], wanted[begin:], strict=False) if is_wanted
+            ]
+            begin += len(part)
+        return found
 
     @cached_property
     def _guide(self) -> Array:
@@ -215,10 +250,7 @@ class Measures:
         return there
 
     def _studio_scores(self) -> pd.DataFrame:
-        scored = studio_quality.score_messages({"messages": list(self.examples["messages"])})
-        return pd.DataFrame({
-            "quality": np.array(scored["quality"], float), "reasons": pd.Series(["\n".join(words) for words in scored["reasons"]], dtype="str"),
-        })  # fmt: skip
+        return _to_keep(studio_quality.score_messages({"messages": list(self.examples["messages"])}))
 
     def knows(self, name: str) -> bool:
         """Whether something is kept under `name`."""
@@ -245,6 +277,12 @@ class Measures:
             store.write_bytes(path, content.getvalue())
             return made
         return pd.read_parquet(path, columns=columns)
+
+
+def _to_keep(scored: dict[str, list[Any]]) -> pd.DataFrame:
+    """Scores and their reasons, a line each."""
+    reasons = pd.Series(["\n".join(words) for words in scored["reasons"]], dtype="str")
+    return pd.DataFrame({"quality": np.array(scored["quality"], float), "reasons": reasons})
 
 
 def near_name(threshold: float, run: int) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 WEIGHTS = {"coherence": 0.30, "completeness": 0.25, "formatting": 0.20, "factual_consistency": 0.25}
-PRESETS = ("guide", "studio")
+PRESETS = ("guide", *studio_quality.REPETITION_PENALTIES)
 FLAGS = (
     "broken JSON", "TODO", "truncated", "short", *privacy.KINDS,
     *(flag for flag in studio_quality.FLAGS if flag not in ("broken JSON", "TODO", "truncated")),

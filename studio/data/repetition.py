@@ -18,29 +18,36 @@ LEAST_AGAIN_SHARE = 0.10
 LEAST_RUNS_SHARE = 0.25  # where over half of the 10-grams occur again
 LEAST_TIMES = 3  # a phrase that stands twice in a short text is no habit; the n-grams that stood before count it
 _WORD = re.compile(r"\w+")
+_PARAGRAPHS = re.compile(r"\n(?:[^\S\n]*\n)+")
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Shares of characters (n-grams), of lines or of n-grams, over which a text repeats itself.
+    """Shares over which a text repeats itself.
 
-    `top` n: share of the most frequent n-gram. `again` n: share in n-grams that stood earlier in the text.
-    `lines`: share of lines that stood earlier. `ten_grams`: share of the 10-grams that occur more than once.
+    `top` n: of the characters in the most frequent n-gram. `again` n: of the characters in n-grams that stood earlier in
+    the text. `lines` and `paragraphs`: of those that stood earlier. `line_characters` and `paragraph_characters`: of the
+    characters in these. `ten_grams`: of the 10-grams that occur more than once. None is over 1: a character that stands in
+    several n-grams is counted once.
     """
 
     top: dict[int, float] = field(default_factory=dict)
     again: dict[int, float] = field(default_factory=dict)
     lines: float = 1.0
+    line_characters: float = 1.0
+    paragraphs: float = 1.0
+    paragraph_characters: float = 1.0
     ten_grams: float = 1.0
 
 
 PRESETS = {
-    # Rae et al. 2021, Scaling Language Models (Gopher), table A1; the same numbers in datatrove
-    "gopher": Thresholds({2: 0.20, 3: 0.18, 4: 0.16}, {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}, 0.30),
+    # Rae et al. 2021, Scaling Language Models (Gopher), table A1; the same numbers in datatrove's GopherRepetitionFilter
+    "datatrove": Thresholds(
+        {2: 0.20, 3: 0.18, 4: 0.16}, {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}, 0.30, 0.20, 0.30, 0.20
+    ),
     # Chen et al. 2023, Data-Juicer, word_repetition_filter
     "data-juicer": Thresholds(ten_grams=0.5),
 }
-LEAST_LINES = min(limits.lines for limits in PRESETS.values())
 
 
 def measure(text: str, thresholds: Thresholds) -> list[str]:
@@ -53,7 +60,9 @@ def measure(text: str, thresholds: Thresholds) -> list[str]:
     for n, limit in thresholds.top.items():
         gram, count = Counter(zip(*(found[at:] for at in range(n)), strict=False)).most_common(1)[0]
         if count >= LEAST_TIMES and count * sum(map(len, gram)) / total > limit:
-            over.append(f"one {n}-gram is {count * sum(map(len, gram)) / total:.0%} of the text")
+            share = _covered(found, gram) / total
+            if share > limit:
+                over.append(f"one {n}-gram is {share:.0%} of the text")
     widest = 1.0
     for n, limit in thresholds.again.items():
         if widest <= limit:
@@ -63,14 +72,23 @@ def measure(text: str, thresholds: Thresholds) -> list[str]:
         if share > limit:
             over.append(f"{share:.0%} in {n}-grams that stood before")
             break
-    if (share := lines_again(text)) > thresholds.lines:
-        over.append(f"{share:.0%} of the lines stood before")
+    over += [words for words, share, limit in _parts_again(text, thresholds) if share > limit][:1]
     if thresholds.ten_grams < 1:
         grams = Counter(zip(*(found[at:] for at in range(10)), strict=False))
         repeated = sum(count for count in grams.values() if count > 1) / grams.total()
         if repeated > thresholds.ten_grams:
             over.append(f"{repeated:.0%} of the 10-grams occur again")
     return over
+
+
+def _covered(found: list[str], gram: tuple[str, ...]) -> int:
+    """Characters in the n-gram wherever it stands, none counted twice."""
+    characters = covered_to = 0
+    for at, word in enumerate(found):
+        if word == gram[0] and tuple(found[at : at + len(gram)]) == gram:
+            characters += sum(map(len, found[max(at, covered_to) : at + len(gram)]))
+            covered_to = at + len(gram)
+    return characters
 
 
 def _again(found: list[str], n: int) -> int:
@@ -88,10 +106,30 @@ def _again(found: list[str], n: int) -> int:
     return characters
 
 
-def lines_again(text: str) -> float:
-    """The share of the lines that stood before; 0 where there are fewer than three."""
+def says_lines_again(text: str) -> bool:
+    """Whether its lines or paragraphs are over a threshold of a preset."""
+    return any(share > limit for limits in PRESETS.values() for _, share, limit in _parts_again(text, limits))
+
+
+def _parts_again(text: str, thresholds: Thresholds) -> list[tuple[str, float, float]]:
+    """(words, share, threshold) for lines and paragraphs that stood before; of two lines alone nothing is said."""
+    if thresholds.lines >= 1:
+        return []
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return 1 - len(set(lines)) / len(lines) if len(lines) > 2 else 0.0
+    if len(lines) < 3 or len(set(lines)) == len(lines):
+        return []
+    paragraphs = [part.strip() for part in _PARAGRAPHS.split(text) if part.strip()]
+    found = []
+    for name, parts, limit, limit_of_characters in (
+        ("lines", lines, thresholds.lines, thresholds.line_characters),
+        ("paragraphs", paragraphs, thresholds.paragraphs, thresholds.paragraph_characters),
+    ):
+        different = set(parts)
+        again = 1 - len(different) / len(parts)
+        characters = 1 - sum(map(len, different)) / sum(map(len, parts))
+        found.append((f"{again:.0%} of the {name} stood before", again, limit))
+        found.append((f"{characters:.0%} of the text is in {name} that stood before", characters, limit_of_characters))
+    return found
 
 
 def suspects(texts: Sequence[str]) -> Array:

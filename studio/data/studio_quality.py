@@ -1,4 +1,5 @@
-"""The preset "studio": a score from 0 to 1, its reasons and flags, right on labels and JSON as on long answers.
+"""The preset "studio", right on labels and JSON as on long answers, and those that differ from it in the rule of
+repetition alone: a score from 0 to 1, its reasons and flags.
 
 Each function takes a batch (lists of texts) and gives plain lists, and knows neither machine nor table: it runs
 unchanged under `datasets.map(batched=True)`, in several processes, and over a stream.
@@ -21,6 +22,7 @@ from studio.data.refusals import is_refusal
 from studio.data.screens import Answers, Rows
 from studio.data.text_column import TextColumn
 from studio.data.words import Array
+from studio.errors import InputError
 
 JSON_START = re.compile(r'\s*(?:\{\s*(?:["\'{}]|\w+"?\s*:)|\[\s*(?:[\[{"\]]|(?:-?\d[\d.eE+-]*|true|false|null)\s*,))')
 TODO = re.compile(
@@ -197,7 +199,13 @@ CHECKS = (
     Check("the Python code doesn't parse", 0.4, "broken code", is_broken_python, screens.broken_python),
     Check("says that it is not sure", 0.1, "", is_unsure, screens.unsure),
 )  # fmt: skip
-REPETITION_PENALTIES = {"gopher": 0.2, "data-juicer": 0.4}
+REPETITION_PENALTIES = {
+    "studio": {"datatrove": 0.2, "data-juicer": 0.4},
+    "datatrove": {"datatrove": 0.2},
+    "data-juicer": {"data-juicer": 0.2},
+}
+"""For each preset with these checks whose thresholds of repetition it asks, and what comes off over one of them. Alone
+they mark a row, which by this penalty does not fall under the usual 0.7."""
 FEATURES = {"quality": "float64", "reasons": ["string"], "flags": ["string"]}
 FLAGS = (
     "empty", "TODO", "broken JSON", "broken code", "truncated", "refusal", "copied question", "other language",
@@ -227,12 +235,12 @@ def verdict(held: int, repeated: tuple[float, str] | None = None) -> Verdict:
     return Verdict(round(max(0.0, 1.0 - penalty), 6), reasons, flags)
 
 
-def score_rows(rows: Rows) -> tuple[Array, list[Verdict]]:
+def score_rows(rows: Rows, preset: str = "studio") -> tuple[Array, list[Verdict]]:
     """(for each row the number of its verdict, the verdicts): most rows share a few, and number 0 has no penalty."""
     held = held_checks(rows)
     kinds, numbers = kinds_of(held)
     verdicts = [verdict(int(kind)) for kind in kinds]
-    for at, found in repetitions(rows.answers).items():
+    for at, found in repetitions(rows.answers, preset).items():
         numbers[at] = len(verdicts)
         verdicts.append(verdict(int(held[at]), found))
     return numbers, verdicts
@@ -262,9 +270,15 @@ def held_checks(rows: Rows) -> Array:
     return held
 
 
-def score_batch(prompts: Sequence[str], answers: Sequence[str]) -> dict[str, list[Any]]:
-    """For each pair of question and answer: quality, reasons and flags, as Verdict says."""
-    numbers, verdicts = score_rows(Rows(TextColumn.of(prompts), Answers.of(answers)))
+def score_batch(
+    prompts: Sequence[str], answers: Sequence[str], preset: str = "studio"
+) -> dict[str, list[Any]]:  # fmt: skip
+    """For each pair of question and answer: quality, reasons and flags, as Verdict says. `preset` is one of
+    REPETITION_PENALTIES; raises InputError for another."""
+    if preset not in REPETITION_PENALTIES:
+        known = ", ".join(REPETITION_PENALTIES)
+        raise InputError("There is no such preset of these checks", repr(preset), f"Choose one of {known}")
+    numbers, verdicts = score_rows(Rows(TextColumn.of(prompts), Answers.of(answers)), preset)
     found = [verdicts[number] for number in numbers.tolist()]
     return {
         "quality": [one.quality for one in found],
@@ -273,24 +287,25 @@ def score_batch(prompts: Sequence[str], answers: Sequence[str]) -> dict[str, lis
     }
 
 
-def repetitions(answers: Answers) -> dict[int, tuple[float, str]]:
+def repetitions(answers: Answers, preset: str = "studio") -> dict[int, tuple[float, str]]:
     """For the positions of those that repeat themselves the penalty and what was measured."""
     worth = answers.look.again.copy()
     differs = np.flatnonzero(screens.prose_differs(answers)).tolist()
     worth[differs] = repetition.suspects([without_code(answers.stripped(at)) for at in differs])
     for at in np.flatnonzero(screens.lines(answers) & ~worth).tolist():
-        worth[at] = repetition.lines_again(without_code(answers.stripped(at))) > repetition.LEAST_LINES
-    found = {at: repeated(answers.stripped(at)) for at in np.flatnonzero(worth).tolist()}
+        worth[at] = repetition.says_lines_again(without_code(answers.stripped(at)))
+    found = {at: repeated(answers.stripped(at), preset) for at in np.flatnonzero(worth).tolist()}
     return {at: one for at, one in found.items() if one}
 
 
-def repeated(answer: str) -> tuple[float, str] | None:
+def repeated(answer: str, preset: str = "studio") -> tuple[float, str] | None:
     """The penalty and what was measured, of an answer that says the same again and again."""
     prose = without_code(answer)
     if looks_like_json(prose):
         return None
-    over = {name: repetition.measure(prose, limits) for name, limits in repetition.PRESETS.items()}
-    worst = max((REPETITION_PENALTIES[name] for name, words in over.items() if words), default=0.0)
+    penalties = REPETITION_PENALTIES[preset]
+    over = {name: repetition.measure(prose, repetition.PRESETS[name]) for name in penalties}
+    worst = max((penalties[name] for name, words in over.items() if words), default=0.0)
     return (worst, "; ".join(words for found_words in over.values() for words in found_words)) if worst else None
 
 
@@ -306,8 +321,9 @@ def _called(tools: Any) -> str:
     return tools if isinstance(tools, str) else json.dumps(tools) if tools else ""
 
 
-def score_messages(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """`score_batch` over a batch with a column `messages`, as `datasets.map(batched=True)` calls it. Give `map` the
-    features FEATURES says too: a first batch without any reason doesn't show what its lists hold."""
+def score_messages(batch: dict[str, list[Any]], preset: str = "studio") -> dict[str, list[Any]]:
+    """`score_batch` over a batch with a column `messages`, as `datasets.map(batched=True)` calls it (a preset goes into
+    its `fn_kwargs`). Give `map` the features FEATURES says too: a first batch without any reason doesn't show what its
+    lists hold."""
     both = [question_and_answer(messages) for messages in batch["messages"]]
-    return score_batch([question for question, _ in both], [answer for _, answer in both])
+    return score_batch([question for question, _ in both], [answer for _, answer in both], preset)

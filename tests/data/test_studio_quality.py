@@ -1,9 +1,12 @@
 """The preset "studio", answer by answer; and the same columns whoever calls it."""
 
+import re
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from studio import InputError
 from studio.data import quality, repetition, studio_quality
 from studio.data.measures import Measures
 from tests.data import frames
@@ -98,8 +101,48 @@ def test_repetition_by_the_published_thresholds() -> None:
         ["The kettle is in the lobby of the house."] * 4
         + [f"{word} chairs stand here now and wait." for word in NUMBERS[:6]]
     )
-    assert any("lines" in words for words in repetition.measure(lines, repetition.PRESETS["gopher"]))
-    assert repetition.measure("no " * 49, repetition.PRESETS["gopher"]) == []
+    assert any("lines" in words for words in repetition.measure(lines, repetition.PRESETS["datatrove"]))
+    assert repetition.measure("no " * 49, repetition.PRESETS["datatrove"]) == []
+
+
+def test_no_share_is_over_the_whole_and_each_character_counts_once() -> None:
+    overlapping = repetition.measure("la " * 100, repetition.PRESETS["datatrove"])
+    assert overlapping[0] == "one 2-gram is 100% of the text" and "9" not in "".join(overlapping[:3])
+    (words,) = scored("go on and on and on and on with it " * 9)[1]
+    assert max(int(share) for share in re.findall(r"(\d+)%", words)) <= 100
+    half = "la " * 25 + " ".join(f"{one}{other}" for one in NUMBERS[:5] for other in NUMBERS[:6])
+    found = repetition.measure(half, repetition.PRESETS["datatrove"])
+    assert found and not any("2-gram" in words for words in found)  # 18 %; each pair counted whole it would be 34 %
+
+
+LOOP = "and then the van came back to the house with the box " * 12 + "."
+
+
+def test_a_rule_of_repetition_is_chosen_by_name_and_marks_without_dropping() -> None:
+    refrain = " ".join(f"{word} kettles" for word in NUMBERS[:5])
+    verses = [" ".join(f"{one} {other}" for one in NUMBERS[at : at + 3] for other in NUMBERS) for at in (0, 4, 8)]
+    song = "\n\n".join([refrain, verses[0], refrain, verses[1], refrain, verses[2] + "."])
+    for name, answers in {"datatrove": [LOOP, song], "data-juicer": [LOOP]}.items():
+        for answer in answers:
+            found = studio_quality.score_batch([""], [answer], name)
+            assert found["quality"] == [0.8] and found["flags"] == [["repetition"]]
+    assert studio_quality.score_batch([""], [song], "data-juicer")["flags"] == [[]]
+    with pytest.raises(InputError, match="datatrove"):
+        studio_quality.score_batch([""], [LOOP], "gopher")
+
+
+def test_the_named_rules_are_presets_of_a_table() -> None:
+    examples = planted("second").examples.head(3).copy()
+    examples["quality"] = float("nan")
+    examples["messages"] = pd.Series(
+        [[{"role": "user", "content": "What?"}, {"role": "assistant", "content": one}] for one in (PROSE, LOOP, "N/A")],
+        examples.index,
+    )
+    measures = Measures(frames.score_dataset(examples))
+    assert measures.values("studio").tolist() == pytest.approx([1.0, 0.6, 0.0])
+    assert measures.values("datatrove").tolist() == measures.values("data-juicer").tolist() == [1.0, 0.8, 0.0]
+    assert "10-grams" in measures.scores("data-juicer")["reasons"][1][0]
+    assert "10-grams" not in measures.scores("datatrove")["reasons"][1][0]
 
 
 def test_words_not_substrings() -> None:
