@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import ENDED, Cell, Page, Updates, empty, job_line, more, tiles, turns
+from components.load_kinds import KINDS, boxes_of, is_unsure, kind_of, looks_like, mapping, missing
 from studio import InputError, Project, StudioError
 
 SAMPLE_FIRST = "Nothing is loaded yet. Press “Use the sample” in cell 1, or load a file of your own."
@@ -75,12 +76,13 @@ def build_load(page: Page) -> None:
                 stop = gr.Button("Stop", visible=False, elem_id="data-load-stop")
         seen = gr.HTML("", elem_id="data-load-preview")
         with gr.Row(visible=False, elem_classes="row") as mapper:
-            asked = gr.Dropdown(
-                [], label="Column of the question", elem_id="data-load-question", allow_custom_value=True
-            )
-            answered = gr.Dropdown(
-                [], label="Column of the answer", elem_id="data-load-answer", allow_custom_value=True
-            )
+            kind = gr.Dropdown(
+                [(words, name) for name, (words, _) in KINDS.items()], value=None, label="Kind of examples", elem_id="data-load-kind",
+            )  # fmt: skip
+            columns = [
+                gr.Dropdown([], label="Column", elem_id=f"data-load-{name}", allow_custom_value=True)
+                for name in ("question", "answer", "third")
+            ]
         with more():
             with gr.Row(elem_classes="row"):
                 name = gr.Textbox(label="Name of the dataset", placeholder="the file's name", elem_id="data-load-name")
@@ -91,22 +93,24 @@ def build_load(page: Page) -> None:
             pasted = gr.Textbox(
                 label="Or pasted rows", placeholder='{"instruction": "…", "output": "…"}', lines=3, max_lines=12, elem_id="data-load-pasted",
             )  # fmt: skip
-            system = gr.Textbox(
-                "You are a helpful assistant.",
-                label="System prompt of rows that bring none",
-                elem_id="data-load-system",
-            )
+            with gr.Row(elem_classes="row"):
+                system = gr.Textbox(
+                    "You are a helpful assistant.",
+                    label="System prompt of rows that bring none",
+                    elem_id="data-load-system",
+                )
+                choose = gr.Button("Choose kind and columns", elem_id="data-load-choose")
         state = gr.HTML("", elem_id="data-load-state")
         result = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-load-result")
     timer, followed, noted = gr.Timer(1.0, active=False), gr.State(""), gr.State(Noted())
     following = [state, stop, timer, followed, page.made]
     where = [file, path, pasted, system]
 
-    def source(
-        boxes: tuple[Any, ...], chosen: str, instruction: str | None, question: str | None = None, answer: str | None = None
-    ) -> dict[str, Any]:  # fmt: skip
+    asking = [mapper, kind, *columns]
+
+    def source(boxes: tuple[Any, ...], chosen: str, instruction: str | None) -> dict[str, Any]:
         """What is given to the verb: the `chosen` box of SOURCES, or nothing to load."""
-        given: dict[str, Any] = {"columns": {"prompt": question, "completion": answer}} if question and answer else {}
+        given: dict[str, Any] = {}
         if instruction is not None and instruction.strip() != USUAL_SYSTEM:
             given["system"] = instruction.strip()
         if not chosen:
@@ -125,43 +129,73 @@ def build_load(page: Page) -> None:
         chosen = touched if touched and boxes[SOURCES.index(touched)] else before.chosen_of(boxes)
         if not touched and (boxes, chosen) == (before.boxes, before.chosen):
             return {}
-        updates: Updates = {
-            noted: Noted(boxes, chosen), seen: "", mapper: gr.update(visible=False), asked: gr.update(value=None), answered: gr.update(value=None),
-        }  # fmt: skip
+        updates: Updates = {noted: Noted(boxes, chosen), seen: "", mapper: gr.update(visible=False)}
         if not chosen:
             return updates
         try:
             found = project.preview_load(**source(boxes, chosen, values[3]))
         except StudioError as error:
             return {**updates, noted: Noted(boxes, chosen, failed=True), **cell.failed(str(error))}
-        unsure = not found.is_sure and found.shape not in ("messages", "sharegpt", "preference")
-        words = f"This looks like <b>{escape(str(found.shape))}</b>" if found.shape else "No known shape"
-        words += f" ({found.confidence:.0%} sure)." + (" Say which column is which." if unsure else "")
+        words = looks_like(found)
         if sum(map(bool, boxes)) > 1:
             words = f"{SOURCES_SAID[chosen]} given last, so that is what Load takes. {words}"
         updates |= {seen: f'<p class="why">{words}</p>' + "".join(map(_example, found.preview[:2]))}
-        if unsure:
-            updates |= {
-                noted: Noted(boxes, chosen, asked=True),
-                mapper: gr.update(visible=True),
-                asked: gr.update(choices=found.fields, value=found.columns.get("prompt")),
-                answered: gr.update(choices=found.fields, value=found.columns.get("completion")),
-            }
+        if is_unsure(found):
+            first = kind_of(found)
+            updates |= {noted: Noted(boxes, chosen, asked=True), **shown(first, found)}
         return {**updates, **(cell.done(project) if before.failed else {})}
+
+    def shown(name: str, found: Any) -> Updates:
+        return dict(zip(asking, [gr.update(visible=True), name, *boxes_of(name, found)], strict=True))
+
+    def as_chosen(project: Project, where_from: dict[str, Any], name: str, named: Sequence[Any]) -> Updates:
+        """The first examples as they would be with these columns, or what is still to be said."""
+        given = mapping(name, named)
+        if wanted := missing(name, given):
+            return {seen: f'<p class="why">Still to be chosen: {escape(", ".join(wanted))}.</p>'}
+        found = project.preview_load(**where_from, **given)
+        words = f"So the first rows are read as <b>{escape(KINDS[name][0])}</b>."
+        if not found.preview:
+            words = f"So no row can be read: {escape(next(iter(found.reasons), 'nothing stands in it'))}."
+        return {seen: f'<p class="why">{words}</p>' + "".join(map(_example, found.preview[:2])), **cell.done(project)}
+
+    def choose_kind(wanted: str | None, project: Project, before: Noted, *values: Any) -> Updates:
+        """Offers the boxes of the kind that is `wanted`, or of the likeliest, whatever the source looks like."""
+        boxes = read(values[:3], page.demo)
+        chosen = before.chosen_of(boxes)
+        where_from = source(boxes, chosen, values[3])
+        found = project.preview_load(**where_from)
+        name = wanted or kind_of(found)
+        likely = found.columns_for(name, list(KINDS[name][1]))
+        named = [likely.get(field) for field in KINDS[name][1]]
+        offered = {noted: Noted(boxes, chosen, asked=True), **shown(name, found)}
+        return {**offered, **as_chosen(project, where_from, name, named)}
+
+    def other_kind(project: Project, before: Noted, *values: Any) -> Updates:
+        return choose_kind(values[4], project, before, *values) if before.asked else {}
+
+    def other_column(project: Project, before: Noted, *values: Any) -> Updates:
+        boxes = read(values[:3], page.demo)
+        chosen = before.chosen_of(boxes)
+        if not before.asked or not before.has(boxes, chosen) or values[4] not in KINDS:
+            return {}
+        return as_chosen(project, source(boxes, chosen, values[3]), values[4], values[5:])
 
     def load(project: Project, called: str | None, before: Noted, *values: Any) -> Updates:
         boxes = read(values[:3], page.demo)
         chosen = before.chosen_of(boxes)
         # what stands in hidden boxes is of another source: who types and presses Load at once sends it too
         is_same = before.has(boxes, chosen)
-        mapped = values[4:] if is_same and before.asked else ()
-        given = {"name": (called or "").strip() or None, **source(boxes, chosen, values[3], *mapped)}
-        shown = {seen: "", mapper: gr.update(visible=False), noted: before if is_same else Noted(boxes, chosen)}
+        mapped = mapping(values[4], values[5:]) if is_same and before.asked else {}
+        if is_same and before.asked and (wanted := missing(values[4], mapped)):
+            raise InputError("A column is not named yet", ", ".join(wanted), "Choose it, or another kind of examples")
+        given = {"name": (called or "").strip() or None, **source(boxes, chosen, values[3]), **mapped}
+        gone = {seen: "", mapper: gr.update(visible=False), noted: before if is_same else Noted(boxes, chosen)}
         if project.takes_long(given.get("source")):
             project.start_load(**given)
-            return {**shown, **follow(project)}
+            return {**gone, **follow(project)}
         project.load(**given)
-        return {**cell.made(), **shown}
+        return {**cell.made(), **gone}
 
     def follow(project: Project, before: str = "") -> Updates:
         jobs = project.jobs("load")
@@ -189,7 +223,7 @@ def build_load(page: Page) -> None:
 
     def load_sample(project: Project) -> Updates:
         project.load(project.sample())
-        return {**cell.made(), seen: ""}
+        return {**cell.made(), seen: "", mapper: gr.update(visible=False)}
 
     def show(project: Project) -> Updates:
         step = cell.latest(project)
@@ -209,19 +243,25 @@ def build_load(page: Page) -> None:
             if guess
             else ""
         )
-        return {result: tiles(facts) + estimated, **follow(project)}
+        notes = project.dataset(step.results[0]).description.get("notes", [])
+        said = "".join(f'<p class="why">{escape(note)}.</p>' for note in notes)
+        return {result: tiles(facts) + estimated + said, **follow(project)}
 
     def look_at(trigger: Any, touched: str) -> None:
-        page.on(trigger, partial(preview, touched), [noted, *where], [noted, seen, mapper, asked, answered], cell)
+        page.on(trigger, partial(preview, touched), [noted, *where], [noted, seen, *asking], cell)
 
     look_at(file.change, "file")
     look_at(path.submit, "path")
     look_at(path.blur, "")
     look_at(pasted.blur, "")
-    page.on(run.click, load, [name, noted, *where, asked, answered], [*following, seen, mapper, noted], cell)
+    page.on(choose.click, partial(choose_kind, None), [noted, *where], [noted, seen, *asking], cell)
+    page.on(kind.input, other_kind, [noted, *where, kind], [noted, seen, *asking], cell)
+    for box in columns:
+        page.on(box.input, other_column, [noted, *where, kind, *columns], [seen], cell)
+    page.on(run.click, load, [name, noted, *where, kind, *columns], [*following, seen, mapper, noted], cell)
     page.on(stop.click, press_stop, [], following, cell)
     page.on(timer.tick, follow, [followed], following, cell, quiet=True, refresh=True, show_progress="hidden")
-    page.on(sample.click, load_sample, [], [page.made, seen], cell)
+    page.on(sample.click, load_sample, [], [page.made, seen, mapper], cell)
     page.refresh_with(show, [result, *following[:-1], *cell.outputs])
 
 
