@@ -5,7 +5,8 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
   header   project-name  machine  card  card-stop  notebook-export  notebook-file
   tabs     tab-data  tab-decide  tab-train  tab-compare  tab-export
   1 data   data-load: data-load-sample data-load-file data-load-run data-load-preview data-load-question
-             data-load-answer data-load-name data-load-path data-load-pasted data-load-system data-load-state data-load-stop data-load-result
+             data-load-answer data-load-third data-load-kind data-load-choose data-load-name data-load-path data-load-pasted
+             data-load-system data-load-state data-load-stop data-load-result
            data-documents: data-documents-empty data-documents-dataset data-documents-by data-documents-prompt
              data-documents-completion data-documents-model data-documents-url data-documents-served data-documents-variable
              data-documents-key data-documents-way data-documents-instruction data-documents-second data-documents-tokens
