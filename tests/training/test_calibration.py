@@ -36,7 +36,16 @@ def test_the_estimate_learns_from_two_runs(tmp_path: Path, one_thread: None) -> 
     after = project.memory(recipe, raw)
     assert after["corrected_by"] == 2
     assert after["expected"] == pytest.approx(newest["measured"], rel=0.05)
+    result = project.run("run-002").result
+    assert (
+        result["seconds"] == pytest.approx(sum(result["parts"].values()), abs=0.5) and result["parts"]["learning"] > 0
+    )
     cost = project.cost(recipe, raw)
+    started = [project.run(row["run"]).result["parts"]["starting"] for row in (newest, oldest)]
+    assert cost["parts"]["starting"] == pytest.approx(sum(started) / 2) and min(started) > 0.5
+    assert (
+        newest["dollars_an_example"] == pytest.approx(newest["dollars"] / 16) and oldest["dollars_an_example"] is None
+    )
     assert cost["measured"] and cost["dollars"] == pytest.approx(cost["seconds"] * 0.0001)
     project.keep_price(90, 0, 0, "2026-11-25")  # after the runs: it changes nothing of what they cost
     assert [row["dollars"] for row in project.measured()] == [pytest.approx(newest["seconds"] * 0.0001), None]
