@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 from trl.trainer.utils import FusedCausalLMOutput
 
 from studio.memory import CPU_TILE
+from studio.training.last_layer import LastLayer
 
 SCALED = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
 """Settings of models that do more to a logit than to compute it: TRL's own head stays."""
@@ -62,17 +63,20 @@ def add_head(model: Any) -> bool:
     head, config = model.get_output_embeddings(), model.config.get_text_config()
     if head.weight.requires_grad or any(getattr(config, name, None) is not None for name in SCALED):
         return False
-    before = model.forward
+    before, last = model.forward, LastLayer.of(model)
 
     @functools.wraps(type(model).forward)
     def forward(self: Any, *arguments: Any, fused_lm_head: bool = False, labels: Any = None, **options: Any) -> Any:
         unusual = {"shift_labels", "num_items_in_batch"} & options.keys() or options.get("output_router_logits")
+        last.wanted = None
         if not fused_lm_head or unusual:
             given = options if labels is None else {**options, "labels": labels}
             return before(*arguments, fused_lm_head=fused_lm_head, **given)
-        hidden = self.base_model(*arguments, **{**options, "use_cache": False}).last_hidden_state[:, :-1]
         targets = labels[:, 1:]
         learned = targets != -100
+        last.want(learned)
+        hidden = self.base_model(*arguments, **{**options, "use_cache": False}).last_hidden_state[:, :-1]
+        last.wanted = None
         scores = Scores.apply(hidden[learned], head.weight, head.bias, targets[learned])
         # connected to the model even where nothing is learned, so that its gradient is zero and not missing
         log_probabilities, entropy, is_best = (

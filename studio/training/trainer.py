@@ -11,11 +11,14 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrai
 
 from studio.memory import attends_whole
 from studio.training import checkpoints
+from studio.training.adapted import join_adapters
 from studio.training.filling import Dividing
 from studio.training.head import add_head
+from studio.training.keeping_memory import keep_freed_memory
 from studio.training.order import ByLength
 from studio.training.recipe import Recipe
 from studio.training.saving import SavesByTime
+from studio.training.short_attention import attend_shortly
 from studio.training.stopping import StoppingEvaluations
 from studio.training.unpacked import keep_unpacked
 from studio.training.whole_loss import WholeLoss, WholePairLoss, WholeRowLoss
@@ -75,16 +78,18 @@ class Ordered(Dividing):
 
 class Trainer(Continuing, Ordered, WholeLoss, SFTTrainer):  # type: ignore[misc]
     """Learns to write the answers as they are. A CPU scores what is learned alone, unpacks weights once where they fit,
-    and attends in the way that is quickest there."""
+    computes each layer with its adapter, and attends in the way that is quickest there."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         if self.args.use_cpu:
             model = self.model.get_base_model() if hasattr(self.model, "get_base_model") else self.model
+            keep_freed_memory()
             add_head(model)
             keep_unpacked(model)
+            join_adapters(model)
             if attends_whole("cpu", self.args.packing, int(lengths_of(self.train_dataset).max())):
-                model.set_attn_implementation("eager")
+                attend_shortly(model)
 
 
 class Epochs(TrainerCallback):  # type: ignore[misc]
