@@ -288,11 +288,15 @@ class JobView:
         """Removes its files for good and returns how many bytes they had. Its empty folder stays, so that no later one
         gets this id: the journal speaks of both. Raises JobError while it waits or works, NotFoundError when it is
         deleted already."""
+        from studio.jobs import queue
+
         self.job.check_there()
-        if self.state not in ENDED:
-            raise JobError(f"{self.id} cannot be deleted", f"it is {self.state}", "Stop it first")
         freed = self.bytes_on_disk
-        (self.folder / "job.json").unlink(missing_ok=True)  # first: without it there is none, whatever else is left
+        with queue.queue_lock(self.job.home):  # nobody resumes it meanwhile, and from then on nobody can
+            self.job.check_there()
+            if self.state not in ENDED:
+                raise JobError(f"{self.id} cannot be deleted", f"it is {self.state}", "Stop it first")
+            (self.folder / "job.json").unlink()  # first: without it there is none, whatever else is left
         for path in self.folder.iterdir():
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)

@@ -61,14 +61,17 @@ class Placed:
         return submit(self.home, self.folder, self.kind, self.request)
 
 
-def submit(home: Path, folder: Path, kind: str, request: dict[str, Any]) -> Job:
-    """Puts a job at the end of the queue and starts it when the card is free. A folder that has run goes on (resume).
+def submit(home: Path, folder: Path, kind: str, request: dict[str, Any], again: bool = False) -> Job:
+    """Puts a job at the end of the queue and starts it when the card is free. A folder that has run goes on; `again` says
+    that it has, and raises NotFoundError when it was deleted meanwhile.
 
     A power cut after the entry leaves one of nothing that waits, which is dropped; after the description, a new job
     that waits, or one that has ended as it had."""
     folder.mkdir(parents=True, exist_ok=True)
     job = Job(folder)
     with queue_lock(home):
+        if again:
+            job.check_there()
         _check_idle(job)
         numbers = [_number(path) for path in _entries(home)]
         store.write_json(_entry(home, max(numbers, default=0) + STRIDE), {"folder": str(folder)})

@@ -172,7 +172,7 @@ class Run(JobView):
         self.job.check_there()
         if self.state == "finished":
             raise JobError(f"{self.id} cannot be resumed", "it is finished", "Start a new run")
-        queue.submit(self.job.home, self.folder, "train", self.job.request)
+        queue.submit(self.job.home, self.folder, "train", self.job.request, again=True)
         return self
 
 

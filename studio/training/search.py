@@ -102,7 +102,7 @@ class Search(JobView):
         """Goes on where it was: what finished is neither lost nor repeated, what ran when it ended begins again."""
         if self.state == "finished":
             raise JobError(f"{self.id} cannot be resumed", "it is finished", "Start a new search")
-        queue.submit(self.job.home, self.folder, KIND, self.job.request)
+        queue.submit(self.job.home, self.folder, KIND, self.job.request, again=True)
         return self
 
     def runs(self) -> list[Run]:

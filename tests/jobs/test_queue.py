@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from studio import ForbiddenError, InputError, JobError, Project, store
+from studio import ForbiddenError, InputError, JobError, NotFoundError, Project, store
 from studio.jobs import queue, worker
-from studio.jobs.job import Job, process_started
+from studio.jobs.job import Job, JobView, process_started
 from tests.jobs.conftest import Sleepers
 from tests.waiting import until
 
@@ -203,6 +203,29 @@ def test_one_of_many_resumes_at_once_is_taken(tmp_path: Path) -> None:
     for ended in (blocker, job):
         with pytest.raises(JobError):
             ended.wait(timeout=60)
+
+
+def test_a_job_is_deleted_or_goes_on_and_never_both(
+    tmp_path: Path, sleepers: Sleepers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One studio deletes what another resumes at the same instant."""
+    home = store.studio_home(tmp_path)
+    job = missing_run(home, "export-001")
+    job.set_state(status="stopped")
+    view, request = JobView(job.folder), job.request
+    monkeypatch.setattr(
+        JobView, "bytes_on_disk", property(lambda _: queue.begin(home, job.folder, "export", request) and 0)
+    )
+    with pytest.raises(JobError, match="cannot be deleted.*it is running"):
+        view.delete()
+    assert job.request == request
+    sleepers.end()
+    job.set_state(status="stopped")
+    monkeypatch.setattr(JobView, "bytes_on_disk", 0)
+    view.delete()
+    with pytest.raises(NotFoundError, match="is deleted"):  # it was still there when this resume was asked for
+        queue.submit(home, job.folder, "export", request, again=True)
+    assert list(job.folder.iterdir()) == [] and queue.waiting(home) == []
 
 
 def test_a_process_that_took_the_same_number_is_not_mistaken(tmp_path: Path) -> None:
