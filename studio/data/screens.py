@@ -21,7 +21,7 @@ GUIDE = rf"(?i:i cannot|i'm not sure|i don't know|todo|tbd|\[placeholder\]|alway
 TODO = rf"TODO|TBD|TBA|FIXME|[\[<](?i:placeholder|insert|enter|fill in|add|your )|\{{\{{|(?i:lorem ipsum)|{FOLDED}"
 UNSURE = rf"(?i:not sure|don(?:'|\xe2\x80\x99)t know)|{FOLDED}"
 ANY = f"{GUIDE}|{TODO}|{UNSURE}|{privacy.SUSPECT}"
-WORDS = (b"cann", b"t\0su", b"t\0kn", b"todo", b"alwa", b"none", b"fals", b"lore")
+WORDS = (b"cann", b"\0sur", b"\0t\0k", b"todo", b"alwa", b"none", b"fals", b"lore")
 """Of each word of GUIDE, TODO and UNSURE a part that no text without it has; for the others see `sign_look`."""
 SPACE = r"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80"
 LINE_BREAK = r"\xc2\x85|\xe2\x80[\xa8\xa9]"
@@ -54,8 +54,7 @@ class Answers(TextColumn):
     def look(self) -> "Look":
         from studio.data import word_look
 
-        bounds = np.append(self.starts, self.ends[-1:])
-        return word_look.look(self.data, bounds, self.first, *LOOK)
+        return word_look.look_apart(self.data, self.starts, self.ends, self.first, *LOOK)
 
     def with_sign(self, pattern: str) -> Array:
         """Whether one of the patterns that make up ANY stands in the text."""

@@ -49,11 +49,10 @@ def _counts(data, starts, ends, kind, found):  # type: ignore[no-untyped-def, mi
             is_any = np.uint8(0)
             for at in range(len(part)):  # without a branch, so that the processor looks at many bytes at once
                 byte = part[at]
-                low = byte | np.uint8(0x20)
-                is_sign = (
-                    ((byte & np.uint8(0xFE)) == 0x28) | (byte == 0x22) | (byte == 0x60) | (low == 0x7B) | (low == 0x7D)
-                )
-                is_any = max(is_any, np.uint8(is_sign | (byte < 0x20)))
+                low = np.uint8(byte | np.uint8(0x20))
+                is_sign = (np.uint8(byte & np.uint8(0xFE)) == np.uint8(0x28)) | (byte == np.uint8(0x22))
+                is_sign |= (byte == np.uint8(0x60)) | (low == np.uint8(0x7B)) | (low == np.uint8(0x7D))
+                is_any = np.uint8(is_any | np.uint8(is_sign | (byte < np.uint8(0x20))))
             if is_any:
                 for byte in part:
                     if kind[byte] < none:

@@ -89,6 +89,7 @@ def started(path: Path) -> "Iterator[list[subprocess.Popen[str]]]":
     alone = {
         "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",  # the processes are the parallelism
         "MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "268435456",  # glibc: use memory again, not anew
+        "ARROW_DEFAULT_MEMORY_POOL": "system",  # the same memory as NumPy's
     }  # fmt: skip
     environment = {**os.environ, **alone, "PYTHONPATH": found_in}
     command = [sys.executable, "-m", "studio.data.slice_worker"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from studio.data import pieces
 from studio.data.words import Array
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ _INSIDE[0x21:0x7F] = True
 class TextColumn:
     """Text number `at` is `data[starts[at]:ends[at]]` (UTF-8) and, without the whitespace around it, that between
     `first[at]` and `last[at]`. Takes any Arrow array of strings or bytes; a null is an empty text."""
+
+    data: Array
+    starts: Array
+    ends: Array
 
     def __init__(self, array: "pyarrow.Array") -> None:
         import pyarrow
@@ -43,6 +48,29 @@ class TextColumn:
 
         return cls(pyarrow.array([text.encode("utf-8", "surrogatepass") for text in texts], pyarrow.large_binary()))
 
+    @classmethod
+    def within(cls, data: Array, starts: Array, ends: Array) -> "Self":
+        """Texts that stand anywhere in `data`, with other bytes between them."""
+        made = cls.__new__(cls)
+        made.data, made.starts, made.ends = data, starts, ends
+        return made
+
+    @cached_property
+    def array(self) -> "pyarrow.Array":
+        """The texts one after the other, as large_binary."""
+        return self._of(self.starts, self.ends)
+
+    def strings(self) -> "pyarrow.Array":
+        """The texts, which are UTF-8, as an Arrow array of strings."""
+        return pieces.strings(self.data, self.starts, self.ends)
+
+    def _of(self, starts: Array, ends: Array) -> "pyarrow.Array":
+        import pyarrow
+
+        whole, bounds = pieces.gathered(self.data, b"", starts, ends)
+        buffers = [None, pyarrow.py_buffer(bounds), pyarrow.py_buffer(whole)]
+        return pyarrow.Array.from_buffers(pyarrow.large_binary(), len(starts), buffers)
+
     def __len__(self) -> int:
         return len(self.starts)
 
@@ -57,7 +85,7 @@ class TextColumn:
 
     @cached_property
     def is_all_ascii(self) -> bool:
-        inside = self.data[self.starts[0] :] if len(self) else self.data
+        inside = self.data[self.starts[0] :] if len(self) else self.data  # perhaps more than the texts
         return not len(inside) or bool(inside.max() < 0x80)
 
     @cached_property
@@ -125,7 +153,12 @@ class TextColumn:
         found = np.zeros(len(self), bool)
         rows = np.arange(len(self)) if among is None else np.flatnonzero(among)
         if len(rows):
-            array = self.array if len(rows) == len(self) else self.array.take(pyarrow.array(rows))
+            if len(rows) == len(self):
+                array = self.array
+            elif "array" in vars(self):
+                array = self.array.take(pyarrow.array(rows))
+            else:
+                array = self._of(self.starts[rows], self.ends[rows])
             found[rows] = pyarrow.compute.match_substring_regex(array, pattern).to_numpy(zero_copy_only=False)
         return found
 

@@ -12,7 +12,7 @@ from xxhash import xxh3_128_digest
 
 from studio import example_tables
 from studio.chat import DEFAULT_SYSTEM
-from studio.data import near_duplicates, quality, shapes
+from studio.data import near_duplicates, pieces, plain_lines, quality, shapes
 from studio.data.columns import Choices
 from studio.data.duplicates import parts_of_turn
 from studio.data.rows import clean
@@ -25,18 +25,21 @@ from studio.example_tables import Message
 if TYPE_CHECKING:
     import pyarrow
 
+GIVEN = "\n\nInput: "  # as in `shapes`
 WITH_A_SCORE = {"quality", "quality_score"}  # they are numbers, and stay the row's
 
 
 @dataclass(frozen=True)
 class Turns:
-    """`ids`, `sources`, `asked` and `last` (the answer) are Arrow arrays of strings without nulls; `system` stands before
-    each row, if it is not empty. It is asked what `Gathered` is asked."""
+    """`ids` and `sources` are Arrow arrays of strings without nulls. `printed` is what the fingerprint of each row is over,
+    and `asked` and `last` (the answer) stand in it; `system` stands before each row, if it is not empty. It is asked what
+    `Gathered` is asked."""
 
     ids: "pyarrow.Array"
     sources: "pyarrow.Array"
-    asked: "pyarrow.Array"
-    last: "pyarrow.Array"
+    printed: TextColumn
+    asked: TextColumn
+    last: Answers
     system: str
 
     @property
@@ -49,42 +52,36 @@ class Turns:
     def conversations(self, rows: "range | list[int]") -> list[list[Message]]:
         """The messages of some rows."""
         before = [{"role": "system", "content": self.system}] if self.system else []
-        asked, last = (column.take(np.array(rows, np.int64)).to_pylist() for column in (self.asked, self.last))
         return [
-            [*before, {"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-            for question, answer in zip(asked, last, strict=True)
+            [
+                *before,
+                {"role": "user", "content": self.asked.text(at)},
+                {"role": "assistant", "content": self.last.text(at)},
+            ]
+            for at in rows
         ]
 
     def texts(self) -> TextColumn:
         """All that is asked and answered in each row, the system prompt left out; see `texts.text`."""
-        return TextColumn(_joined(self.asked, "\n", self.last))
-
-    @cached_property
-    def _question(self) -> TextColumn:
-        return TextColumn(self.asked)
-
-    @cached_property
-    def _answer(self) -> Answers:
-        return Answers(self.last)
+        return TextColumn(_joined(self.asked.strings(), "\n", self.last.strings()))
 
     def characters(self) -> Array:
         """How many characters (int64) the messages of each row have together."""
-        characters: Array = self._question.characters + self._answer.characters + len(self.system)
+        characters: Array = self.asked.characters + self.last.characters + len(self.system)
         return characters.astype(np.int64)
 
     def signed(self, common: Array) -> tuple[Array, Array]:
         """As `near_duplicates.sign_some`. Where all is ASCII, what `scored` wants of the words of the answers is taken from
         the same reading."""
-        texts, answer = self.texts(), self._answer
-        if not texts.is_all_ascii:
-            return near_duplicates.sign_some(texts, common)
+        if not self.printed.is_all_ascii:
+            return near_duplicates.sign_some(self.texts(), common)
         from studio.data import turn_words
 
-        begins = self._question.ends - self._question.starts + 1
+        asked, last = self.asked, self.last
         bands, values = near_duplicates.bands(near_duplicates.THRESHOLD)
-        keys, present, answer.look = turn_words.sign_and_look(
-            texts.data, texts.starts, texts.ends, begins, answer.first - answer.starts,
-            near_duplicates.WORDS_IN_A_RUN, common, bands, values, *LOOK,
+        keys, present, last.look = turn_words.sign_and_look(
+            self.printed.data, (asked.starts, asked.ends), (last.starts, last.ends), last.first, near_duplicates.WORDS_IN_A_RUN,
+            common, bands, values, *LOOK,
         )  # fmt: skip
         return keys, present
 
@@ -95,7 +92,7 @@ class Turns:
         others = None
         if self.system not in ("", DEFAULT_SYSTEM):
             others = _repeated(self.system, len(self))
-        found = quality.score_columns(self._question, self._answer, others)
+        found = quality.score_columns(self.asked, self.last, others)
         return example_tables.of_columns(
             {
                 "id": self.ids, "messages": self._messages, "source": self.sources, "tokens": pyarrow.array(tokens),
@@ -112,11 +109,12 @@ class Turns:
 
         rows, roles = len(self), ("system", "user", "assistant")[0 if self.system else 1 :]
         columns = [self.asked, self.last]
-        places = np.column_stack([np.arange(rows), np.arange(rows, 2 * rows)])
-        if self.system:
-            columns.append(pyarrow.array([self.system], pyarrow.string()))
-            places = np.column_stack([np.full(rows, 2 * rows), places])
-        contents = pyarrow.concat_arrays(columns).take(pyarrow.array(places.ravel()))
+        starts, ends = np.array([column.starts for column in columns]), np.array([column.ends for column in columns])
+        system = self.system.encode("utf-8", "surrogatepass")
+        if system:
+            beyond = np.full((1, rows), len(self.printed.data))
+            starts, ends = np.concatenate([beyond, starts]), np.concatenate([beyond + len(system), ends])
+        contents = pieces.strings(self.printed.data, starts.T.ravel(), ends.T.ravel(), system)
         absent = [pyarrow.nulls(len(contents), pyarrow.string())] * len(example_tables.MESSAGE_EXTRAS)
         messages = pyarrow.StructArray.from_arrays(
             [_again(roles, rows), contents, *absent], [*example_tables.MESSAGE_FIELDS]
@@ -129,11 +127,8 @@ class Turns:
         """As `fingerprint_of_turn`."""
         import pyarrow
 
-        column = TextColumn(_joined(*parts_of_turn(self.asked, self.last)))
-        data, ends = memoryview(column.data.data), column.ends.tolist()
-        made = [
-            xxh3_128_digest(data[start:end]) for start, end in zip([int(column.starts[0]), *ends], ends, strict=False)
-        ]
+        data, ends = memoryview(self.printed.data.data), self.printed.ends.tolist()
+        made = [xxh3_128_digest(data[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
         kind = pyarrow.binary(16)
         return pyarrow.Array.from_buffers(kind, len(made), [None, pyarrow.py_buffer(b"".join(made))])
 
@@ -142,26 +137,73 @@ def read(block: bytes, first_line: int, name: str, choices: Choices) -> Turns | 
     """The rows of whole lines of JSON, the first of which has the number `first_line`; None unless each line is one
     object with the same fields (or some of them) and is a turn to the letter, so that nothing can be wrong with it.
     `name` is the source of rows that name none."""
-    data = np.frombuffer(block, np.uint8)
-    starts = np.flatnonzero(data[:-1] == ord("\n")) + 1
-    lines = len(starts) + 1
-    if choices.columns or not block.startswith(b"{") or (data[starts] != ord("{")).any() or not _is_utf8(block):
+    if choices.columns or not block.startswith(b"{") or not _is_utf8(block):
         return None
-    fields, how = _plan(block[: block.find(b"\n")], choices.shape)
+    lines = int(np.count_nonzero(np.frombuffer(block, np.uint8) == ord("\n"))) + (not block.endswith(b"\n"))
+    line = block[: block.find(b"\n")] if lines > 1 else block.removesuffix(b"\n")
+    row, fields, how = _plan(line, choices.shape)
     if how is None:
         return None
-    table = _parsed(block, fields)
-    if table is None or len(table) != lines:
+    found: dict[str, Any] | None = plain_lines.values(block, lines, line, row) or _parsed(block, fields, lines)
+    if found is None or any(_nulls(found[name]) for name in (how.asked, how.answer)):
         return None
-    asked, last = table[how.asked], table[how.answer]
-    if asked.null_count or last.null_count or _blank(asked).any() or _blank(last).any():
+    asked, last = _text(found[how.asked]), _text(found[how.answer])
+    if _blank(asked).any() or _blank(last).any():
         return None
-    if how.given is not None:
-        asked = _with_given(asked, table[how.given])
-    numbers = _numbers(first_line, lines)
-    ids = _said(table["id"].cast(asked.type), numbers) if "id" in fields else numbers
-    source = _repeated(clean(name), lines)
-    return Turns(ids, _said(table["source"], source) if "source" in fields else source, asked, last, choices.system)
+    numbers, source = _numbers(first_line, lines), _repeated(clean(name), lines)
+    return Turns(
+        _said(_strings(found["id"]), numbers) if "id" in fields else numbers,
+        _said(_strings(found["source"]), source) if "source" in fields else source,
+        *_printed(asked, None if how.given is None else _text(found[how.given]), last), choices.system,
+    )  # fmt: skip
+
+
+def _text(column: "TextColumn | pyarrow.Array") -> TextColumn:
+    return column if isinstance(column, TextColumn) else TextColumn(column)
+
+
+def _strings(column: "TextColumn | pyarrow.Array") -> "pyarrow.Array":
+    import pyarrow
+
+    return column.strings() if isinstance(column, TextColumn) else column.cast(pyarrow.string())
+
+
+def _nulls(column: "TextColumn | pyarrow.Array") -> int:
+    return 0 if isinstance(column, TextColumn) else int(column.null_count)
+
+
+def _printed(asked: TextColumn, given: TextColumn | None, last: TextColumn) -> tuple[TextColumn, TextColumn, Answers]:
+    """What the fingerprint of each row is over, and in it the questions, each with the text that it is about, where there
+    is one, and the answers."""
+    data, (of_asked, of_last, *of_given) = _together([asked, last] if given is None else [asked, last, given])
+    begin, end = of_given[0] if of_given else (0, 0)
+    before, between, behind = parts_of_turn("", "")[::2]
+    parts = [part.encode() for part in (before, GIVEN, between, behind)]
+    beyond = len(data) + np.cumsum([0, *map(len, parts)])
+    is_about = 0 if given is None else 1 - _blank(given).astype(np.int64)
+    row: list[Any] = [
+        beyond[:2], of_asked, (beyond[1], beyond[1] + is_about * len(parts[1])), (begin, begin + is_about * (end - begin)),
+        beyond[2:4], of_last, beyond[3:],
+    ]  # fmt: skip
+    starts, ends = np.empty((2, len(asked), len(row)), np.int64)
+    for at, piece in enumerate(row):
+        starts[:, at], ends[:, at] = piece
+    whole, bounds = pieces.gathered(data, b"".join(parts), starts.ravel(), ends.ravel())
+    cut = np.ascontiguousarray(bounds[:-1].reshape(starts.shape).T)
+    printed = TextColumn.within(whole, cut[0], np.append(cut[0, 1:], bounds[-1]))
+    found = printed, TextColumn.within(whole, cut[1], cut[4]), Answers.within(whole, cut[5], cut[6])
+    for part_of in found[1:]:
+        part_of.is_all_ascii = printed.is_all_ascii
+    return found
+
+
+def _together(columns: list[TextColumn]) -> tuple[Array, list[tuple[Array, Array]]]:
+    """One array of bytes, and where the texts of each column begin and end in it."""
+    if all(column.data is columns[0].data for column in columns):
+        return columns[0].data, [(column.starts, column.ends) for column in columns]
+    begins = np.cumsum([0, *(len(column.data) for column in columns)])
+    places = [(column.starts + begin, column.ends + begin) for column, begin in zip(columns, begins, strict=False)]
+    return np.concatenate([column.data for column in columns]), places
 
 
 def _is_utf8(block: bytes) -> bool:
@@ -174,16 +216,16 @@ def _is_utf8(block: bytes) -> bool:
     return True
 
 
-def _plan(line: bytes, shape: str | None) -> tuple[dict[str, str], Turn | None]:
-    """The type of each field of a row, and which of them are question and answer: None where it is no turn."""
+def _plan(line: bytes, shape: str | None) -> tuple[dict[str, Any], dict[str, str], Turn | None]:
+    """A row, the type of each of its fields, and which of them are question and answer: None where it is no turn."""
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return {}, None
+        return {}, {}, None
     fields = {name: "int64" if name == "id" and type(value) is int else "string" for name, value in row.items()}
     if len({name.lower() for name in fields}) < len(fields) or WITH_A_SCORE & set(fields):
-        return {}, None
-    return fields, _turn(tuple(fields), shape)
+        return {}, {}, None
+    return row, fields, _turn(tuple(fields), shape)
 
 
 @lru_cache
@@ -199,11 +241,15 @@ def _turn(fields: tuple[str, ...], shape: str | None) -> Turn | None:
     )
 
 
-def _parsed(block: bytes, fields: dict[str, str]) -> Any:
-    """The fields as columns, a field that a row lacks as null; None when a row has others, or other values in them."""
+def _parsed(block: bytes, fields: dict[str, str], lines: int) -> dict[str, Any] | None:
+    """The fields as columns, a field that a row lacks as null; None when a row has others, or other values in them, or
+    there are not so many `lines` of them."""
     import pyarrow
     import pyarrow.json
 
+    data = np.frombuffer(block, np.uint8)
+    if (data[1:][data[:-1] == ord("\n")] != ord("{")).any():
+        return None
     schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in fields.items()])
     try:
         table = pyarrow.json.read_json(
@@ -213,24 +259,15 @@ def _parsed(block: bytes, fields: dict[str, str]) -> Any:
         )
     except pyarrow.ArrowInvalid:
         return None
-    return table.combine_chunks().to_batches()[0]
+    if len(table) != lines:
+        return None
+    batch = table.combine_chunks().to_batches()[0]
+    return {name: batch[name] for name in fields}
 
 
-def _blank(texts: "pyarrow.Array") -> Array:
-    column = TextColumn(texts)
+def _blank(column: TextColumn) -> Array:
     blank: Array = column.first == column.last
     return blank
-
-
-def _with_given(asked: "pyarrow.Array", given: "pyarrow.Array") -> "pyarrow.Array":
-    """Each question with the text that it is about, where there is one."""
-    import pyarrow
-    import pyarrow.compute
-
-    # not fill_null, which imports pandas
-    both = _joined(asked, "\n\nInput: ", pyarrow.compute.coalesce(given, ""))
-    blank = _blank(given)
-    return pyarrow.compute.if_else(pyarrow.array(blank), asked, both) if blank.any() else both
 
 
 def _said(given: "pyarrow.Array", otherwise: "pyarrow.Array") -> "pyarrow.Array":

@@ -27,7 +27,14 @@ class Look(NamedTuple):
 
 
 def look(data: Array, bounds: Array, first: Array, least_words: int, small: Sequence[str], within: int) -> Look:
-    """For each text `data[bounds[i]:bounds[i + 1]]` of bytes:
+    """As `look_apart`, of texts that follow each other: `data[bounds[i]:bounds[i + 1]]`."""
+    return look_apart(data, bounds[:-1], bounds[1:], first, least_words, small, within)
+
+
+def look_apart(
+    data: Array, starts: Array, ends: Array, first: Array, least_words: int, small: Sequence[str], within: int
+) -> Look:  # fmt: skip
+    """For each text `data[starts[i]:ends[i]]` of bytes:
 
     few_different: perhaps under 30 % of its words (by whitespace, of which there must be none outside ASCII) differ.
     again: perhaps it has `least_words` and is over a threshold of `repetition.PRESETS` but that of its lines.
@@ -35,7 +42,7 @@ def look(data: Array, bounds: Array, first: Array, least_words: int, small: Sequ
     letter stands beside a digit or _ there.
     """
     found = Look(*(np.zeros(len(first), bool) for _ in Look._fields))
-    _look(data, bounds, first, *room(bounds[:-1], bounds[1:]), least_words, table_of(tuple(small)), within, *found)
+    _look(data, starts, ends, first, *room(starts, ends), least_words, table_of(tuple(small)), within, *found)
     return found
 
 
@@ -148,12 +155,14 @@ def _has_small_words(folded, words, places, count, small, begin, end):  # type: 
         found += small[_slot(small, len(small), hash_)] == hash_
     if found > 2:
         return True
-    beside = False
+    beside = np.uint8(0)
     one, other = folded[begin:end], folded[begin + 1 : end + 1]
-    for at in range(len(one)):
-        is_number = (one[at] != 0) & (one[at] < np.uint8(0x60)), (other[at] != 0) & (other[at] < np.uint8(0x60))
-        beside |= (is_number[0] & (other[at] >= np.uint8(0x60))) | (is_number[1] & (one[at] >= np.uint8(0x60)))
-    return beside
+    for at in range(len(one)):  # every step is told to be a byte; see folded_words._folded
+        first, second = one[at], other[at]
+        is_word = first != np.uint8(0), second != np.uint8(0)
+        is_letter = first >= np.uint8(0x60), second >= np.uint8(0x60)
+        beside = np.uint8(beside | np.uint8(is_word[0] & is_word[1] & (is_letter[0] ^ is_letter[1])))
+    return beside != 0
 
 
 @njit
@@ -180,17 +189,17 @@ def look_at(text, folded, words, places, begin, within, least_words, small_words
 
 @loop(
     types.void(
-        BYTES, PLACES, PLACES, types.uint8[::1], EIGHTS, types.int64, types.uint64[::1], types.int64,
+        BYTES, PLACES, PLACES, PLACES, types.uint8[::1], EIGHTS, types.int64, types.uint64[::1], types.int64,
         types.bool_[::1], types.bool_[::1], types.bool_[::1],
     )
 )  # fmt: skip
-def _look(data, bounds, first, folded, eights, least_words, small_words, within, few, again, small):  # type: ignore[no-untyped-def, misc]
+def _look(data, starts, ends, first, folded, eights, least_words, small_words, within, few, again, small):  # type: ignore[no-untyped-def, misc]
     words, places = word_room(folded)
     seen, times = look_tables(words)
     for row in range(len(first)):
-        text = data[bounds[row] : bounds[row + 1]]
+        text = data[starts[row] : ends[row]]
         fold_bytes(text, folded)
         count = hash_words(folded, eights, len(text), words, places)
         few[row], again[row], small[row] = look_at(
-            text, folded, words[:count], places[:count], first[row] - bounds[row], within, least_words, small_words, seen, times
+            text, folded, words[:count], places[:count], first[row] - starts[row], within, least_words, small_words, seen, times
         )  # fmt: skip
