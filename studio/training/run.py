@@ -66,9 +66,9 @@ class Run(JobView):
         """How many parameters are trained, and their share of all; empty before the model is loaded, and of a run of an
         older studio."""
         path = self.folder / PARAMETERS
-        if not path.exists():
+        said = store.read_json(path) if path.exists() else self.result  # which alone comes back from a rented machine
+        if "all_parameters" not in said:
             return ""
-        said = store.read_json(path)
         return said_parameters(said["trainable_parameters"], said["all_parameters"])
 
     @property

@@ -14,7 +14,7 @@ from studio import Project, Recipe, prices, store
 from studio.jobs.job import Job, Progress
 from studio.training import checkpoints, progress, spending
 from studio.training import worker as training
-from studio.training.run import Run
+from studio.training.run import PARAMETERS, Run
 from tests.jobs_here import work_here
 
 RECIPE = Recipe(epochs=2, batch_size=4, accumulation=1, learning_rate=1e-3, max_length=64, dropout=0.0, r=2, logging_steps=1,
@@ -121,6 +121,9 @@ def test_the_end_is_on_the_curve_however_seldom_points_are_asked_for_and_the_log
     assert "few-points" in [remark.kind for remark in run.health()]
     assert run.parameters.endswith(" %)") and f"Trainable parameters: {run.parameters}\n" in capsys.readouterr().out
     assert f"Trainable parameters: {run.parameters}</p>" in live_words.small_print(run, run.metrics())
+    said = run.parameters
+    (run.folder / PARAMETERS).unlink()
+    assert run.parameters == said
 
 
 def test_a_killed_run_costs_all_that_its_processes_took(
