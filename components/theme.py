@@ -27,7 +27,7 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 #card { flex: 1 1 150px !important; min-width: 130px !important; }
 #header .facts { color: var(--soft); font-size: 13px; line-height: 1.5; }
 #header .facts b { color: var(--ink); font-weight: 600; white-space: nowrap; }
-#header .problem { color: var(--look); }
+#header .problem { color: var(--look); overflow-wrap: anywhere; }
 .cell { background: var(--card) !important; border: 1px solid var(--line) !important; border-radius: 10px !important;
   padding: 0 !important; margin-bottom: 4px; box-shadow: none !important; }
 .cell > button, .cell > .label-wrap { padding: 14px 18px; }

@@ -166,7 +166,7 @@ def precisions() -> list[Precision]:
             Precision("fp16", False, "needs a GPU to train"),
             Precision("32-bit", True, "what LoRA and full training use without a GPU"),
         ]
-    level = cards.compute_capability(cards.visible()[0].number)
+    level = next((cards.compute_capability(card.number) for card in cards.visible()), None)
     known = f"{found.name}, compute capability {level}" if level else f"{found.name}, whose driver does not say its compute capability"  # fmt: skip
 
     def from_level(name: str, least: float, works: str) -> Precision:
