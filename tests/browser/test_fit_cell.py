@@ -186,7 +186,6 @@ def test_the_guides_savings_are_taken_by_one_click(page: Page) -> None:
     press(page, "train-memory-savings-take")
     expect(said).to_contain_text("Nothing is left to take")
     expect(page.locator("button#train-memory-savings-take")).to_be_hidden()
-    value_of(page, "train-patience", 3)
     expect(page.locator("#train-reasons")).to_contain_text("the guide's cost-saving setting")
 
 

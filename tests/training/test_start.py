@@ -23,11 +23,12 @@ def test_no_compiler_is_loaded_before_a_training_begins(tmp_path: Path) -> None:
     code = f"""
 import sys
 from pathlib import Path
+from studio.errors import NotFoundError
 from studio.jobs.job import Job
 from studio.training import worker
 try:
     worker.work(Job(Path({str(tmp_path)!r})))
-except FileNotFoundError:
+except NotFoundError:
     print("bitsandbytes" in sys.modules, "trl.trainer.sft_trainer" in sys.modules, "torch._inductor.compile_fx" in sys.modules)
 """
     ran = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True, capture_output=True)
