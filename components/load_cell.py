@@ -27,12 +27,14 @@ SOURCES_SAID = {"file": "The upload was", "path": "The typed path was", "pasted"
 @dataclass(frozen=True)
 class Noted:
     """What stood in the boxes of SOURCES when they were last looked at, which of them was given last, whether it could not
-    be read (then the cell says so until something else is given), and whether it was asked which of its columns is which."""
+    be read (then the cell says so until something else is given), whether it was asked which of its columns is which, and
+    the kind whose columns those are."""
 
     boxes: tuple[Any, ...] = (None, None, None)
     chosen: str = ""
     failed: bool = False
     asked: bool = False
+    kind: str = ""
 
     def has(self, boxes: tuple[Any, ...], chosen: str) -> bool:
         """Whether the box held the same then."""
@@ -142,7 +144,7 @@ def build_load(page: Page) -> None:
         updates |= {seen: f'<p class="why">{words}</p>' + "".join(map(_example, found.preview[:2]))}
         if is_unsure(found):
             first = kind_of(found)
-            updates |= {noted: Noted(boxes, chosen, asked=True), **shown(first, found)}
+            updates |= {noted: Noted(boxes, chosen, asked=True, kind=first), **shown(first, found)}
         return {**updates, **(cell.done(project) if before.failed else {})}
 
     def shown(name: str, found: Any) -> Updates:
@@ -168,11 +170,12 @@ def build_load(page: Page) -> None:
         name = wanted or kind_of(found)
         likely = found.columns_for(name, list(KINDS[name][1]))
         named = [likely.get(field) for field in KINDS[name][1]]
-        offered = {noted: Noted(boxes, chosen, asked=True), **shown(name, found)}
+        offered = {noted: Noted(boxes, chosen, asked=True, kind=name), **shown(name, found)}
         return {**offered, **as_chosen(project, where_from, name, named)}
 
     def other_kind(project: Project, before: Noted, *values: Any) -> Updates:
-        return choose_kind(values[4], project, before, *values) if before.asked else {}
+        # a kind that is chosen once more has its boxes: they may hold what was chosen meanwhile
+        return choose_kind(values[4], project, before, *values) if before.asked and values[4] != before.kind else {}
 
     def other_column(project: Project, before: Noted, *values: Any) -> Updates:
         boxes = read(values[:3], page.demo)
