@@ -124,6 +124,28 @@ def test_a_file_of_unknown_columns_is_looked_at_and_mapped(page: Page, project: 
     )
 
 
+def test_the_kind_of_examples_is_chosen(page: Page, project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "pairs.csv"
+    rows = [f"Where is my parcel {number}?,It comes on Monday {number}.,No idea {number}." for number in range(6)]
+    file.write_text("\n".join(["query,first_reply,second_reply", *rows]), encoding="utf-8")
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.reload()
+    opened(page, "data-load", "data-load-run")
+    page.set_input_files("#data-load-file input[type=file]", str(file))
+    expect(page.locator("#data-load-kind input").first).to_have_value("question and answer")
+    expect(page.locator("#data-load-third")).to_be_hidden()
+    choose(page, "data-load-kind", "better and worse answer")
+    expect(page.locator("#data-load-preview")).to_contain_text("Still to be chosen: Column of the better answer")
+    choose(page, "data-load-answer", "first_reply")
+    choose(page, "data-load-third", "second_reply")
+    expect(page.locator("#data-load-preview")).to_contain_text("So the first rows are read as better and worse answer")
+    press(page, "data-load-run")
+    state_of(page, "data-load", "6 rows in pairs@v1")
+    assert list(project.dataset("pairs").examples["rejected"][:2]) == ["No idea 0.", "No idea 1."]
+    assert "shape='preference'" in project.journal.steps()[-1].code.replace('"', "'")
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_any_column_may_be_the_answer(page: Page, project: Project, tmp_path: Path) -> None:
     file = tmp_path / "teams.csv"
     rows = [
