@@ -58,15 +58,21 @@ class LastLayer:
 
     wanted: torch.Tensor | None = None
 
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
     def want(self, learned: torch.Tensor) -> None:
-        """`learned`: which positions' following token is learned; the last position has none."""
-        self.wanted = torch.nn.functional.pad(learned, (0, 1))
+        """`learned`: which positions' following token is learned; the last position has none. Has no effect where
+        activations are computed again on the way back, when nobody says what is wanted; a trainer decides on that after
+        the model is made."""
+        if not getattr(self._model, "is_activation_checkpointing", False):
+            self.wanted = torch.nn.functional.pad(learned, (0, 1))
 
     @classmethod
     def of(cls, model: Any) -> "LastLayer":
-        """Of a model of another kind, and where activations are computed again on the way back, it has no effect."""
-        found = cls()
-        if model.config.model_type in BY_POSITION and not getattr(model, "is_activation_checkpointing", False):
+        """Of a model of another kind it has no effect."""
+        found = cls(model)
+        if model.config.model_type in BY_POSITION:
             part = model.base_model.layers[-1].mlp
             before = part.forward
 
