@@ -48,10 +48,10 @@ def every() -> list[Card]:
     return found
 
 
-def visible(environment: Mapping[str, str] = os.environ) -> list[Card]:
-    """Those that a process with this environment may use, the one first that it takes: in the order of VISIBLE, up to
+def visible(environment: Mapping[str, str] | None = None) -> list[Card]:
+    """Those that a process with this environment (by default ours) may use, the one first that it takes: in the order of VISIBLE, up to
     the first part that names none, as CUDA reads it; without VISIBLE the one with the most memory first."""
-    cards, given = every(), environment.get(VISIBLE)
+    cards, given = every(), (os.environ if environment is None else environment).get(VISIBLE)
     if given is None:
         return sorted(cards, key=lambda card: -card.total)
     found: list[Card] = []
