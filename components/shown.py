@@ -7,8 +7,6 @@ the last look comes after that.
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress
-from operator import and_
 from typing import Any
 
 import gradio as gr
@@ -29,7 +27,8 @@ class Shown:
     def note(self, visit: str | None, parts: Iterable[Any], until: float) -> None:
         with self._lock:
             times = self._until.pop(visit or "", {})
-            self._until[visit or ""] = times | dict.fromkeys(parts, until)
+            times.update(dict.fromkeys(parts, until))
+            self._until[visit or ""] = times
             while len(self._until) > VISITS:
                 del self._until[next(iter(self._until))]
 
@@ -42,7 +41,8 @@ class Shown:
 class Refresh(list[Any]):
     """The values of a refresh that read the disk from `began` on, in the order of its parts, each looked at when taken.
 
-    Gradio keeps the value of a State at once when it takes it, so a look before the first would be too early for the last.
+    Gradio keeps the value of a State, and the choices of a list, at once when it takes them: a look before the first would
+    be too early for the last, and from then on an older refresh must not take them back.
     """
 
     def __init__(
@@ -53,16 +53,18 @@ class Refresh(list[Any]):
         self._parts, self._shown, self._visit, self._began = parts, shown, visit, began
 
     def __getitem__(self, at: Any) -> Any:
-        return super().__getitem__(at) if self._is_due(at) else gr.skip()
+        if not self._is_due(at):
+            return gr.skip()
+        if self._given[at]:
+            self._shown.note(self._visit, [self._parts[at]], self._began)
+        return super().__getitem__(at)
 
     def _is_due(self, at: int) -> bool:
         return self._shown.is_due(self._visit, self._parts[at], self._began)
 
     def to_send(self, ready: Sequence[Any]) -> list[Any]:
-        """What Gradio made of the values, without those that are not due any more; the rest is shown from now on."""
-        due = [self._is_due(at) for at in range(len(ready))]
-        self._shown.note(self._visit, compress(self._parts, map(and_, due, self._given)), self._began)
-        return [value if one else gr.skip() for value, one in zip(ready, due, strict=True)]
+        """What Gradio made of the values, without those that are not due any more."""
+        return [value if self._is_due(at) else gr.skip() for at, value in enumerate(ready)]
 
 
 class Blocks(gr.Blocks):

@@ -116,6 +116,36 @@ def test_a_refresh_of_one_part_alone_shows_its_value(tmp_path: Path) -> None:
     assert told["choices"] == [["run-002", "run-002"]] and nothing(told)
 
 
+def test_what_the_server_keeps_of_a_list_is_what_the_browser_was_told_last(tmp_path: Path) -> None:
+    page = Page(tmp_path, "support", demo=False)
+    here = gr.Request(session_hash="here")
+    known: list[str] = []
+
+    def show(project: Project) -> Updates:
+        return {choice: gr.update(choices=list(known)), count: str(len(known))}
+
+    with Blocks() as blocks:
+        page.name, button, choice, count = gr.Textbox(), gr.Button(), gr.Dropdown([]), gr.HTML()
+        page.on(button.click, show, [], [choice, count], refresh=True)
+        page.on(button.click, show, [], [choice, count], refresh=True)
+    kept, told = SessionState(blocks), list[Any]()
+    older = blocks.fns[0].fn(here, "support")  # type: ignore[misc]
+    known.append("run-002")
+    newer = blocks.fns[1].fn(here, "support")  # type: ignore[misc]
+
+    def prepared_meanwhile(value: Any) -> Any:
+        """The older one is prepared when half of the newer one is."""
+        if value == "1":
+            told.extend(asyncio.run(blocks.postprocess_data(blocks.fns[0], older, kept)))
+        return value
+
+    count.postprocess = prepared_meanwhile
+    sent_last = asyncio.run(blocks.postprocess_data(blocks.fns[1], newer, kept))
+    assert [value for _, value in sent_last[0]["choices"]] == ["run-002"]
+    assert [value for _, value in kept[choice._id].choices] == ["run-002"]
+    assert "choices" not in told[0]
+
+
 def test_pages_that_were_left_are_forgotten() -> None:
     known = Shown()
     for visit in range(shown.VISITS + 10):
