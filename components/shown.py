@@ -11,6 +11,8 @@ from typing import Any
 
 import gradio as gr
 
+from components.stale_choices import without_stale
+
 VISITS = 1000  # pages remembered; those that were shown something longest ago are forgotten first
 
 
@@ -68,11 +70,17 @@ class Refresh(list[Any]):
 
 
 class Blocks(gr.Blocks):
-    """A page on which a refresh takes back nothing.
+    """A page on which a refresh takes back nothing, and a choice that is gone by then is none.
 
     What Gradio (6.31) has prepared, it sends before its loop turns to anything else: a press that is noted after the look
     here is sent after this.
     """
+
+    async def preprocess_data(self, block_fn: Any, inputs: Any, state: Any, explicit_call: bool = False) -> Any:
+        """What a handler is given; Gradio refuses inputs that are too few or too many."""
+        if len(inputs) == len(block_fn.inputs):
+            inputs = without_stale(block_fn.inputs, inputs, state)
+        return await super().preprocess_data(block_fn, inputs, state, explicit_call)
 
     async def postprocess_data(self, block_fn: Any, predictions: Any, state: Any) -> list[Any]:
         """What the browser is sent: Gradio's own values, without those that are not due any more."""

@@ -146,6 +146,25 @@ def test_what_the_server_keeps_of_a_list_is_what_the_browser_was_told_last(tmp_p
     assert "choices" not in told[0]
 
 
+def test_a_choice_that_is_gone_by_then_is_none(tmp_path: Path) -> None:
+    page = Page(tmp_path, "support", demo=False)
+    here = gr.Request(session_hash="here")
+    with Blocks() as blocks:
+        page.name, button = gr.Textbox("support"), gr.Button()
+        waiting, others, free = (
+            gr.Dropdown(["a"]),
+            gr.Dropdown(["a"], multiselect=True),
+            gr.Dropdown(["a"], allow_custom_value=True),
+        )
+        page.on(button.click, lambda project: {waiting: gr.update(choices=[])}, [], [waiting], refresh=True)
+        page.on(button.click, lambda project, *_: {}, [waiting, others, free], [waiting])
+    kept = SessionState(blocks)
+    asked = ["support", "a", ["a", "b"], "typed"]
+    assert asyncio.run(blocks.preprocess_data(blocks.fns[1], asked, kept)) == ["support", "a", ["a"], "typed"]
+    sent(blocks, 0, here, kept)
+    assert asyncio.run(blocks.preprocess_data(blocks.fns[1], asked, kept)) == ["support", None, ["a"], "typed"]
+
+
 def test_pages_that_were_left_are_forgotten() -> None:
     known = Shown()
     for visit in range(shown.VISITS + 10):
