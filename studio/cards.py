@@ -49,8 +49,8 @@ def every() -> list[Card]:
 
 
 def visible(environment: Mapping[str, str] | None = None) -> list[Card]:
-    """Those that a process with this environment (by default ours) may use, the one first that it takes: in the order of VISIBLE, up to
-    the first part that names none, as CUDA reads it; without VISIBLE the one with the most memory first."""
+    """Those that a process with this environment (by default ours) may use, the one first that it takes: in the order of
+    VISIBLE, up to the first part that names none, as CUDA reads it; without VISIBLE the one with the most memory first."""
     # not as a default: `datasets.map` in several processes (5.2) puts another object in the place of os.environ
     cards, given = every(), (os.environ if environment is None else environment).get(VISIBLE)
     if given is None:

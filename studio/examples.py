@@ -48,6 +48,11 @@ class Dataset:
     def reference(self) -> str:
         return f"{self.name}@v{self.version}"
 
+    @property
+    def written(self) -> int:
+        """When, in nanoseconds: it never changes, but another may get its name and version once it is gone."""
+        return (self.folder / "description.json").stat().st_mtime_ns
+
     @cached_property
     def description(self) -> dict[str, Any]:
         return store.read_description(self.folder / "description.json", FORMAT, f"Dataset {self.name}")

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studio.data.rows import is_number
+
 GUESSED = 0.3
 Guess = tuple[str, dict[str, str], float]
 """A shape, {field: column}, and how sure that is (0-1)."""
@@ -60,7 +62,7 @@ def guesses(rows: Sequence[dict[str, Any]]) -> list[Guess]:
     numbers: Counter[str] = Counter()
     for row in rows:
         for name, value in row.items():
-            if isinstance(value, str) and value.strip() and not _is_number(value):
+            if isinstance(value, str) and value.strip() and not is_number(value):
                 lengths.setdefault(name, []).append(len(value))
             elif isinstance(value, int | float) or (isinstance(value, str) and value.strip()):
                 numbers[name] += 1
@@ -85,11 +87,3 @@ def guesses(rows: Sequence[dict[str, Any]]) -> list[Guess]:
     left = [name for name in often if name not in pair.values()]
     asked = by_name(("prompt",), left) or dict(zip(["prompt"], left, strict=False))
     return [("preference", asked | pair, GUESSED), *((name, columns, GUESSED / 2) for name, columns, _ in plain)]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from studio.data.columns import LABELS, Choices, filled, plan
-from studio.data.rows import is_absent
+from studio.data.rows import is_absent, is_number
 from studio.errors import InputError
 
 GOOD = {
@@ -19,6 +19,7 @@ KNOWN = "true/false, 1/0, 1/-1, yes/no, good/bad, desirable/undesirable, chosen/
 SLIPS = 0.05
 """The share of labels that may say neither: where there are more, the column is no verdict but a category or a scale."""
 SHOWN = 5
+NO_WORD = "\0"  # what stands for a label that is no text and no verdict
 
 
 def verdict(label: Any) -> bool | None:
@@ -53,7 +54,8 @@ def doubt(rows: Sequence[dict[str, Any]], choices: Choices) -> InputError | None
     unknown = [
         label
         for label, word in zip(labels, words, strict=True)
-        if (verdict(label) is None or (signs and word == "0")) and (choices.shape is None or _is_number(word))
+        if (verdict(label) is None or (signs and word == "0"))
+        and (choices.shape is None or word == NO_WORD or is_number(word))
     ]
     if len(unknown) <= SLIPS * len(labels) and (labels or not missing):
         return None
@@ -83,19 +85,11 @@ def _shape_without(row: dict[str, Any]) -> str:
 def _word(label: Any) -> str:
     """A label as one writing of many: 1 for True, 1.0, "+1" and "1.00"; words small and with spaces."""
     if not isinstance(label, str):
-        return next((str(number) for number in (1, 0, -1) if label == number), "" if is_absent(label) else "?")
+        return next((str(number) for number in (1, 0, -1) if label == number), "" if is_absent(label) else NO_WORD)
     text = label.strip().lower()
-    if _is_number(text):
+    if is_number(text):
         return f"{float(text) + 0:g}"
     return text.replace("_", " ").replace("-", " ").rstrip("\ufe0f")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return text == "?"  # of no text, _word leaves what is no verdict
-    return True
 
 
 def _shown(label: Any) -> str:

@@ -58,3 +58,12 @@ def shown(raw: str | bytes) -> str:
     """The beginning of a row, for a problem."""
     part = raw[:RAW_SHOWN]
     return part.decode("utf-8", errors="replace") if isinstance(part, bytes) else clean(part)
+
+
+def is_number(text: str) -> bool:
+    """Whether Python reads the text as a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

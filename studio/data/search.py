@@ -46,7 +46,7 @@ _found = Remembered()
 
 def key_of(dataset: Dataset) -> tuple[str, int]:
     """What tells one version on disk from all others, also from one of the same name made after it was deleted."""
-    return str(dataset.folder), (dataset.folder / "description.json").stat().st_mtime_ns
+    return str(dataset.folder), dataset.written
 
 
 def check(text: str, regular: bool) -> None:

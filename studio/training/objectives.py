@@ -62,8 +62,7 @@ class Rows:
 def count_rows(dataset: Dataset) -> Rows:
     """Reads no text: the kinds, whether there is an answer to avoid, the roles of preferences, and whether tools are called.
     The rows of a dataset never change, so those looked at lately are counted once."""
-    written = (dataset.folder / "description.json").stat().st_mtime_ns  # another may get the name of one that is gone
-    return _counted(dataset.folder, dataset.name, dataset.version, written)
+    return _counted(dataset.folder, dataset.name, dataset.version, dataset.written)
 
 
 @lru_cache(64)

@@ -56,9 +56,8 @@ def rounded_up(tokens: float) -> int:
 
 def left_of(dataset: Dataset, model: str, objective: objectives.Objective, max_length: int) -> Left:
     """Of examples that are not packed: packing loses nothing, nor is anything of a passage lost."""
-    written = (dataset.folder / "description.json").stat().st_mtime_ns  # another may get the name of one that is gone
     factor = own_count(dataset, model).factor
-    return _left(dataset, written, tokenizer_folder(model), factor, objective, max_length)
+    return _left(dataset, dataset.written, tokenizer_folder(model), factor, objective, max_length)
 
 
 def leaves_answers(recipe: Recipe, dataset: Dataset | None) -> bool:

@@ -33,8 +33,7 @@ def tokens_an_epoch(dataset: Dataset, recipe: Recipe) -> float:
     """Of all texts that the model is shown while it sees each example once, in its own vocabulary: packing and passages
     lose nothing, all else is cut at the longest length, and a pair is two texts, each with the question. What a reference
     goes through beside is in `operations`."""
-    written = (dataset.folder / "description.json").stat().st_mtime_ns  # another may get the name of one that is gone
-    rows = _rows(dataset.folder, dataset.name, dataset.version, written)
+    rows = _rows(dataset.folder, dataset.name, dataset.version, dataset.written)
     factor = own_count(dataset, recipe.model).factor
     better, worse = rows.better * factor, rows.worse * factor
     if recipe.objective == "sft":

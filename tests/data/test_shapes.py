@@ -182,7 +182,7 @@ def test_one_answer_judged_good_or_bad(good: Any, bad: Any) -> None:
     assert [one["content"] for one in read(told).messages] == ["a", "b", "Hi\n\nInput: there"]
 
 
-@pytest.mark.parametrize("label", ["greeting", 2, 0.5, None, "", [1], 10**400])
+@pytest.mark.parametrize("label", ["greeting", "?", 2, 0.5, None, "", [1], 10**400])
 def test_an_answer_whose_label_says_neither_is_not_learned(label: Any) -> None:
     row = {"prompt": "Hi", "completion": "Hello", "label": label}
     assert not shapes.gather([(1, row)], "", PLAIN, set())[0]
