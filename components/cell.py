@@ -212,6 +212,18 @@ class Page:
     def refresh_with(self, function: Callable[[Project], Updates], outputs: Sequence[Any]) -> None:
         self.refreshers.append(Refresher(function, list(outputs)))
 
+    def follow(
+        self,
+        trigger: Callable[..., Any],
+        function: Callable[..., Any],
+        inputs: Sequence[Any] = (),
+        outputs: Sequence[Any] = (),
+        cell: "Cell | None" = None,
+    ) -> Any:
+        """As `on`, for what nobody pressed: a tick of a timer, runs that something else has started or ended. It is a
+        refresh, shows no progress, and an error without a cell is left to the next time."""
+        return self.on(trigger, function, inputs, outputs, cell, quiet=True, refresh=True, show_progress="hidden")
+
     def on(
         self,
         trigger: Callable[..., Any],
@@ -228,7 +240,7 @@ class Page:
 
         An error is shown in the cell in its own words, or briefly where there is no cell. With `row` the first
         argument is the first value of the table row that was chosen. A `refresh`, which reads what is on disk,
-        leaves alone what something newer has shown since it began; the ticks of a timer are of that kind.
+        leaves alone what something newer has shown since it began.
         """
         targets = list(dict.fromkeys([*outputs, *(cell.outputs if cell else [])]))
         steps = inspect.isgeneratorfunction(function)

@@ -200,7 +200,7 @@ def build_cloud(page: Page, number: int, dataset: Any, evaluation: Any, recipe: 
     page.on(submit.click, press_submit, [files_id, link], [*followed, link], cell)
     page.on(bring.click, press_bring, [files_id, results], [page.made, brought], cell)
     page.on(job.input, follow, [job], followed, cell, **quiet)
-    page.on(timer.tick, follow, [job, seen], [*followed, page.made], cell, quiet=True, refresh=True, **quiet)
+    page.follow(timer.tick, follow, [job, seen], [*followed, page.made], cell)
     page.on(cancel.click, press_cancel, [job], followed, cell)
     page.on(again.click, press_again, [job, link], followed, cell)
     prices.wire(page, cell)

@@ -61,7 +61,7 @@ def build(page: Page) -> Refresher:
 
     outputs = [run, notice, *measure.outputs]
     page.refresh_with(show, outputs)
-    page.on(page.changed.change, look, [run], [run, notice], quiet=True, refresh=True, show_progress="hidden")
+    page.follow(page.changed.change, look, [run], [run, notice])
     return Refresher(show, outputs)
 
 
@@ -193,7 +193,7 @@ def _measure(page: Page, run: Any, rows: Any) -> Refresher:
         found[-1].job.stop()
         return {stop: gr.update(visible=False)}
 
-    page.on(timer.tick, follow, [seen], outputs, cell, quiet=True, refresh=True, show_progress="hidden")
+    page.follow(timer.tick, follow, [seen], outputs, cell)
     page.on(start.click, begin, [run, dataset], outputs, cell)
     page.on(stop.click, press_stop, [], outputs, cell)
 

@@ -155,7 +155,7 @@ def build_documents(page: Page, number: int) -> None:
     page.on(run.click, begin, [name, *choices], [*following, seen_first, key], cell)
     page.on(stop.click, press_stop, [], following, cell)
     page.on(resume.click, press_resume, [key], [*following, key], cell)
-    page.on(timer.tick, tick, [seen], following, cell, quiet=True, refresh=True, show_progress="hidden")
+    page.follow(timer.tick, tick, [seen], following, cell)
     page.refresh_with(show, [nothing, inputs, dataset, result, *following[:-1], *cell.outputs])
 
 

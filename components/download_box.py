@@ -73,9 +73,7 @@ def wire_download(page: Page, cell: Cell, model: Any, parts: list[Any]) -> None:
     page.on(start.click, begin, [model], [*following, start], cell)
     page.on(stop.click, press_stop, [], following, cell)
     page.on(resume.click, press_resume, [], following, cell)
-    page.on(
-        timer.tick, follow, [followed], [*following, page.made], cell, quiet=True, refresh=True, show_progress="hidden"
-    )
+    page.follow(timer.tick, follow, [followed], [*following, page.made], cell)
     page.refresh_with(follow, following)
 
 

@@ -180,16 +180,7 @@ def build_duplicates(page: Page, number: int) -> None:
     page.on(at.submit, turn, [at, *choices], [*shown, *watched], cell)
     for button, step in ((previous, -1), (following, 1)):
         page.on(button.click, _turning(turn, step), [at, *choices], [*shown, *watched], cell)
-    page.on(
-        timer.tick,
-        follow,
-        [awaited, *choices],
-        [*shown, *watched],
-        cell,
-        quiet=True,
-        refresh=True,
-        show_progress="hidden",
-    )
+    page.follow(timer.tick, follow, [awaited, *choices], [*shown, *watched], cell)
     page.on(stop.click, press_stop, [awaited], [stop], cell)
     page.refresh_with(restore, [*choices, note, *shown, *watched, *cell.outputs])
 

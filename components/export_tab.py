@@ -91,7 +91,7 @@ def build(page: Page) -> Refresher:
             return {file: gr.update(visible=False), bundles_cell.message: gr.update(value=words, visible=True)}
         return {file: gr.update(value=handout(bundle.zip), label=f"Download {bundle.zip.name}", visible=True)}
 
-    page.on(timer.tick, follow, [seen], follow_outputs, cell, quiet=True, refresh=True, show_progress="hidden")
+    page.follow(timer.tick, follow, [seen], follow_outputs, cell)
     page.on(make.click, begin, [run, kind], follow_outputs, cell)
     page.on(stop.click, press_stop, [], follow_outputs, cell)
     page.on(choice.change, offer, [choice], [file], bundles_cell, show_progress="hidden")

@@ -82,9 +82,7 @@ def build(page: Page) -> dict[str, Any]:
     def notebook(project: Project) -> Updates:
         return {file: gr.update(value=handout(project.export_notebook()), visible=True)}
 
-    page.on(
-        timer.tick, tick, [last, known], [machine_box, card, stop, last, known, page.changed], quiet=True, refresh=True, show_progress="hidden"
-    )  # fmt: skip
+    page.follow(timer.tick, tick, [last, known], [machine_box, card, stop, last, known, page.changed])
     page.on(stop.click, stop_job, [], [stop])
     page.on(export.click, notebook, [], [file])
     page.refresh_with(lambda project: {file: gr.update(visible=False), known: project.runs_stand()}, [file, known])

@@ -170,7 +170,7 @@ def build_live(page: Page) -> Live:
 
     looks = [run, others, weight, seen]
     quietly = {"show_progress": "hidden", "trigger_mode": "always_last"}
-    page.on(timer.tick, follow, looks, outputs, cell, quiet=True, refresh=True, show_progress="hidden")
+    page.follow(timer.tick, follow, looks, outputs, cell)
     for changed in (run.change, others.change, weight.change):
         page.on(changed, follow, looks, outputs, cell, **quietly)
     page.on(axis.change, turn, [axis], [loss, *plots.values()], cell, **quietly)
@@ -225,9 +225,7 @@ def build_live(page: Page) -> Live:
     chosen = [run, others, timer, seen, place, newest]
     page.refresh_with(look_again, [stale])
     page.on(stale.change, settle, [run, others, place], chosen, quiet=True, show_progress="hidden")
-    page.on(
-        page.changed.change, notice, [place, newest, picked, *looks], [*chosen, *outputs], cell, quiet=True, refresh=True, show_progress="hidden"
-    )  # fmt: skip
+    page.follow(page.changed.change, notice, [place, newest, picked, *looks], [*chosen, *outputs], cell)
     return Live(look_again, [stale], listed, chosen, standing, run, picked)
 
 

@@ -263,7 +263,7 @@ def build_load(page: Page) -> None:
         page.on(box.input, other_column, [noted, *where, kind, *columns], [seen], cell)
     page.on(run.click, load, [name, noted, *where, kind, *columns], [*following, seen, mapper, noted], cell)
     page.on(stop.click, press_stop, [], following, cell)
-    page.on(timer.tick, follow, [followed], following, cell, quiet=True, refresh=True, show_progress="hidden")
+    page.follow(timer.tick, follow, [followed], following, cell)
     page.on(sample.click, load_sample, [], [page.made, seen, mapper], cell)
     page.refresh_with(show, [result, *following[:-1], *cell.outputs])
 

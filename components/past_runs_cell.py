@@ -100,9 +100,7 @@ def build_past_runs(page: Page, live: Live) -> Refresher:
     page.refresh_with(lambda project: {**show(project), place: project.name}, [*outputs, place])
     page.on(place.change, lambda project: {details: gr.update(visible=False)}, [], [details], show_progress="hidden")
     page.on(live.status.change, show, [], outputs, show_progress="hidden")
-    page.on(
-        page.changed.change, look, [chosen], [*outputs, details, delete], quiet=True, refresh=True, show_progress="hidden"
-    )  # fmt: skip
+    page.follow(page.changed.change, look, [chosen], [*outputs, details, delete])
     page.on(
         table.select, choose, [], [live.run, live.picked, chosen, trained, name, notes, details, delete, asking], cell, row=True, show_progress="hidden"
     )  # fmt: skip

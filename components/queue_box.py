@@ -64,7 +64,7 @@ def build_queue(page: Page) -> QueueBox:
     for button, press in ((earlier, moved(-1)), (later, moved(1)), (remove, take_out)):
         page.on(button.click, press, [chosen], outputs)
     page.on(stale.change, show, [chosen], outputs, quiet=True, show_progress="hidden")
-    page.on(page.changed.change, show, [chosen], outputs, quiet=True, refresh=True, show_progress="hidden")
+    page.follow(page.changed.change, show, [chosen], outputs)
     page.refresh_with(look_again, [stale])
     return QueueBox(look_again, [stale])
 

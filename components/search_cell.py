@@ -209,7 +209,7 @@ def build_search(page: Page, number: int, dataset: Any, evaluation: Any, recipe_
     page.on(delete.click, press_delete, [which], [asking, question], cell)
     page.on(keep.click, lambda project: {asking: gr.update(visible=False)}, [], [asking])
     page.on(sure.click, press_sure, [which], [estimate, asking, page.made], cell)
-    page.on(timer.tick, follow, [which, seen], shown, cell, quiet=True, refresh=True, show_progress="hidden")
+    page.follow(timer.tick, follow, [which, seen], shown, cell)
     page.on(stale.change, settle, [which, place], [place, *boxes.values(), *shown], cell, show_progress="hidden")
     page.refresh_with(lambda project: {stale: time.time_ns()}, [stale])
 

@@ -27,8 +27,7 @@ class StepBox:
         """`shows` gives the updates of `outputs` for a look that has finished; what made something refreshes the page."""
         self.shows = shows
         targets = [*self.outputs, *outputs]
-        quiet = {"quiet": True, "refresh": True, "show_progress": "hidden"}
-        self.page.on(self.timer.tick, self.follow, [self.seen], targets, self.cell, **quiet)
+        self.page.follow(self.timer.tick, self.follow, [self.seen], targets, self.cell)
         self.page.on(self.stop.click, self.press_stop, [], [self.stop], self.cell)
         self.page.refresh_with(self.restore, [part for part in self.outputs if part is not self.page.made])
 

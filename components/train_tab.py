@@ -91,9 +91,8 @@ def build(page: Page) -> Refresher:
     )
     page.on(live.status.change, waiting.look_again, [], waiting.looks, show_progress="hidden")
     others = recipe_cell.others
-    page.on(
-        page.changed.change, lambda project: {others.other: gr.update(choices=others.choices(project))}, [], [others.other],
-        quiet=True, refresh=True, show_progress="hidden",
+    page.follow(
+        page.changed.change, lambda project: {others.other: gr.update(choices=others.choices(project))}, [], [others.other]
     )  # fmt: skip
     return Refresher(
         lambda project: {
