@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 FORMAT = 3
 """1 knew one objective, 2 kept no reasons; what an older one lacks has its default."""
 Method = Literal["qlora", "lora", "full"]
+ANSWER_TOKENS = 64
+"""Tokens of a sample answer at most."""
 
 
 class Recipe(BaseModel):

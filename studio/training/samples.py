@@ -13,9 +13,9 @@ from studio import chat, models, store
 from studio.examples import Dataset, open_dataset
 from studio.inference import answers
 from studio.jobs import launching
+from studio.training.recipe import ANSWER_TOKENS
 from studio.training.run import Run
 
-MAX_NEW_TOKENS = 64
 LOOKED_AT = 200  # rows from which the questions are taken
 
 
@@ -121,7 +121,7 @@ def choose(tokenizer: Any, dataset: Dataset, count: int, max_length: int) -> lis
         expected = last["content"] or last.get("tool_calls", "")
         if not messages:
             continue  # a passage: nothing is asked
-        if len(chat.prompt_ids(tokenizer, messages, tools)) + MAX_NEW_TOKENS <= max(max_length, 2 * MAX_NEW_TOKENS):
+        if len(chat.prompt_ids(tokenizer, messages, tools)) + ANSWER_TOKENS <= max(max_length, 2 * ANSWER_TOKENS):
             asked = {"id": row_id, "messages": messages, "tools": tools, "prompt": messages[-1]["content"]}
             fitting.append({**asked, "expected": expected})
     chosen = (
@@ -143,6 +143,6 @@ def answer(model: Any, tokenizer: Any, questions: Sequence[dict[str, Any]]) -> l
     try:
         with torch.random.fork_rng(), torch.no_grad():
             asked, tools = ([question[key] for question in questions] for key in ("messages", "tools"))
-            return answers.generate(model, tokenizer, asked, max_new_tokens=MAX_NEW_TOKENS, tools=tools)
+            return answers.generate(model, tokenizer, asked, max_new_tokens=ANSWER_TOKENS, tools=tools)
     finally:
         model.train(was_training)

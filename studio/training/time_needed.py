@@ -11,7 +11,7 @@ from studio.examples import Dataset
 from studio.hardware import Machine
 from studio.memory import ModelShape
 from studio.training import calibration
-from studio.training.recipe import Recipe
+from studio.training.recipe import ANSWER_TOKENS, Recipe
 from studio.training.spending import AROUND, EVALUATING, LEARNING, STARTING
 from studio.training.token_lengths import own_count
 from studio.training.workload import faster_looking, tokens_an_epoch
@@ -25,8 +25,6 @@ CHECKPOINT = 0.3
 """Seconds of one checkpoint of an adapter, before any was measured."""
 AN_ANSWERED_TOKEN = 0.01
 """Seconds that a token of a sample answer takes at least, whatever the size of the model."""
-AN_ANSWER = 64
-"""Tokens of a sample answer at most, as in training/samples.py, which loads torch."""
 NEWEST = 5
 
 
@@ -118,4 +116,4 @@ def _around(rows: list[dict[str, Any]], machine: Machine, recipe: Recipe) -> flo
     a_token = (
         2 * ModelShape.of(recipe.model).parameters * recipe.samples / (machine.cores * calibration.OPERATIONS_A_CORE)
     )
-    return CHECKPOINT + AN_ANSWER * max(AN_ANSWERED_TOKEN, a_token)
+    return CHECKPOINT + ANSWER_TOKENS * max(AN_ANSWERED_TOKEN, a_token)

@@ -7,19 +7,13 @@ from playwright.sync_api import Browser, expect
 
 from studio import Project
 from tests.browser.page import choose, more, opened, press, visit
+from tests.data.frames import labels_and_refusals
 
 STUDIO = "studio: fair to short answers, checks code and JSON"
 
 
 def test_a_threshold_goes_to_the_filter_with_its_scorer(home: Path, address: str, browser: Browser) -> None:
-    rows = [
-        {
-            "instruction": f"Team of ticket {at}?",
-            "output": f"team {at % 9}" if at % 4 else "I'm unable to help with that.",
-        }
-        for at in range(80)
-    ]
-    (home / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (home / "labels.jsonl").write_text("\n".join(map(json.dumps, labels_and_refusals())))
     project = Project.open("labels", home=home)
     raw = project.load(home / "labels.jsonl", name="labels")
     for number, row_id in enumerate(raw.examples["id"][:20]):

@@ -69,3 +69,14 @@ def split(
     first = duplicates.first_of_each(duplicates.fingerprints(examples))
     chosen = splitting.held_out(examples["id"].to_numpy(object), first, test, seed, near)
     return examples[~chosen].reset_index(drop=True), examples[chosen].reset_index(drop=True)
+
+
+def labels_and_refusals() -> list[dict[str, str]]:
+    """Eighty short labels, each fourth a refusal: the guide's scores are all alike, the studio's part them."""
+    return [
+        {
+            "instruction": f"Team of ticket {at}?",
+            "output": f"team {at % 9}" if at % 4 else "I'm unable to help with that.",
+        }
+        for at in range(80)
+    ]

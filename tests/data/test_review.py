@@ -15,6 +15,7 @@ from studio.data.review import BAD, GOOD, Reviews
 from studio.data.review_sample import Sample
 from studio.data.review_thresholds import table
 from studio.intervals import effective_number, part_of_two
+from tests.data.frames import labels_and_refusals
 
 
 @pytest.fixture
@@ -143,14 +144,7 @@ def test_what_nobody_has_judged_is_not_held_for_certain() -> None:
 
 
 def test_no_threshold_is_suggested_that_drops_all_or_that_does_not_separate(tmp_path: Path) -> None:
-    rows = [
-        {
-            "instruction": f"Team of ticket {at}?",
-            "output": f"team {at % 9}" if at % 4 else "I'm unable to help with that.",
-        }
-        for at in range(80)
-    ]
-    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "labels.jsonl").write_text("\n".join(map(json.dumps, labels_and_refusals())))
     project = Project.open("labels", home=tmp_path)
     raw = project.load(tmp_path / "labels.jsonl", name="labels")
     refused = set(raw.examples["id"][::4])
