@@ -91,8 +91,8 @@ def hear(works: bool, words: str = "") -> None:
 
 
 def ask_torch() -> None:
-    """Hears it from torch in a process of its own, which takes seconds; nothing where there is no GPU to ask for, or a build that knows none. It holds
-    no memory of the GPU meanwhile."""
+    """Hears it from torch in a process of its own, which takes seconds; nothing where there is no GPU to ask for, or a build
+    that knows none. It holds no memory of the GPU meanwhile."""
     if not cards.visible() or _torch_is_cpu_build():
         return
     try:
