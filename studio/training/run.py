@@ -37,8 +37,12 @@ class Run(JobView):
 
     @property
     def recipe(self) -> Recipe:
-        self.job.check_there()
-        return Recipe.from_json((self.folder / "recipe.json").read_text(encoding="utf-8"))
+        """Raises NotFoundError when the run is deleted, also when it is while this is read."""
+        try:
+            return Recipe.from_json((self.folder / "recipe.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            self.job.check_there()
+            raise
 
     @property
     def adapter_folder(self) -> Path:

@@ -137,8 +137,10 @@ def made_run(folder: Path, lines: list[dict[str, object]] | None = None) -> Run:
     """A finished run as its files say, without any training."""
     place = store.new_numbered_folder(folder / "runs", "run")
     request = {"project_folder": str(folder), "dataset": "rows@v1", "evaluation": None}
+    store.write_text(
+        place / "recipe.json", Recipe().to_json()
+    )  # first, as a start writes it: a page may look meanwhile
     store.write_json(place / "job.json", {"format": 1, "kind": "train", "home": str(folder), "request": request})
-    store.write_text(place / "recipe.json", Recipe().to_json())
     for line in lines or []:
         store.append_json_line(place / "metrics.jsonl", line)
     Job(place).set_state(status="finished")
