@@ -24,7 +24,7 @@ from components.look_words import (
     stopped,
     summary_of,
 )
-from components.tokens_view import tokens_html
+from components.tokens_view import READ, tokens_html
 from studio import InputError, Project
 
 ROWS = 50
@@ -235,7 +235,7 @@ def build_look(page: Page, place: int) -> None:
         if not reference or not row_id:
             return {}
         longest, chosen = max(1, int(cut or 2048)), project.dataset(reference)
-        tokens = project.tokens_of(chosen, row_id, max_length=longest)
+        tokens = project.tokens_of(chosen, row_id, max_length=longest, characters=READ)
         return {token_view: tokens_html(tokens, longest, project.left_out_of_tokens(chosen, row_id))}
 
     def show_worst(project: Project, reference: str | None, kind: str) -> Iterator[Updates]:

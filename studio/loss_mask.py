@@ -13,6 +13,8 @@ from typing import Any
 from studio.chat import Message, TokenCounter, for_template, learned_spans, template_of, without_system
 from studio.errors import InputError
 
+WORD = 200
+"""Characters behind a part of a text that are cut into tokens with it: its last tokens are then those of the whole."""
 BEGINS, ENDS = "\ue000", "\ue001"
 """Characters of the private use area, which stand for the template's marks while it renders."""
 
@@ -24,6 +26,15 @@ class ShownToken:
     text: str
     trained: bool
     cut: bool
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """The tokens of a conversation in order; their texts joined are what was read of the rendered conversation, of which
+    `unread` characters follow."""
+
+    tokens: list[ShownToken]
+    unread: int
 
 
 class TokenViewer:
@@ -38,28 +49,41 @@ class TokenViewer:
         self._marked, self._special, self._marks_itself = template_of(model_folder, marks=(BEGINS, ENDS))
         self._tools: list[Any] | None = None
 
-    def tokens(
-        self, messages: Sequence[Message], max_length: int | None = None, tools: str | None = None
-    ) -> list[ShownToken]:
-        """Every token of the conversation in order; their texts joined are the rendered conversation. `tools` is the JSON
-        text of the tools on offer, which the template shows where it can."""
+    def view(
+        self,
+        messages: Sequence[Message],
+        max_length: int | None = None,
+        tools: str | None = None,
+        characters: int | None = None,
+    ) -> TokenView:
+        """The tokens of the conversation, all or those of the first `characters` of its rendered text: a million characters
+        take seconds. `tools` is the JSON text of the tools on offer, which the template shows where it can."""
         self._tools = json.loads(tools) if tools else None
-        text, spans = self._rendered([*messages])
-        shown = []
-        for number, (start, end) in enumerate(self._counter.offsets(text)):
-            inside = any(begin <= start and end <= close for begin, close in spans)
-            shown.append(
-                ShownToken(text[start:end], inside and end > start, max_length is not None and number >= max_length)
-            )
-        return shown
+        text, spans = self._rendered([*messages], characters)
+        read = len(text) if characters is None else min(characters, len(text))
+        shown, at, begun = list[ShownToken](), 0, 0
+        for number, (start, end) in enumerate(self._counter.offsets(text[: read + WORD])):
+            if end > read:
+                break
+            while at < len(spans) and spans[at][1] <= start:
+                at += 1
+            inside = at < len(spans) and spans[at][0] <= start and end <= spans[at][1]
+            cut = max_length is not None and number >= max_length
+            shown.append(ShownToken(text[start:end], inside and end > start, cut))
+            begun = end
+        return TokenView(shown, len(text) - begun if read < len(text) else 0)
 
-    def _rendered(self, messages: list[Message]) -> tuple[str, list[tuple[int, int]]]:
+    def _rendered(self, messages: list[Message], characters: int | None) -> tuple[str, list[tuple[int, int]]]:
+        """The text and where the learned answers stand in it; of those behind so many characters, that they do."""
         if self._marks_itself:
             text, spans = _without_marks(self._render(messages))
             return text, learned_spans(messages, spans)
         text, spans = self._render(messages), list[tuple[int, int]]()
         for number, message in enumerate(messages):
             if message["role"] != "assistant":
+                continue
+            if characters is not None and spans and spans[-1][1] > characters + WORD:
+                spans.append((len(text), len(text)))
                 continue
             before = self._render(messages[:number], add_generation_prompt=True) if number else ""
             including = self._render(messages[: number + 1]).rstrip()

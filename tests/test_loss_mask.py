@@ -38,7 +38,7 @@ def unmarked(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("make", [lambda _: STARTER, simple, unmarked], ids=["marked", "simple", "unmarked"])
 def test_it_shows_what_training_counts(make, tmp_path: Path) -> None:
     folder = make(tmp_path)
-    shown = TokenViewer(folder).tokens(CONVERSATION)
+    shown = TokenViewer(folder).view(CONVERSATION).tokens
     tokenizer = chat.load_tokenizer(folder)
     encoded = chat.encode(tokenizer, CONVERSATION)
     assert [token.trained for token in shown] == [label != chat.IGNORED for label in encoded.labels]
@@ -51,17 +51,30 @@ def test_it_shows_what_training_counts(make, tmp_path: Path) -> None:
 def test_an_answer_of_weight_0_is_not_trained_on(make, tmp_path: Path) -> None:
     folder = make(tmp_path)
     weighted = [*CONVERSATION[:2], {**CONVERSATION[2], "weight": "0"}, *CONVERSATION[3:]]
-    shown = TokenViewer(folder).tokens(weighted)
+    shown = TokenViewer(folder).view(weighted).tokens
     encoded = chat.encode(chat.load_tokenizer(folder), weighted)
     assert [token.trained for token in shown] == [label != chat.IGNORED for label in encoded.labels]
     trained = "".join(token.text for token in shown if token.trained)
     assert '{"ok": true}' in trained and "way" not in trained and encoded.trained_tokens > 3
-    assert [token.text for token in shown] == [token.text for token in TokenViewer(folder).tokens(CONVERSATION)]
+    assert [token.text for token in shown] == [token.text for token in TokenViewer(folder).view(CONVERSATION).tokens]
 
 
 def test_what_the_maximum_length_cuts_is_marked() -> None:
-    shown = TokenViewer(STARTER).tokens(CONVERSATION, max_length=20)
+    shown = TokenViewer(STARTER).view(CONVERSATION, max_length=20).tokens
     assert [token.cut for token in shown] == [False] * 20 + [True] * (len(shown) - 20)
+
+
+@pytest.mark.parametrize("make", [lambda _: STARTER, simple, unmarked], ids=["marked", "simple", "unmarked"])
+@pytest.mark.parametrize("weight", [{}, {"weight": "0"}], ids=["all learned", "one only read"])
+def test_of_a_long_text_the_first_part_is_read_as_in_the_whole(make, weight: dict[str, str], tmp_path: Path) -> None:
+    long = "Where is parcel 48213, which I asked for twice? " * 100
+    messages = [*CONVERSATION[:2], {**CONVERSATION[2], **weight}, {"role": "user", "content": long}, CONVERSATION[4]]
+    viewer = TokenViewer(make(tmp_path))
+    whole, part = viewer.view(messages), viewer.view(messages, characters=1_000)
+    assert 100 < len(part.tokens) < len(whole.tokens) / 4 and whole.unread == 0
+    assert part.tokens == whole.tokens[: len(part.tokens)]
+    read = "".join(token.text for token in part.tokens)
+    assert 980 < len(read) <= 1_000 and part.unread == sum(len(token.text) for token in whole.tokens) - len(read)
 
 
 def test_a_folder_without_a_tokenizer_says_so(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from studio.called_tools import are_written, offers_are_written
 from studio.data import look, row_facts, search, topics
 from studio.errors import NotFoundError
 from studio.examples import Dataset
-from studio.loss_mask import ShownToken, TokenViewer
+from studio.loss_mask import TokenView, TokenViewer
 from studio.models import resolve
 
 
@@ -67,11 +67,17 @@ class LookVerbs:
         return look.language_counts(dataset)
 
     def tokens_of(
-        self, dataset: Dataset, row_id: str, model: str = "starter", max_length: int | None = None
-    ) -> list[ShownToken]:
-        """The tokens of one example for a model: text, whether its loss counts, whether `max_length` cuts it. No step."""
+        self,
+        dataset: Dataset,
+        row_id: str,
+        model: str = "starter",
+        max_length: int | None = None,
+        characters: int | None = None,
+    ) -> TokenView:
+        """The tokens of one example for a model: text, whether its loss counts, whether `max_length` cuts it; of the whole,
+        or of the first `characters` of what the chat template writes. No step."""
         row = self.row(dataset, row_id)
-        return TokenViewer(_folder(model)).tokens(row["messages"], max_length, row["tools"])
+        return TokenViewer(_folder(model)).view(row["messages"], max_length, row["tools"], characters)
 
     def left_out_of_tokens(self, dataset: Dataset, row_id: str, model: str = "starter") -> str:
         """What of one example the model's chat template does not write, in words; empty when it writes all. No step."""

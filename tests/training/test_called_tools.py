@@ -74,7 +74,7 @@ def test_what_a_template_leaves_out_is_said_beside_the_tokens(tmp_path: Path) ->
     assert project.left_out_of_tokens(data, third) == ""
     caller = str(model_that_writes_calls(tmp_path))
     assert project.left_out_of_tokens(data, second, caller) == ""
-    assert "look_up" in "".join(token.text for token in project.tokens_of(data, second, caller))
+    assert "look_up" in "".join(token.text for token in project.tokens_of(data, second, caller).tokens)
 
 
 @pytest.mark.parametrize(("template", "writes"), [
