@@ -58,3 +58,15 @@ def disorder(values: np.ndarray) -> float:
     """The share of pairs of which the later one is lower (Kendall): 0 of what only rises, about 0.5 of noise."""
     later, earlier = np.tril_indices(len(values), -1)
     return float((values[later] < values[earlier]).mean()) if len(values) > 1 else 0.0
+
+
+USUAL_WAVERING = 0.1
+"""What a curve of few points is taken to waver by, as a share: as much as one step that was seen counts."""
+
+
+def wavering(losses: np.ndarray, lowest: int) -> float:
+    """The noise of a curve that falls to its `lowest` point and rises from there, as a share: the root mean square of the
+    steps (logarithms) that go the wrong way. Of noise alone half of the steps do, each with twice its variance."""
+    steps = np.diff(np.log(np.maximum(losses, 1e-6)))
+    wrong = np.concatenate([np.maximum(steps[:lowest], 0), np.minimum(steps[lowest:], 0)])
+    return float(np.sqrt((USUAL_WAVERING**2 + (wrong**2).sum()) / (1 + len(steps))))

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studio.training.health import judge
+from studio.training.curve import Curve
+from studio.training.health import judge, overfitting
 from studio.training.recipe import Recipe
 
 SAMPLE = [1.238, 1.087, 0.895, 0.687, 0.544, 0.43, 0.272, 0.121, 0.065, 0.054, 0.042, 0.038, 0.058, 0.024, 0.02, 0.043, 0.017, 0.038, 0.023,
@@ -237,10 +238,23 @@ def test_not_learning_waits_for_a_third_of_the_run() -> None:
 
 
 def test_overfitting_names_the_best_step_and_says_it_is_kept() -> None:
-    seen = {0: 1.5, 10: 0.9, 20: 0.7, 30: 0.72, 40: 0.78}
-    [remark] = judge(metrics(falling(40), seen), True)
+    seen = {0: 1.5, 10: 0.9, 20: 0.7, 30: 0.74, 40: 0.83, 50: 0.95}
+    [remark] = judge(metrics(falling(50), seen), True)
     assert remark.kind == "overfitting" and "Step 20 was the best, and that one is kept" in remark.text
-    assert "overfitting" not in kinds(falling(40), {0: 1.5, 10: 0.9, 20: 0.7, 30: 0.72})
+    assert "overfitting" not in kinds(falling(40), {0: 1.5, 10: 0.9, 20: 0.7, 30: 0.74, 40: 0.78})
+
+
+@pytest.mark.parametrize(("noise", "at_most"), [(0.02, 0.0), (0.05, 0.02), (0.1, 0.06), (0.2, 0.18)])
+@pytest.mark.parametrize("falls", [True, False])
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 6, 8, 12])
+def test_noise_is_seldom_taken_for_learning_by_heart(count: int, falls: bool, noise: float, at_most: float) -> None:
+    """The share of false alarms at the last of so many evaluations: of 1,000 curves that only fall, and that are flat."""
+    rng, steps = np.random.default_rng(0), 10 * np.arange(1, count + 1)
+    level = 0.6 + (1.4 * np.exp(-4 * np.arange(1, count + 1) / count) if falls else 0)
+    learnt = Curve(np.arange(60), np.array(STEEP))
+    curves = (Curve(steps, level * np.exp(rng.normal(0, noise, count))) for _ in range(1000))
+    alarms = sum(overfitting(learnt, seen, None) is not None for seen in curves)
+    assert alarms <= 1000 * (0.12 if count == 3 and noise == 0.2 else at_most)
 
 
 def test_few_examples_give_a_wide_interval() -> None:
