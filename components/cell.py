@@ -4,7 +4,7 @@ elem_ids, for tests in a browser. TAB-CELL is the cell itself (a fold: its title
 TAB-CELL-message its error, TAB-CELL-code the Python of its step.
   header   project-name  machine  card  card-stop  notebook-export  notebook-file
   tabs     tab-data  tab-decide  tab-train  tab-compare  tab-export
-  1 data   data-load: data-load-sample data-load-file data-load-run data-load-preview data-load-question
+  1 data   data-load: data-load-sample data-load-file data-load-run data-load-preview data-load-array data-load-question
              data-load-answer data-load-third data-load-kind data-load-choose data-load-name data-load-path data-load-pasted
              data-load-system data-load-state data-load-stop data-load-result
            data-documents: data-documents-empty data-documents-dataset data-documents-by data-documents-prompt

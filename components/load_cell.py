@@ -1,7 +1,7 @@
 """The Load cell of tab 1: files, a folder, pasted rows or a dataset of the Hub, looked at before they are read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from typing import Any
@@ -9,7 +9,17 @@ from typing import Any
 import gradio as gr
 
 from components.cell import ENDED, Cell, Page, Updates, empty, job_line, more, tiles, turns
-from components.load_kinds import KINDS, boxes_of, is_unsure, kind_of, looks_like, mapping, missing
+from components.load_kinds import (
+    KINDS,
+    boxes_of,
+    is_unsure,
+    kind_of,
+    list_box,
+    looks_like,
+    mapping,
+    missing,
+    which_list,
+)
 from studio import InputError, Project, StudioError
 
 SAMPLE_FIRST = "Nothing is loaded yet. Press “Use the sample” in cell 1, or load a file of your own."
@@ -27,14 +37,15 @@ SOURCES_SAID = {"file": "The upload was", "path": "The typed path was", "pasted"
 @dataclass(frozen=True)
 class Noted:
     """What stood in the boxes of SOURCES when they were last looked at, which of them was given last, whether it could not
-    be read (then the cell says so until something else is given), whether it was asked which of its columns is which, and
-    the kind whose columns those are."""
+    be read (then the cell says so until something else is given), whether it was asked which of its columns is which, the
+    kind whose columns those are, and whether it was asked which of its lists is meant."""
 
     boxes: tuple[Any, ...] = (None, None, None)
     chosen: str = ""
     failed: bool = False
     asked: bool = False
     kind: str = ""
+    lists: bool = False
 
     def has(self, boxes: tuple[Any, ...], chosen: str) -> bool:
         """Whether the box held the same then."""
@@ -77,6 +88,7 @@ def build_load(page: Page) -> None:
                 sample = gr.Button("Use the sample", elem_id="data-load-sample")
                 stop = gr.Button("Stop", visible=False, elem_id="data-load-stop")
         seen = gr.HTML("", elem_id="data-load-preview")
+        array = gr.Dropdown([], label="List of the file to read", visible=False, elem_id="data-load-array")
         with gr.Row(visible=False, elem_classes="row") as mapper:
             kind = gr.Dropdown(
                 [(words, name) for name, (words, _) in KINDS.items()], value=None, label="Kind of examples", elem_id="data-load-kind",
@@ -106,13 +118,18 @@ def build_load(page: Page) -> None:
         result = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-load-result")
     timer, followed, noted = gr.Timer(1.0, active=False), gr.State(""), gr.State(Noted())
     following = [state, stop, timer, followed, page.made]
-    where = [file, path, pasted, system]
+    where = [file, path, pasted, system, array]
 
     asking = [mapper, kind, *columns]
 
-    def source(boxes: tuple[Any, ...], chosen: str, instruction: str | None) -> dict[str, Any]:
-        """What is given to the verb: the `chosen` box of SOURCES, or nothing to load."""
-        given: dict[str, Any] = {}
+    def unasked() -> Updates:
+        return {seen: "", mapper: gr.update(visible=False), array: gr.update(visible=False)}
+
+    def source(
+        before: Noted, boxes: tuple[Any, ...], chosen: str, instruction: str | None, listed: str | None
+    ) -> dict[str, Any]:
+        """What is given to the verb: the `chosen` box of SOURCES, with the list of it that was chosen, or nothing to load."""
+        given: dict[str, Any] = {"array": listed} if listed and before.lists and before.has(boxes, chosen) else {}
         if instruction is not None and instruction.strip() != USUAL_SYSTEM:
             given["system"] = instruction.strip()
         if not chosen:
@@ -131,21 +148,38 @@ def build_load(page: Page) -> None:
         chosen = touched if touched and boxes[SOURCES.index(touched)] else before.chosen_of(boxes)
         if not touched and (boxes, chosen) == (before.boxes, before.chosen):
             return {}
-        updates: Updates = {noted: Noted(boxes, chosen), seen: "", mapper: gr.update(visible=False)}
+        updates: Updates = {**unasked(), noted: Noted(boxes, chosen)}
         if not chosen:
             return updates
         try:
-            found = project.preview_load(**source(boxes, chosen, values[3]))
+            found = project.preview_load(**source(Noted(), boxes, chosen, values[3], None))
         except StudioError as error:
             return {**updates, noted: Noted(boxes, chosen, failed=True), **cell.failed(str(error))}
-        words = looks_like(found)
+        words = which_list(found) + looks_like(found)
         if sum(map(bool, boxes)) > 1:
             words = f"{SOURCES_SAID[chosen]} given last, so that is what Load takes. {words}"
-        updates |= {seen: f'<p class="why">{words}</p>' + "".join(map(_example, found.preview[:2]))}
+        updates |= {**asked_of(found, Noted(boxes, chosen, lists=bool(found.arrays)), words), array: list_box(found)}
+        return {**updates, **(cell.done(project) if before.failed else {})}
+
+    def other_list(project: Project, before: Noted, *values: Any) -> Updates:
+        boxes = read(values[:3], page.demo)
+        chosen = before.chosen_of(boxes)
+        if not before.lists or not before.has(boxes, chosen):
+            return {}
+        found = project.preview_load(**source(before, boxes, chosen, *values[3:5]))
+        updates = {
+            mapper: gr.update(visible=False),
+            **asked_of(found, Noted(boxes, chosen, lists=True), looks_like(found)),
+        }
+        return {**updates, **cell.done(project)}
+
+    def asked_of(found: Any, note: Noted, words: str) -> Updates:
+        """What was found, in words, and the boxes for its kind and columns where they are not sure."""
+        said: Updates = {seen: f'<p class="why">{words}</p>' + "".join(map(_example, found.preview[:2])), noted: note}
         if is_unsure(found):
             first = kind_of(found)
-            updates |= {noted: Noted(boxes, chosen, asked=True, kind=first), **shown(first, found)}
-        return {**updates, **(cell.done(project) if before.failed else {})}
+            said |= {noted: replace(note, asked=True, kind=first), **shown(first, found)}
+        return said
 
     def shown(name: str, found: Any) -> Updates:
         return dict(zip(asking, [gr.update(visible=True), name, *boxes_of(name, found)], strict=True))
@@ -165,35 +199,38 @@ def build_load(page: Page) -> None:
         """Offers the boxes of the kind that is `wanted`, or of the likeliest, whatever the source looks like."""
         boxes = read(values[:3], page.demo)
         chosen = before.chosen_of(boxes)
-        where_from = source(boxes, chosen, values[3])
+        where_from = source(before, boxes, chosen, *values[3:5])
         found = project.preview_load(**where_from)
         name = wanted or kind_of(found)
         likely = found.columns_for(name, list(KINDS[name][1]))
         named = [likely.get(field) for field in KINDS[name][1]]
-        offered = {noted: Noted(boxes, chosen, asked=True, kind=name), **shown(name, found)}
+        lists = bool(found.arrays) or (before.lists and before.has(boxes, chosen))
+        offered = {noted: Noted(boxes, chosen, asked=True, kind=name, lists=lists), **shown(name, found)}
+        if found.arrays:
+            offered[array], where_from["array"] = list_box(found), found.array
         return {**offered, **as_chosen(project, where_from, name, named)}
 
     def other_kind(project: Project, before: Noted, *values: Any) -> Updates:
         # a kind that is chosen once more has its boxes: they may hold what was chosen meanwhile
-        return choose_kind(values[4], project, before, *values) if before.asked and values[4] != before.kind else {}
+        return choose_kind(values[5], project, before, *values) if before.asked and values[5] != before.kind else {}
 
     def other_column(project: Project, before: Noted, *values: Any) -> Updates:
         boxes = read(values[:3], page.demo)
         chosen = before.chosen_of(boxes)
-        if not before.asked or not before.has(boxes, chosen) or values[4] not in KINDS:
+        if not before.asked or not before.has(boxes, chosen) or values[5] not in KINDS:
             return {}
-        return as_chosen(project, source(boxes, chosen, values[3]), values[4], values[5:])
+        return as_chosen(project, source(before, boxes, chosen, *values[3:5]), values[5], values[6:])
 
     def load(project: Project, called: str | None, before: Noted, *values: Any) -> Updates:
         boxes = read(values[:3], page.demo)
         chosen = before.chosen_of(boxes)
         # what stands in hidden boxes is of another source: who types and presses Load at once sends it too
         is_same = before.has(boxes, chosen)
-        mapped = mapping(values[4], values[5:]) if is_same and before.asked else {}
-        if is_same and before.asked and (wanted := missing(values[4], mapped)):
+        mapped = mapping(values[5], values[6:]) if is_same and before.asked else {}
+        if is_same and before.asked and (wanted := missing(values[5], mapped)):
             raise InputError("A column is not named yet", ", ".join(wanted), "Choose it, or another kind of examples")
-        given = {"name": (called or "").strip() or None, **source(boxes, chosen, values[3]), **mapped}
-        gone = {seen: "", mapper: gr.update(visible=False), noted: before if is_same else Noted(boxes, chosen)}
+        given = {"name": (called or "").strip() or None, **source(before, boxes, chosen, *values[3:5]), **mapped}
+        gone = {**unasked(), noted: before if is_same else Noted(boxes, chosen)}
         if project.takes_long(given.get("source")):
             project.start_load(**given)
             return {**gone, **follow(project)}
@@ -226,7 +263,7 @@ def build_load(page: Page) -> None:
 
     def load_sample(project: Project) -> Updates:
         project.load(project.sample())
-        return {**cell.made(), seen: "", mapper: gr.update(visible=False)}
+        return {**cell.made(), **unasked()}
 
     def show(project: Project) -> Updates:
         step = cell.latest(project)
@@ -251,20 +288,21 @@ def build_load(page: Page) -> None:
         return {result: tiles(facts) + estimated + said, **follow(project)}
 
     def look_at(trigger: Any, touched: str) -> None:
-        page.on(trigger, partial(preview, touched), [noted, *where], [noted, seen, *asking], cell)
+        page.on(trigger, partial(preview, touched), [noted, *where], [noted, seen, array, *asking], cell)
 
     look_at(file.change, "file")
     look_at(path.submit, "path")
     look_at(path.blur, "")
     look_at(pasted.blur, "")
-    page.on(choose.click, partial(choose_kind, None), [noted, *where], [noted, seen, *asking], cell)
-    page.on(kind.input, other_kind, [noted, *where, kind], [noted, seen, *asking], cell)
+    page.on(array.input, other_list, [noted, *where], [noted, seen, *asking], cell)
+    page.on(choose.click, partial(choose_kind, None), [noted, *where], [noted, seen, array, *asking], cell)
+    page.on(kind.input, other_kind, [noted, *where, kind], [noted, seen, array, *asking], cell)
     for box in columns:
         page.on(box.input, other_column, [noted, *where, kind, *columns], [seen], cell)
-    page.on(run.click, load, [name, noted, *where, kind, *columns], [*following, seen, mapper, noted], cell)
+    page.on(run.click, load, [name, noted, *where, kind, *columns], [*following, seen, mapper, array, noted], cell)
     page.on(stop.click, press_stop, [], following, cell)
     page.follow(timer.tick, follow, [followed], following, cell)
-    page.on(sample.click, load_sample, [], [page.made, seen, mapper], cell)
+    page.on(sample.click, load_sample, [], [page.made, seen, mapper, array], cell)
     page.refresh_with(show, [result, *following[:-1], *cell.outputs])
 
 

@@ -62,6 +62,21 @@ def looks_like(found: Any) -> str:
     return words + (f" {escape(question)}." if question else "") + " Say which column is which."
 
 
+def which_list(found: Any) -> str:
+    """What stands above the box in which one of a file's lists is chosen, as HTML; nothing where there is nothing to choose."""
+    return (
+        f"The file holds {len(found.arrays)} lists; what is kept for testing is no training data. "
+        if found.arrays
+        else ""
+    )
+
+
+def list_box(found: Any) -> Any:
+    """The update of that box: every list with its count, the likeliest chosen."""
+    choices = [(f"{name} ({count:,})", name) for name, count in found.arrays.items()]
+    return gr.update(choices=choices, value=found.array or None, visible=bool(choices))
+
+
 def kind_of(found: Any) -> str:
     """The kind that is offered first for what a source looks like."""
     kind = LIKE.get(found.shape, found.shape)

@@ -93,14 +93,16 @@ class Project(
 
     def load(
         self, source: loading.Source | None = None, name: str | None = None, shape: str | None = None,
-        columns: dict[str, str] | None = None, system: str | None = None, pasted: str | None = None, **hub: Any,
+        columns: dict[str, str] | None = None, system: str | None = None, pasted: str | None = None, array: str | None = None,
+        **hub: Any,
     ) -> Dataset:  # fmt: skip
         """Reads a file (rows or a document, also .gz and .zst), several, a folder (of a dataset its `split`, or that for
         training), pasted rows or "hub:owner/name" (with config, split, rows). `columns` maps fields to the file's, as in
-        {"prompt": "question"}; `system` stands before rows without a system prompt ("" for none). Rows that cannot be
-        used are in `.problems` with line and reason. Raises InputError when nothing can be read."""
+        {"prompt": "question"}; `system` stands before rows without a system prompt ("" for none); `array` names the list of
+        a JSON file that holds several, as in "train" or "data.train". Rows that cannot be used are in `.problems` with line
+        and reason. Raises InputError when nothing can be read."""
         return loading.load(
-            self.folder, self.journal, self._counter(), self.demo, loading.Watch(), source, name, shape, columns, system, pasted, **hub
+            self.folder, self.journal, self._counter(), self.demo, loading.Watch(), source, name, shape, columns, system, pasted, array, **hub
         )  # fmt: skip
 
     def start_load(self, source: loading.Source, **given: Any) -> Job:
@@ -114,10 +116,11 @@ class Project(
 
     def preview_load(
         self, source: loading.Source | None = None, shape: str | None = None, columns: dict[str, str] | None = None,
-        system: str | None = None, pasted: str | None = None, **hub: Any,
+        system: str | None = None, pasted: str | None = None, array: str | None = None, **hub: Any,
     ) -> Detection:  # fmt: skip
-        """What `load` would make of the first rows: shape, confidence, columns, three examples. No step."""
-        return loading.preview(source, pasted, Choices.of(shape, columns, system), self.demo, **hub)
+        """What `load` would make of the first rows: shape, confidence, columns, three examples; where a JSON file holds
+        several lists and none is named, which there are. No step."""
+        return loading.preview(source, pasted, Choices.of(shape, columns, system, array), self.demo, **hub)
 
     def mix(
         self, *datasets: Dataset, shares: builtins.list[float] | None = None, rows: int | None = None,

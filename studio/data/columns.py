@@ -51,13 +51,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Choices:
-    """What the user says about a source: its shape, {field: column}, and the system prompt of rows without one.
+    """What the user says about a source: its shape, {field: column}, the system prompt of rows without one, and which list
+    of a JSON file holds the rows.
 
     Raises InputError with all mistakes when a shape or field is not known."""
 
     shape: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     system: str = DEFAULT_SYSTEM
+    array: str | None = None
 
     def __post_init__(self) -> None:
         fields = known_fields(self.shape) if self.shape is None or self.shape in SHAPES else known_fields(None)
@@ -70,9 +72,11 @@ class Choices:
             raise InputError("The file cannot be read so", "; ".join(mistakes), "Correct it and load again")
 
     @classmethod
-    def of(cls, shape: str | None, columns: Mapping[str, str] | None, system: str | None) -> "Choices":
+    def of(
+        cls, shape: str | None, columns: Mapping[str, str] | None, system: str | None, array: str | None = None
+    ) -> "Choices":
         """The choices with the defaults where nothing is said."""
-        return cls(shape, columns or {}, DEFAULT_SYSTEM if system is None else system)
+        return cls(shape, columns or {}, DEFAULT_SYSTEM if system is None else system, array)
 
     def check(self, rows: Iterable[dict[str, Any]]) -> None:
         """Raises InputError for mapped columns that no row has."""

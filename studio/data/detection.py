@@ -22,7 +22,8 @@ class Detection:
 
     `columns` maps fields to the file's columns; `preview` holds up to three {kind, messages, rejected}; `alternatives`
     are (shape, columns, confidence), the likeliest first; `shapes` counts the sampled rows by shape, `reasons` those
-    that are no example by why; `fields` are all columns of the sampled rows, of which any may be mapped."""
+    that are no example by why; `fields` are all columns of the sampled rows, of which any may be mapped. Where nobody said
+    which of several lists of a JSON file is meant, `arrays` counts the objects of each, and the rows are of `array`."""
 
     shape: str | None
     confidence: float
@@ -32,6 +33,8 @@ class Detection:
     shapes: dict[str, int]
     reasons: dict[str, int] = field(default_factory=dict)
     fields: list[str] = field(default_factory=list)
+    arrays: dict[str, int] = field(default_factory=dict)
+    array: str = ""
 
     @property
     def is_sure(self) -> bool:

@@ -1,4 +1,4 @@
-"""Where the rows lie in a JSON value: it is an array, holds the one array of objects that is meant, or is the one row."""
+"""Where the rows lie in a JSON value: it is an array, holds the array of objects that is meant, or is the one row."""
 
 from typing import Any
 
@@ -8,41 +8,83 @@ from studio.errors import InputError
 NAMED = 8
 
 
-def rows_of(value: Any, name: str) -> list[Any]:
-    """The list of rows in a JSON value, which may lie one object deeper. Raises InputError when there is none, and when
-    there are several, which it names."""
+class SeveralArraysError(InputError):
+    """`arrays` are the counts of the objects in each that may be meant, in the order of the file."""
+
+    def __init__(self, name: str, arrays: dict[str, int]) -> None:
+        self.arrays = arrays
+        super().__init__(
+            "The file holds several lists of objects",
+            f"{name}: {_listed(arrays)}",
+            f'Choose the one that is meant, in Python as array="{self.likeliest}"; what is kept for testing is no training data',
+        )
+
+    @property
+    def likeliest(self) -> str:
+        """The one for training, else the longest."""
+        of_training = [path for path in self.arrays if path.rpartition(".")[2].lower().startswith("train")]
+        return of_training[0] if of_training else max(self.arrays, key=self.arrays.__getitem__)
+
+
+def rows_of(value: Any, name: str, array: str | None = None) -> list[Any]:
+    """The list of rows in a JSON value, which may lie one object deeper: the `array` that is named ("train", or
+    "data.train" one deeper), or else the one that is meant.
+
+    Raises InputError when there is none, and SeveralArraysError when none is named and there are several."""
+    if array is not None:
+        return _flat(_named(value, name, array))
     if isinstance(value, list):
         return _flat(value)
     if not isinstance(value, dict):
         raise InputError(
             "The file holds no list of examples", f"{name}: a JSON {type(value).__name__}", "Give an array of objects"
         )
-    found = _arrays(value)
-    meant = {path: rows for path, rows in found.items() if _is_example(rows[0])} or found
-    if _is_example(value) and meant is found:
+    here, below = _arrays(value), _arrays_below(value)
+    examples = [{path: rows for path, rows in some.items() if _is_example(rows[0])} for some in (here, below)]
+    meant = next(filter(None, examples), None)
+    if meant is None and _is_example(value):
         return [value]  # its arrays are its messages, tools or tags
-    if len(meant) > 1:
-        listed = [f"{path} ({len(rows):,})" for path, rows in meant.items()]
-        more = f" and {len(listed) - NAMED} others" if len(listed) > NAMED else ""
-        raise InputError(
-            "The file holds several lists of objects",
-            f"{name}: {', '.join(listed[:NAMED])}{more}",
-            "Save the one that is meant as a file of its own; what is kept for testing is no training data",
-        )
-    return _flat(next(iter(meant.values()), [value]))
+    found = meant or here or below
+    if len(found) > 1:
+        raise SeveralArraysError(name, {path: len(rows) for path, rows in found.items()})
+    return _flat(next(iter(found.values()), [value]))
+
+
+def no_array(array: str, found: str) -> InputError:
+    """The error for an array that is named and not there."""
+    return InputError(
+        "There is no such list in the file", f"no {array!r}; {found}", "Name another, or leave `array` out"
+    )
+
+
+def _named(value: Any, name: str, array: str) -> list[Any]:
+    if isinstance(value, list):
+        raise no_array(array, f"the file is one list of {len(value):,}: {name}")
+    there = _arrays(value) | _arrays_below(value) if isinstance(value, dict) else {}
+    if array in there:
+        return there[array]
+    listed = _listed({path: len(rows) for path, rows in there.items()})
+    said = f"there {'is' if len(there) == 1 else 'are'} {listed}" if there else "there is none"
+    raise no_array(array, f"{said}: {name}")
+
+
+def _listed(arrays: dict[str, int]) -> str:
+    listed = [f"{path} ({count:,})" for path, count in arrays.items()]
+    return ", ".join(listed[:NAMED]) + (f" and {len(listed) - NAMED} others" if len(listed) > NAMED else "")
 
 
 def _arrays(value: dict[str, Any]) -> dict[str, list[Any]]:
-    """The arrays of objects in an object; where it has none, those in the objects in it."""
-    here = {str(key): item for key, item in value.items() if _is_of_objects(item)}
-    if here:
-        return here
+    """The arrays of objects in an object."""
+    return {str(key): item for key, item in value.items() if _is_of_objects(item)}
+
+
+def _arrays_below(value: dict[str, Any]) -> dict[str, list[Any]]:
+    """Those in the objects in it."""
     return {
         f"{key}.{below}": item
         for key, inner in value.items()
         if isinstance(inner, dict)
-        for below, item in inner.items()
-        if _is_of_objects(item)
+        for below, item in _arrays(inner).items()
     }
 
 

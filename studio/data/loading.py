@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +11,8 @@ from studio import sources, store
 from studio.chat import TokenCounter
 from studio.data import data_folders, detection, feedback, hub, readers, shapes, slices
 from studio.data.columns import Choices
+from studio.data.compressed import kind
+from studio.data.json_rows import SeveralArraysError, no_array
 from studio.data.rows import Problem, clean
 from studio.data.token_counts import TokenCounts
 from studio.errors import ForbiddenError, InputError
@@ -132,7 +134,7 @@ class Loading:
         """What the first rows are, without loading more of them."""
         rows: list[dict[str, Any]] = []
         for path, _ in self.files:
-            for some, _ in readers.batches(path):
+            for some, _ in readers.batches(path, self.choices.array):
                 rows += [row for _, row in some]
                 if len(rows) >= detection.SAMPLE_ROWS:
                     return detection.detect(rows, self.choices)
@@ -141,7 +143,7 @@ class Loading:
     def _batches(self, path: Path, several: str) -> Iterator[tuple[list[readers.Row], list[Problem]]]:
         """Those of one file; among several, one that cannot be read at all is a problem and not the end."""
         try:
-            yield from readers.batches(path)
+            yield from readers.batches(path, self.choices.array)
         except InputError as error:
             if not several:
                 raise
@@ -150,13 +152,14 @@ class Loading:
 
 def load(
     project_folder: Path, journal: Journal, counter: TokenCounter, demo: bool, watch: Watch, source: Source | None, name: str | None = None,
-    shape: str | None = None, columns: dict[str, str] | None = None, system: str | None = None, pasted: str | None = None, **hub_choices: Any,
+    shape: str | None = None, columns: dict[str, str] | None = None, system: str | None = None, pasted: str | None = None,
+    array: str | None = None, **hub_choices: Any,
 ) -> Dataset:  # fmt: skip
     """The step that loads; see `Project.load`. Raises Stopped when it was asked to."""
-    said = arguments(source, name=name, shape=shape, columns=columns, system=system)
+    said = arguments(source, name=name, shape=shape, columns=columns, system=system, array=array)
 
     def make() -> Dataset:
-        choices = Choices.of(shape, columns, system)
+        choices = Choices.of(shape, columns, system, array)
         with bringing(project_folder, source, pasted, choices, demo, **hub_choices) as found:
             found.watch = watch
             made = found.write(project_folder, name, counter)
@@ -169,7 +172,9 @@ def load(
 def start(project_folder: Path, home: Path, demo: bool, **given: Any) -> Job:
     """The same as a job, at once: it needs no card, so it waits for nobody. What cannot be read at all is said at once."""
     given = arguments(**given)
-    preview(given["source"], None, Choices.of(given.get("shape"), given.get("columns"), given.get("system")), demo)
+    choices = Choices.of(*(given.get(name) for name in ("shape", "columns", "system", "array")))
+    with _previewing(given["source"], None, choices, demo) as loading:
+        loading.sample()
     folder = store.new_numbered_folder(project_folder / "jobs", "load")
     return queue.begin(
         home, folder, "load", {"project_folder": str(project_folder), "demo": demo, "load": given}
@@ -205,6 +210,7 @@ def bringing(
             for one in given
         ]  # fmt: skip
         _check_all([path for path in paths if not path.is_dir()])
+        _check_array(choices, paths)
         loading = Loading([], [], choices)
         if project_folder is not None and len(paths) == 1 and paths[0].is_file() and slices.is_large(paths[0]):
             loading.processes = stack.enter_context(slices.started(paths[0]))
@@ -234,9 +240,19 @@ def preview(
     source: Source | None, pasted: str | None, choices: Choices, demo: bool = False, **hub_choices: Any
 ) -> detection.Detection:
     """What the first rows of a source are; nothing is kept."""
+    with _previewing(source, pasted, choices, demo, **hub_choices) as loading:
+        try:
+            return loading.sample()
+        except SeveralArraysError as error:
+            loading.choices = replace(choices, array=error.likeliest)
+            return replace(loading.sample(), arrays=error.arrays, array=error.likeliest)
+
+
+def _previewing(
+    source: Source | None, pasted: str | None, choices: Choices, demo: bool, **hub_choices: Any
+) -> AbstractContextManager[Loading]:
     wanted = {"rows": detection.SAMPLE_ROWS} | hub_choices if hub.is_hub(source) else hub_choices
-    with bringing(None, source, pasted, choices, demo, **wanted) as loading:
-        return loading.sample()
+    return bringing(None, source, pasted, choices, demo, **wanted)
 
 
 def arguments(source: Source | None, **said: Any) -> dict[str, Any]:
@@ -289,6 +305,14 @@ def _check_allowed(source: str | Path) -> None:
             "Datasets of the Hub cannot be loaded here", "a shared Space", "Upload a file or use the sample"
         )
     sources.check_allowed(Path(source).expanduser())
+
+
+def _check_array(choices: Choices, paths: Sequence[Path]) -> None:
+    """Raises InputError for an array that is named where no file may hold one."""
+    if choices.array is not None and not any(path.is_dir() or kind(path) == ".json" for path in paths):
+        raise no_array(
+            choices.array, f"only a JSON file (.json) has lists to choose: {', '.join(one.name for one in paths)}"
+        )
 
 
 def _check_all(paths: Sequence[Path]) -> None:

@@ -25,7 +25,7 @@ from studio.data.compressed import (
     whole,
     wide_encoding,
 )
-from studio.data.json_rows import rows_of
+from studio.data.json_rows import no_array, rows_of
 from studio.data.rows import Problem, Row, kept, shown
 from studio.errors import InputError
 
@@ -37,13 +37,14 @@ SUFFIXES = (*LINES, ".json", *TABLES, *documents.SUFFIXES)
 HELD_WHOLE = (".json", *documents.SUFFIXES)
 
 
-def batches(path: Path) -> Iterator[tuple[list[Row], list[Problem]]]:
-    """Up to BATCH_ROWS rows and problems at a time, in the order of the file.
+def batches(path: Path, array: str | None = None) -> Iterator[tuple[list[Row], list[Problem]]]:
+    """Up to BATCH_ROWS rows and problems at a time, in the order of the file; `array` names the list of a JSON file that
+    is meant, where it holds several.
 
     Raises InputError when the whole file is none: unknown kind, empty, binary, too large, broken.
     """
     check(path)
-    yield from _in_batches(_items(path))
+    yield from _in_batches(_items(path, array))
 
 
 def batches_of_lines(
@@ -116,12 +117,12 @@ def check(path: Path) -> None:
         )
 
 
-def _items(path: Path) -> Iterator[Row | Problem]:
+def _items(path: Path, array: str | None) -> Iterator[Row | Problem]:
     inside = kind(path)
     if inside in documents.SUFFIXES:
         yield from documents.document(path, inside)
     elif inside == ".json":
-        yield from _json(path)
+        yield from _json(path, array)
     elif inside == ".parquet" or inside in ARROW:
         reader = tables.parquet if inside == ".parquet" else tables.arrow
         with unpacked(path) as plain:
@@ -156,7 +157,7 @@ def _second_reading(line: str, number: int) -> Row | Problem:
         return number, f"not JSON: {error}", shown(line)
 
 
-def _json(path: Path) -> Iterator[Row | Problem]:
+def _json(path: Path, array: str | None) -> Iterator[Row | Problem]:
     """The rows of `rows_of`. Lines are the place in the array."""
     content = whole(path)
     if b"\x00" in content[:GUESSED_FROM] and not wide_encoding(content[:GUESSED_FROM]):
@@ -170,10 +171,12 @@ def _json(path: Path) -> Iterator[Row | Problem]:
             raise InputError(
                 "The file is not JSON", f"{path.name}: {error}", "Correct it, or save one object a line as .jsonl"
             ) from None
+        if array is not None:
+            raise no_array(array, f"the file is one object a line: {path.name}") from None
         with opened(path) as stream:  # lines of JSON under the wrong name
             yield from _json_lines(Text(stream, path.name))
         return
-    for number, item in enumerate(rows_of(value, path.name), start=1):
+    for number, item in enumerate(rows_of(value, path.name, array), start=1):
         yield (number, item) if isinstance(item, dict) else kept(item, number, json.dumps(item, ensure_ascii=False))
 
 

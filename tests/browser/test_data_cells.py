@@ -1,5 +1,6 @@
 """The cells of the Data tab that look and judge: tokens, review by key, steps off and on again."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,6 +123,22 @@ def test_a_file_of_unknown_columns_is_looked_at_and_mapped(page: Page, project: 
     assert messages[-2]["content"] == "Wie spät ist es, Nummer 3?" and messages[-1]["content"].startswith(
         "Es ist 3 Uhr"
     )
+
+
+def test_one_of_the_lists_of_a_json_file_is_chosen(page: Page, project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "lists.json"
+    rows = [{"prompt": f"Where is parcel {number}?", "completion": f"In hall {number}."} for number in range(8)]
+    file.write_text(json.dumps({"train": rows[:5], "validation": rows[5:]}))
+    opened(page, "data-load", "data-load-run")
+    page.set_input_files("#data-load-file input[type=file]", str(file))
+    expect(page.locator("#data-load-array input").first).to_have_value("train (5)")
+    expect(page.locator("#data-load-preview")).to_contain_text("holds 2 lists")
+    choose(page, "data-load-array", "validation (3)")
+    expect(page.locator("#data-load-preview")).to_contain_text("In hall 5.")
+    press(page, "data-load-run")
+    state_of(page, "data-load", "3 rows in lists@v1")
+    assert "array='validation'" in project.journal.steps()[-1].code.replace('"', "'")
+    expect(page.locator("#data-load-array")).to_be_hidden()
 
 
 def test_the_kind_of_examples_is_chosen(page: Page, project: Project, tmp_path: Path) -> None:
