@@ -74,16 +74,27 @@ def tab(page: Page, name: str) -> None:
 
 
 def opened(page: Page, cell: str, inside: str) -> None:
-    """Opens the fold of a cell when what is inside it cannot be seen."""
-    page.wait_for_selector(f"#{cell}")
-    if not page.locator(f"#{inside}").is_visible():
-        page.locator(f"#{cell} button.label-wrap").first.click()
+    """Opens a cell and waits until what is inside it is seen."""
+    unfold(page, cell)
     expect(page.locator(f"#{inside}")).to_be_visible()
 
 
 def more(page: Page, cell: str) -> None:
     """Opens what a cell has under More."""
-    page.locator(f"#{cell} button.label-wrap", has_text="More").click()
+    unfold(page, cell, "More")
+
+
+def unfold(page: Page, box: str, title: str = "") -> None:
+    """Opens a fold, or the one of this title inside it; again when the page moved under the pointer while it was pressed."""
+    head = page.locator(f"#{box} button.label-wrap", has_text=title).first
+
+    def is_open() -> bool:
+        if "open" in (head.get_attribute("class") or "").split():
+            return True
+        head.click()
+        return False
+
+    until(is_open, 30)
 
 
 def state_of(page: Page, cell: str, words: str, timeout: float = 60_000) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project, Recipe
-from tests.browser.page import choose, opened, press, state_of, studio, tab, visit
+from tests.browser.page import choose, opened, press, state_of, studio, tab, unfold, visit
 from tests.fake_clouds import FakeClouds
 from tests.waiting import until
 
@@ -56,7 +56,7 @@ def test_without_a_login_there_are_files_a_command_and_a_download(page: Page, pr
     expect(page.locator("#train-cloud-missing")).to_contain_text("the tool sky")
     expect(page.locator("#train-cloud-missing")).to_contain_text("aws configure")
     expect(page.locator("#train-cloud-submit")).to_be_hidden()
-    page.locator("#train-cloud button.label-wrap", has_text="What the files say").click()
+    unfold(page, "train-cloud", "What the files say")
     expect(page.locator("#train-cloud-file-1")).to_contain_text("instance_type: g5.2xlarge")
     with page.expect_download() as download:
         press(page, "train-cloud-download")
@@ -65,7 +65,7 @@ def test_without_a_login_there_are_files_a_command_and_a_download(page: Page, pr
 
 
 def test_results_that_were_fetched_by_hand_become_a_run(page: Page, project: Project, tmp_path: Path) -> None:
-    page.locator("#train-cloud button.label-wrap", has_text="Bring its results home").click()
+    unfold(page, "train-cloud", "Bring its results home")
     folder = page.locator("#train-cloud-results textarea, #train-cloud-results input").first
     expect(folder).to_have_value(str(project.folder / "exports" / "cloud-001" / "results"))
     press(page, "train-cloud-bring")
@@ -109,7 +109,7 @@ def test_one_that_finishes_comes_home_by_itself(page: Page, project: Project, cl
 
 
 def test_prices_are_edited_in_their_table(page: Page, project: Project) -> None:
-    page.locator("#train-cloud button.label-wrap", has_text="What machines cost").click()
+    unfold(page, "train-cloud", "What machines cost")
     table = page.locator("#train-cloud-prices-table")
     expect(table).to_contain_text("runpod RTX_4090")
     write(page, 0, 1, "-1")

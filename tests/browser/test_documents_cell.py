@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import fill, more, opened, press, state_of, visit
+from tests.browser.page import fill, more, opened, press, state_of, unfold, visit
 from tests.chat_server import Server, good
 
 
@@ -58,7 +58,7 @@ def test_a_template_is_previewed_and_run(page: Page, project: Project, tmp_path:
     state_of(page, "data-documents", "30 rows in handbook-examples@v1")
     expect(page.locator("#data-documents-result .pair")).to_have_count(3)
     expect(page.locator("#data-documents-result .pair").nth(1)).to_contain_text("handbook.md#2")
-    page.locator("#data-documents button.label-wrap", has_text="Code").click()
+    unfold(page, "data-documents", "Code")
     expect(page.locator("#data-documents-code")).to_contain_text("project.add_from_documents(raw, generator=")
     opened(page, "data-filter", "data-filter-dataset")
     expect(page.locator("#data-filter-dataset input").first).to_have_value("handbook-examples@v1")

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import choose, fill, more, opened, press, state_of, visit
+from tests.browser.page import choose, fill, more, opened, press, state_of, unfold, visit
 from tests.waiting import until
 
 
@@ -77,7 +77,7 @@ def test_the_best_of_each_is_kept_and_the_filter_takes_it_from_there(page: Page,
     assert len(made.dropped) == int((~found["keep"]).sum()) and len(made) + len(made.dropped) == 1236
     code = project.journal.steps()[-1].code
     assert code == "clean = project.drop_duplicates(raw, by='words', threshold=0.8, run=3)"
-    page.locator("#data-duplicates button.label-wrap", has_text="Code").click()
+    unfold(page, "data-duplicates", "Code")
     expect(page.locator("#data-duplicates-code")).to_contain_text("project.drop_duplicates(raw")
     opened(page, "data-filter", "data-filter-run")
     expect(page.locator("#data-filter-dataset input").first).to_have_value(made.reference)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project, Recipe, store
-from tests.browser.page import choose, fill, more, opened, press, state_of, tab, visit
+from tests.browser.page import choose, fill, more, opened, press, state_of, tab, unfold, visit
 
 PAST = Recipe(
     method="lora", r=8, epochs=2, learning_rate=5e-4, targets=["q_proj", "v_proj"], reasons={"r": "small data"}
@@ -103,7 +103,7 @@ def test_mistakes_are_named_in_the_cell_at_once(page: Page) -> None:
 
 
 def test_another_recipe_is_opened_compared_and_used(page: Page, project: Project) -> None:
-    page.locator("#train-recipe button.label-wrap", has_text="Another recipe").click()
+    unfold(page, "train-recipe", "Another recipe")
     fill(page, "train-other-pasted", '{"format": 1, "epochs": 0, "method": "full", "patience": 9, "colour": 3}')
     press(page, "train-other-read")
     message = page.locator("#train-recipe-message")
@@ -179,7 +179,7 @@ def test_one_click_makes_it_fit(page: Page) -> None:
 
 
 def test_the_guides_savings_are_taken_by_one_click(page: Page) -> None:
-    page.locator("#train-memory-savings button.label-wrap").click()
+    unfold(page, "train-memory-savings")
     said = page.locator("#train-memory-savings-text")
     expect(said).to_contain_text("three quarters of the optimiser's memory")
     expect(said).to_contain_text("With them: up to")

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from studio import Project, Recipe, store
 from studio.jobs import queue
 from tests import card
-from tests.browser.page import MINUTES, fill, opened, press, state_of, studio, tab, visit
+from tests.browser.page import MINUTES, fill, opened, press, state_of, studio, tab, unfold, visit
 from tests.training.test_live import made_run
 from tests.waiting import until
 
@@ -79,7 +79,7 @@ def test_curves_findings_samples_and_log_are_shown(page: Page) -> None:
     expect(page.locator("#train-live-gpu")).to_be_hidden()
     assert lines_of(page, "train-live-cpu") == 1
     assert copied(page, "train-live-sync") == SYNC
-    page.locator("#train-live button.label-wrap", has_text="Log").click()
+    unfold(page, "train-live", "Log")
     log = copied(page, "train-live-log").splitlines()
     assert (len(log), log[0], log[-1]) == (200, "line 100 <script>", "line 299 <script>")
 

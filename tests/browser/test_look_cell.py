@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from studio import Project
-from tests.browser.page import choose, fill, more, opened, press, visit
+from tests.browser.page import choose, fill, more, opened, press, unfold, visit
 
 PICTURES = Path(os.environ.get("STUDIO_TEST_PICTURES", "no-such-folder"))  # where a person wants to see them
 
@@ -116,7 +116,7 @@ def test_filter_by_flag_and_sort_and_page(page: Page, project: Project) -> None:
 
 
 def test_the_worst_twenty_and_the_way_on_among_them(page: Page, project: Project) -> None:
-    page.locator("#data-look-worst-box button.label-wrap").click()
+    unfold(page, "data-look-worst-box")
     choose(page, "data-look-score", "guide: formatting")
     wanted = project.worst(project.dataset("tickets"), "formatting")
     expect(page.locator("#data-look-worst")).to_contain_text("(formatting -")
@@ -132,7 +132,7 @@ def test_the_worst_twenty_and_the_way_on_among_them(page: Page, project: Project
 def test_languages_are_counted_and_filtered_and_a_bad_pattern_is_told(page: Page) -> None:
     choose(page, "data-look-dataset", "talks@v1")
     found(page, "6 rows found")
-    page.locator("#data-look-filters button.label-wrap").click()
+    unfold(page, "data-look-filters")
     tick(page, "data-look-languages", "German")
     found(page, "3 rows found")
     page.locator("#data-look-regular input").check()

@@ -14,7 +14,7 @@ from studio import Project, Recipe, store
 from studio.jobs.job import Job
 from studio.training.search_space import Space
 from studio.training.study import open_study
-from tests.browser.page import MINUTES, fill, more, opened, press, state_of, tab, visit
+from tests.browser.page import MINUTES, fill, more, opened, press, state_of, tab, unfold, visit
 from tests.waiting import until
 
 RANGES = '{"learning_rate": {"low": 1e-3, "high": 5e-3, "log": true}, "r": [8, 16], "logging_steps": 2}'
@@ -85,7 +85,7 @@ def test_what_it_found_is_shown_and_taken_over(page: Page, project: Project) -> 
     expect(page.locator("#train-search-history .js-plotly-plot")).to_be_visible()
     expect(page.locator("#train-search-parallel")).to_contain_text("loss (nats a token)")
     expect(page.locator("#train-search-weights")).to_contain_text("there are 2")
-    page.locator("#train-search button.label-wrap", has_text="Code").click()
+    unfold(page, "train-search", "Code")
     expect(page.locator("#train-search-code")).to_contain_text("search = project.search(train, Recipe(")
     picture(page, "search-1280-light")
     page.set_viewport_size({"width": 390, "height": 844})
