@@ -309,11 +309,16 @@ def repeated(answer: str, preset: str = "studio") -> tuple[float, str] | None:
     return (worst, "; ".join(words for found_words in over.values() for words in found_words)) if worst else None
 
 
-def question_and_answer(messages: Sequence[dict[str, Any]]) -> tuple[str, str]:
-    """The text of the last question and of the last message; an answer that calls tools is the call as JSON."""
-    last = messages[-1]
-    answer = last.get("content") or _called(last.get("tool_calls"))
-    questions = [message.get("content") or "" for message in messages[:-1] if message["role"] == "user"]
+def question_and_answer(messages: Sequence[dict[str, Any]], rejected: str | None = None) -> tuple[str, str]:
+    """The text of the last question and of the answer to it; an answer that calls tools is the call as JSON.
+
+    Where the messages end without an answer (one that was judged bad, see `preferences.judged`), `rejected` is the
+    answer, and without it there is none: an empty text."""
+    if messages[-1]["role"] == "assistant":
+        before, answer = messages[:-1], messages[-1].get("content") or _called(messages[-1].get("tool_calls"))
+    else:
+        before, answer = messages, rejected or ""
+    questions = [message.get("content") or "" for message in before if message["role"] == "user"]
     return questions[-1] if questions else "", answer
 
 
