@@ -233,12 +233,12 @@ def _tokens_with_labels(
     tokenizer: "PreTrainedTokenizerBase", text: str, spans: list[tuple[int, int]]
 ) -> tuple[list[int], list[int]]:
     if tokenizer.is_fast:
-        encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        ids, labels, position = list(encoded["input_ids"]), [], 0
-        for token, (start, end) in zip(ids, encoded["offset_mapping"], strict=True):
+        ids, labels, position = [], [], 0
+        for token, (start, end) in _tokens_and_places(tokenizer, text):
             while position < len(spans) and spans[position][1] <= start:
                 position += 1
-            inside = position < len(spans) and spans[position][0] <= start and end <= spans[position][1] and end > start
+            inside = position < len(spans) and spans[position][0] <= start and end <= spans[position][1]
+            ids.append(token)
             labels.append(token if inside else IGNORED)
         return ids, labels
     ids, labels, position = [], [], 0
@@ -249,6 +249,18 @@ def _tokens_with_labels(
         labels += [*[IGNORED] * len(asked), *answered]
         position = end
     return ids, labels
+
+
+def _tokens_and_places(tokenizer: Any, text: str) -> list[tuple[int, tuple[int, int]]]:
+    """Each token with where it begins and ends. A post-processor adds special tokens, which nobody asks for here, and may
+    trim the spaces from where a token is said to be (`trim_offsets`), all of one that is nothing else: so it stands aside."""
+    backend = tokenizer.backend_tokenizer
+    kept, backend.post_processor = backend.post_processor, None
+    try:
+        encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    finally:
+        backend.post_processor = kept
+    return list(zip(encoded["input_ids"], encoded["offset_mapping"], strict=True))
 
 
 def _render(
@@ -297,6 +309,7 @@ class TokenCounter:
             self._tokenizer = Tokenizer.from_file(str(file))
             self._tokenizer.no_truncation()
             self._tokenizer.no_padding()
+            self._tokenizer.post_processor = None  # see _tokens_and_places
             self._template, self._special, _ = template_of(file.parent)
             self.name, self.folder = file.parent.name, file.parent
 

@@ -69,7 +69,7 @@ class TokenViewer:
                 at += 1
             inside = at < len(spans) and spans[at][0] <= start and end <= spans[at][1]
             cut = max_length is not None and number >= max_length
-            shown.append(ShownToken(text[start:end], inside and end > start, cut))
+            shown.append(ShownToken(text[start:end], inside, cut))
             begun = end
         return TokenView(shown, len(text) - begun if read < len(text) else 0)
 

@@ -8,6 +8,7 @@ import pytest
 from studio import InputError, chat
 from studio.loss_mask import TokenViewer
 from studio.models import STARTER
+from tests.families import END, make_model
 
 CONVERSATION = [
     {"role": "system", "content": "You are a helpful assistant."},
@@ -57,6 +58,30 @@ def test_an_answer_of_weight_0_is_not_trained_on(make, tmp_path: Path) -> None:
     trained = "".join(token.text for token in shown if token.trained)
     assert '{"ok": true}' in trained and "way" not in trained and encoded.trained_tokens > 3
     assert [token.text for token in shown] == [token.text for token in TokenViewer(folder).view(CONVERSATION).tokens]
+
+
+def test_spaces_inside_an_answer_are_trained_on_whatever_the_tokenizer_says_of_them(tmp_path: Path) -> None:
+    """A byte-level tokenizer with `trim_offsets` says of a token that is nothing but spaces that it is nowhere."""
+    from tokenizers import processors
+
+    code = "    def f():\n        return  1\n\n  # one"
+    messages = [{"role": "user", "content": "  Write it:  "}, {"role": "assistant", "content": code}]
+    tokenizer = chat.load_tokenizer(make_model(tmp_path / "plain", "gpt2"))
+    found = {}
+    for trims in (True, False):
+        tokenizer.backend_tokenizer.post_processor = processors.ByteLevel(trim_offsets=trims)
+        encoded = chat.encode(tokenizer, messages)
+        tokenizer.save_pretrained(folder := tmp_path / str(trims))
+        assert (
+            f'"trim_offsets": {str(trims).lower()}'
+            in (folder / "tokenizer.json").read_text().split("post_processor")[1]
+        )
+        shown = TokenViewer(folder).view(messages).tokens
+        assert [token.trained for token in shown] == [label != chat.IGNORED for label in encoded.labels]
+        learned = [label for label in encoded.labels if label != chat.IGNORED]
+        assert tokenizer.decode(learned) == "".join(token.text for token in shown if token.trained) == f"{code}{END}"
+        found[trims] = encoded
+    assert found[True] == found[False] and "Ġ" in tokenizer.convert_ids_to_tokens(found[True].input_ids)
 
 
 def test_what_the_maximum_length_cuts_is_marked() -> None:
