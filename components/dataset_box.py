@@ -55,10 +55,17 @@ def to_learn_from(project: Project) -> str | None:
     return newest if newest in references(project) else None
 
 
-def made_last(project: Project) -> str | None:
-    """The newest dataset that is no test part."""
-    found = reversed(project.datasets())
-    return next((one.reference for one in found if (one.name, _verb(one)) != ("test", "split")), None)
+def made_last(project: Project, *verbs: str) -> str | None:
+    """The newest dataset that is no test part, of those that one of these verbs made (of all without a verb)."""
+    found = ((one, _verb(one)) for one in reversed(project.datasets()))
+    return next(
+        (
+            one.reference
+            for one, verb in found
+            if (one.name, verb) != ("test", "split") and (not verbs or verb in verbs)
+        ),
+        None,
+    )
 
 
 def opened(project: Project, reference: str | None) -> Any:

@@ -6,10 +6,11 @@ from html import escape
 import gradio as gr
 
 from components.cell import Cell, Page, Updates, empty, short, table
-from components.dataset_box import newest, opened, references
+from components.dataset_box import MAKERS, made_last, opened, references
 from studio import InputError, Project
 
 FIRST = "No dataset yet: use the sample in cell 1."
+NONE = "<p class='why'>None of these can be switched off: only a filter, a redaction and a drop of duplicates or of leaked rows can, and none before what a generator wrote.</p>"
 ROWS = 100
 
 
@@ -42,11 +43,11 @@ def build_steps(page: Page, number: int) -> None:
             for one in history
             if one.position
         ]
-        can = gr.update(visible=bool(positions))
         return {
-            listed: table(["step", "made", "verb", "rows before", "rows after", "why rows went"], rows),
+            listed: table(["step", "made", "verb", "rows before", "rows after", "why rows went"], rows)
+            + ("" if positions else NONE),
             kept: gr.update(choices=positions, value=[position for _, position in positions], visible=bool(positions)),
-            run: can,
+            run: gr.update(visible=bool(positions)),
             **({} if _made(reference) in (said or "") else {result: ""}),  # the press that made it has just said so
             differs: "",
             **cell.says(f"{len(history):,} step{'s' if len(history) != 1 else ''} to {reference}"),
@@ -61,6 +62,8 @@ def build_steps(page: Page, number: int) -> None:
         made = project.redo(chosen, leave_out=off)
         is_new = made.reference not in [one.reference for one in project.history(chosen)]
         words = f"{_made(made.reference)} holds {len(made):,} examples." if is_new else f"No dataset was made: {_made(made.reference)} is what is left."  # fmt: skip
+        if made.parts:
+            words += f" The other part is {', '.join(map(_made, made.parts))}: one of before may hold rows of this one."
         words += f" Passed over: {escape('; '.join(made.passed_over))}." if made.passed_over else ""
         shown = {result: f"<p class='why'>{words}</p>", cell.message: gr.update(visible=False)}
         return {**shown, page.made: time.time_ns()} if is_new else shown
@@ -83,7 +86,9 @@ def build_steps(page: Page, number: int) -> None:
 
     def offer(project: Project) -> Updates:
         return {
-            dataset: newest(project, "filter", "redact", "drop_duplicates", "drop_leaked"),
+            dataset: gr.update(
+                choices=references(project), value=made_last(project, *MAKERS, "split") or made_last(project)
+            ),
             other: gr.update(choices=references(project), value=next(iter(references(project, "load")), None)),
         }
 

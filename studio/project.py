@@ -359,7 +359,7 @@ class Project(
         """The kinds of reasons, with counts, for which a filter left rows out on the way to this dataset."""
         counts: Counter[str] = Counter()
         for change in self.history(dataset):
-            counts.update(change.reasons if change.verb != "load" else {})
+            counts.update(change.reasons if change.verb not in ("load", "split", "mix") else {})
         return counts.most_common()
 
     def _lost_jobs(self) -> builtins.list[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.data.history import Remade
+from studio.data.history import Remade, Repeat
 from studio.errors import NothingError
 from studio.examples import Dataset, list_datasets, open_dataset, write_dataset
 from studio.journal import Journal, Step
@@ -25,33 +25,52 @@ DAY = 86_400
 
 @dataclass(frozen=True)
 class _Made:
-    """A dataset that is not moved in yet, and its step: the arguments as the verb wrote them down, and the datasets besides
-    the one that it was made from."""
+    """What a step made that is not moved in yet, the arguments as the verb wrote them down, and what went into it."""
 
     verb: str
-    dataset: Dataset
+    datasets: tuple[Dataset, ...]
     arguments: dict[str, Any]
-    others: dict[str, str]
+    inputs: dict[str, Dataset]
+
+    @property
+    def rows_from(self) -> list[Dataset]:
+        """Those whose rows went into it; a benchmark is none of them."""
+        return [given for key, given in self.inputs.items() if key.split("_")[0] == "dataset"]
 
 
-def again(project: Any, first: Dataset, steps: Sequence[tuple[int, Step]]) -> Remade:
-    """The dataset `first` after these steps (with their positions). One that has nothing to do is passed over; when all
-    are, it is `first`. Raises the error of the first step that cannot be, and then nothing was made."""
+def again(project: Any, last: Dataset, plan: Sequence[Repeat]) -> Remade:
+    """The dataset `last` after these steps instead of those that made it. One that has nothing to do is passed over; when
+    all are, it is what went into the first. Raises the error of the first step that cannot be, and then nothing was made."""
     passed_over: list[str] = []
     made: list[_Made] = []
-    at = first
+    instead = {last.reference: last}
     with _aside(project) as aside:
-        for position, step in steps:
-            others = {key: project.journal.result_of(name) for key, name in step.inputs.items() if key != "dataset"}
-            given = {key: open_dataset(project.folder, reference) for key, reference in others.items()}
+        for one in plan:
+            inputs = {
+                key: instead[reference] if reference in instead else open_dataset(project.folder, reference)
+                for key, reference in one.inputs.items()
+            }
+            before = next(iter(inputs.values()))
+            if one.is_off:
+                instead[one.step.results[0]] = before
+                continue
             try:
-                at = getattr(aside, step.verb)(at, **given, **_arguments(step))
+                found = getattr(aside, one.step.verb)(*inputs.values(), **_arguments(one.step))
             except NothingError as nothing:
-                passed_over.append(f"{position} {step.verb}: {nothing.what}")
+                instead[one.step.results[0]] = before
+                passed_over.append(f"{one.position or ''} {one.step.verb}: {nothing.what}".strip())
             else:
-                made.append(_Made(step.verb, at, _arguments(aside.journal.steps()[-1]), others))
-        last = _move_in(project, first, made)
-    return Remade(last.folder, last.name, last.version, tuple(passed_over))
+                datasets = found if isinstance(found, tuple) else (found,)
+                instead |= zip(one.step.results, datasets, strict=True)
+                made.append(_Made(one.step.verb, datasets, _arguments(aside.journal.steps()[-1]), inputs))
+        moved = _move_in(project, made)
+    last_made = instead[last.reference]
+    went_on = {last_made.folder, *(given.folder for one in made for given in one.rows_from)}
+    parts = [part for one in made if one.verb == "split" for part in one.datasets if part.folder not in went_on]
+    result = moved.get(last_made.folder, last_made)
+    return Remade(
+        result.folder, result.name, result.version, tuple(passed_over), tuple(moved[part.folder].reference for part in parts)
+    )  # fmt: skip
 
 
 @contextmanager
@@ -78,25 +97,30 @@ def _arguments(step: Step) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in step.arguments.items()}
 
 
-def _move_in(project: Any, first: Dataset, made: Sequence[_Made]) -> Dataset:
-    """Makes these datasets of the project, each from the one before it, and their steps; returns the last."""
-    moved, written = [first], 0
+def _move_in(project: Any, made: Sequence[_Made]) -> dict[Path, Dataset]:
+    """Makes these datasets of the project, and their steps; returns them by the folder that each was made in."""
+    moved: dict[Path, Dataset] = {}
+    written: set[Path] = set()
     try:
         for one in made:
-            moved.append(_moved(project.folder, one.dataset, moved[-1].reference))
-        for one, before, dataset in zip(made, moved, moved[1:], strict=False):
-            inputs = {"dataset": before.reference, **one.others}
-            project.journal.step(one.verb, inputs, one.arguments, ["clean"], lambda: None, lambda _, made=dataset: [made.reference])  # fmt: skip
-            written += 1
+            names = {given.reference: moved.get(given.folder, given).reference for given in one.inputs.values()}
+            moved |= {dataset.folder: _moved(project.folder, dataset, names) for dataset in one.datasets}
+        for one in made:
+            inputs = {key: moved.get(given.folder, given).reference for key, given in one.inputs.items()}
+            results = [moved[dataset.folder].reference for dataset in one.datasets]
+            wanted = [dataset.name for dataset in one.datasets]
+            project.journal.step(one.verb, inputs, one.arguments, wanted, lambda: None, lambda _, made=results: made)
+            written |= {dataset.folder for dataset in one.datasets}
     except BaseException:
-        for dataset in moved[written + 1 :]:
-            shutil.rmtree(dataset.folder)
+        for folder in moved.keys() - written:
+            shutil.rmtree(moved[folder].folder)
         raise
-    return moved[-1]
+    return moved
 
 
-def _moved(project_folder: Path, dataset: Dataset, made_from: str) -> Dataset:
-    """The next version of its name in the project, with all that lies beside its examples."""
+def _moved(project_folder: Path, dataset: Dataset, names: dict[str, str]) -> Dataset:
+    """The next version of its name in the project, with all that lies beside its examples; `names` says what the
+    datasets that it was made from are called there."""
 
     def move(folder: Path) -> int:
         for path in dataset.folder.iterdir():
@@ -105,5 +129,9 @@ def _moved(project_folder: Path, dataset: Dataset, made_from: str) -> Dataset:
         return len(dataset)
 
     told = {key: value for key, value in dataset.description.items() if key not in ("format", "rows")}
-    origin = {**told, "from": made_from}
-    return write_dataset(project_folder, dataset.name, move, dataset.problems, dataset.dropped, origin)
+    if "from" in told:
+        told["from"] = names[told["from"]]
+    if "mixed_from" in told:
+        told["mixed_from"] = [names[reference] for reference in told["mixed_from"]]
+        told["counts"] = {names.get(group, group): count for group, count in told["counts"].items()}
+    return write_dataset(project_folder, dataset.name, move, dataset.problems, dataset.dropped, told)

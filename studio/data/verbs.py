@@ -27,13 +27,12 @@ class DataVerbs(LookVerbs):
     def redo(self, dataset: Dataset, leave_out: Sequence[int]) -> Remade:
         """The dataset again without the steps at these positions (`history` numbers them); each that stays is a step.
 
-        What then has nothing to do is passed over, and named in `.passed_over` of what is returned. The old version stays
-        as it is. Raises InputError for a position that is not there; where a step fails, nothing is made.
+        A split or a mix behind a step that is left out is made again too, with its own seed and settings; the new other
+        parts of a split are in `.parts` of what is returned. What then has nothing to do is passed over, and named in
+        `.passed_over`. The old versions stay as they are. Raises InputError for a position that is not there; where a step
+        fails, nothing is made.
         """
-        chain = history.lineage(self.journal.steps(), dataset.reference)
-        kept = history.kept_steps(chain, leave_out)
-        _, before = chain[-len(history.repeatable(chain)) - 1]
-        return replay.again(self, open_dataset(self.folder, before), kept)
+        return replay.again(self, dataset, history.plan(self.journal.steps(), dataset.reference, leave_out))
 
     def difference(self, before: Dataset, after: Dataset) -> pd.DataFrame:
         """The examples that differ between two versions: id, change, reason, first, second (the answers). No step."""

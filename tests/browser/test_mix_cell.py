@@ -92,3 +92,27 @@ def test_a_split_says_in_words_what_leaked(page: Page, project: Project) -> None
     press(page, "data-split-run")
     state_of(page, "data-split", "rows in train@v1 and 20 rows in test@v1")
     expect(page.locator("#data-split-result")).to_contain_text("stands in the training rows")
+
+
+def test_a_filter_before_a_mix_and_a_split_goes_off_and_both_are_made_again(
+    home: Path, address: str, browser: Browser
+) -> None:
+    project = Project.open("remixed", home=home)
+    own, general = (
+        project.load(pasted=lines(*((f"Where is {name} {at}?", f"In {name} {at}.") for at in range(count))), name=name)
+        for name, count in (("hall", 20), ("yard", 30))
+    )
+    short = project.filter(own, min_quality=0, drop_flags=(), rules=[{"kind": "length", "maximum": 10}])
+    project.split(project.mix(short, general, shares=[1, 1]), test=0.2)
+    with visit(browser, address, project.name) as page:
+        opened(page, "data-steps", "data-steps-list")
+        state_of(page, "data-steps", "5 steps to train@v1")
+        expect(page.locator("#data-steps-list")).to_contain_text("not drawn (20)")
+        page.locator("#data-steps-kept label", has_text="1 filter").click()
+        press(page, "data-steps-run")
+        said = page.locator("#data-steps-result")
+        expect(said).to_contain_text("train@v2 holds 32 examples. The other part is test@v2")
+        state_of(page, "data-steps", "4 steps to train@v2")
+        expect(page.locator("#data-steps-list")).to_contain_text("None of these can be switched off")
+        expect(said).to_contain_text("The other part is test@v2")
+    assert len(project.dataset("test@v2")) == 8

@@ -31,6 +31,8 @@ def test_what_leaves_the_studio_is_what_was_made_last(project: Project) -> None:
     assert made_last(project) == masked.reference
     train, _ = project.split(masked, test=0.2)
     assert made_last(project) == train.reference
+    assert made_last(project, "redact", "filter") == masked.reference
+    assert made_last(project, "mix") is None
 
 
 def test_what_is_learned_is_the_newest_of_the_newest_training_part(project: Project, tmp_path: Path) -> None:

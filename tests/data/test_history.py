@@ -11,6 +11,7 @@ from studio import InputError, Project
 from studio.data import replay
 from studio.errors import NothingError
 from studio.examples import Dataset
+from studio.export import notebook
 
 
 @pytest.fixture
@@ -98,30 +99,158 @@ def test_the_difference_knows_answers_to_avoid_and_calls(tmp_path: Path) -> None
     assert found["first"][2] == "message 2, user: Who is bob@corp.com?"
 
 
-def test_only_what_follows_the_last_split_can_be_left_out(project: Project) -> None:
+# ---- behind a split and a mix
+
+
+def test_what_follows_a_split_is_left_out_without_splitting_again(project: Project) -> None:
     train, _ = project.split(project.dataset("raw"), test=0.3, seed=0)
     made = project.filter(train, min_quality=0, drop_flags=("TODO",), exact_duplicates=False)
     assert [one.position for one in project.history(made)] == [None, None, 1]
     again = project.redo(made, leave_out=(1,))
-    assert again.reference == train.reference
+    assert again.reference == train.reference and again.parts == ()
     last = project.filter(made, min_quality=0, drop_flags=(), exact_duplicates=True)
     assert set(project.redo(last, leave_out=(1,)).examples["id"]) <= set(train.examples["id"])
     assert [one.position for one in project.history(last)] == [None, None, 1, 2]
 
 
+def test_a_filter_before_a_split_goes_off_with_both_parts_made_again(tmp_path: Path) -> None:
+    project, raw = masked(tmp_path)
+    clean = lax(project, project.redact(lax(project, raw, max_tokens=1000)))
+    train, test = project.split(clean, test=0.25, seed=3)
+    assert [one.position for one in project.history(train)] == [None, 1, 2, 3, None]
+    assert project.history(train)[-1].reasons == {f"in {test.reference}": len(test)}
+    unmasked = project.redo(train, leave_out=[2])
+    assert unmasked.reference == "train@v2" and unmasked.parts == ("test@v2",)
+    expected = project.split(lax(project, lax(project, raw, max_tokens=1000)), test=0.25, seed=3)
+    assert unmasked.examples.equals(expected[0].examples)
+    assert project.dataset("test@v2").examples.equals(expected[1].examples)
+    assert (
+        len(project.dataset("train@v1")) == len(train)
+        and project.dataset("test@v2").description["from"] == unmasked.description["from"]
+    )
+    of_test = project.redo(test, leave_out=[1, 2, 3])
+    assert (
+        of_test.reference == "test@v4"
+        and of_test.parts == ("train@v4",)
+        and of_test.description["from"] == raw.reference
+    )
+    assert len(of_test) + len(project.dataset("train@v4")) == len(raw)
+    assert "[EMAIL]" not in str(of_test.examples["messages"].tolist())
+
+
+def test_after_a_split_made_again_follow_the_later_steps_and_the_part_they_are_held_against(tmp_path: Path) -> None:
+    words = "amber birch cedar delta ember fjord grove heath inlet jetty".split()
+    pairs = [
+        pair
+        for at, one in enumerate("abcdefghij")
+        for pair in (
+            (f"Please write to {one}@{one}corp.com or {one}{one}@{one}{one}.org about it?", f"Yes, today at {at}."),
+            (f"What is {words[at]}?", f"It is {words[at]} of {words[at - 1]}."),
+        )
+    ]
+    rows = [json.dumps({"prompt": asked, "completion": said}) for asked, said in pairs]
+
+    def opened(name: str) -> tuple[Project, Dataset]:
+        project = Project.open(name, home=tmp_path / "home")
+        return project, project.load(pasted="\n".join(rows), name="raw")
+
+    project, raw = opened("held")
+    train, test = project.split(project.redact(raw), test=0.3, seed=1, keep_groups_together=False)
+    held = lax(project, project.drop_leaked(train, lax(project, test)))
+    assert [(one.verb, one.position) for one in project.history(held)] == [
+        ("load", None), ("redact", 1), ("split", None), ("drop_leaked", 2), ("filter", 3)
+    ]  # fmt: skip
+    steps = len(project.journal.steps())
+    made = project.redo(held, leave_out=[1])
+    added = project.journal.steps()[steps:]
+    assert [step.verb for step in added] == ["split", "filter", "filter"] and made.parts == ()
+    assert made.passed_over == ("2 drop_leaked: There is nothing to drop",)
+    assert added[0].code == "train_2, test_2 = project.split(raw, test=0.3, seed=1, keep_groups_together=False)"
+    assert [step.inputs["dataset"] for step in added[1:]] == ["test_2", "train_2"]
+    again, same = opened("again")
+    names = {"project": again, "raw": same}
+    for step in added:
+        exec(step.code, names)
+    assert names[added[-1].outputs[0]].examples.equals(made.examples)  # type: ignore[attr-defined]
+
+
+def test_a_notebook_repeats_a_split_that_was_made_again(tmp_path: Path) -> None:
+    project, raw = masked(tmp_path)
+    train, _ = project.split(project.redact(lax(project, raw)), seed=1)
+    made = project.redo(train, leave_out=[2])
+    code = [step.code for step in notebook.ancestry(project.journal.steps(), project.journal.name_of(made.reference))]
+    assert [line.split("project.")[1].split("(")[0] for line in code] == ["load", "filter", "split"]
+    again = Project.open("again", home=tmp_path / "home")
+    names = {"project": again, "raw": masked(tmp_path, "again")[1]}
+    for line in code[1:]:
+        exec(line, names)
+    assert names["train_2"].examples.equals(made.examples)  # type: ignore[attr-defined]
+    assert names["test_2"].examples.equals(project.dataset(made.parts[0]).examples)  # type: ignore[attr-defined]
+
+
 def test_before_a_mix_stand_the_steps_of_all_that_went_into_it(project: Project) -> None:
     general = project.load(pasted='{"prompt": "Who?", "completion": "Me, and nobody else."}', name="general")
     mixed = project.mix(project.dataset("clean"), general, rows=2)
-    listed = project.history(project.filter(mixed, min_quality=0, drop_flags=()))
+    last = project.filter(mixed, min_quality=0, drop_flags=())
+    listed = project.history(last)
     assert [(one.verb, one.position, one.before, one.after) for one in listed] == [
         ("load", None, 5, 4),
-        ("filter", None, 4, 3),
-        ("filter", None, 3, 2),
+        ("filter", 1, 4, 3),
+        ("filter", 2, 3, 2),
         ("load", None, 1, 1),
         ("mix", None, 3, 2),
-        ("filter", 1, 2, 2),
+        ("filter", 3, 2, 2),
     ]
-    assert listed[1].reasons == {"TODO": 1}
+    assert listed[1].reasons == {"TODO": 1} and listed[4].reasons == {"not drawn": 1}
+
+
+def test_a_filter_before_a_mix_goes_off_and_the_mix_is_made_again(tmp_path: Path) -> None:
+    project, raw = masked(tmp_path)
+    said = "\n".join(json.dumps({"prompt": f"Who {at}?", "completion": f"Me {at}."}) for at in range(6))
+    general = project.load(pasted=said, name="general")
+    own = lax(project, project.redact(raw, kinds=("e-mail address",), how="drop"))
+    train, _ = project.split(project.mix(own, lax(project, general), shares=[2, 1], seed=5), seed=2)
+    assert [one.position for one in project.history(train)] == [None, None, 1, 2, 3, None, None]
+    made = project.redo(train, leave_out=[1])
+    expected = project.split(project.mix(raw, general, shares=[2, 1], seed=5), seed=2)
+    assert made.examples.equals(expected[0].examples) and made.parts == ("test@v2",)
+    assert len(made) > len(train)
+    mixed = project.dataset("mixed@v2").description
+    assert mixed["mixed_from"] == ["clean@v4", "clean@v3"] and set(mixed["counts"]) == {"clean@v4", "clean@v3"}
+    assert [one.reference for one in project.history(made)] == [
+        "raw@v1", "general@v1", "clean@v3", "clean@v4", "mixed@v2", "train@v2"
+    ]  # fmt: skip
+
+
+def test_a_split_or_a_mix_that_cannot_be_made_again_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    project, raw = masked(tmp_path)
+    unmasked = project.redact(raw, kinds=("e-mail address",), how="drop")
+    both = project.mix(raw, unmasked, rows=4)
+    before = [one.reference for one in project.datasets()]
+    with pytest.raises(InputError, match="given twice"):
+        project.redo(both, leave_out=[1])
+    assert [one.reference for one in project.datasets()] == before
+    train, _ = project.split(raw)
+    with pytest.raises(InputError, match=r"No step behind train@v1 can be left out.*there are load, split"):
+        project.redo(train, leave_out=[1])
+    assert project.history(train)[0].position is None
+
+
+@pytest.mark.usefixtures("jobs_here")
+def test_a_filter_before_what_a_generator_wrote_stays_on(tmp_path: Path) -> None:
+    project = Project.open("written", home=tmp_path / "home")
+    file = tmp_path / "handbook.txt"
+    file.write_text("The gate opens at nine. " * 30, encoding="utf-8")
+    documents = lax(project, project.load(file))
+    examples = project.add_from_documents(
+        documents, {"kind": "template", "prompt": "Go on.", "completion": "{passage}"}
+    )
+    assert [one.position for one in project.history(examples)] == [None, None, None]
+    with pytest.raises(InputError, match="What add_from_documents made is not made again"):
+        project.redo(examples, leave_out=[1])
+    train = lax(project, examples)
+    assert [one.position for one in project.history(train)] == [None, None, None, 1]
+    assert project.redo(train, leave_out=[1]).reference == examples.reference
 
 
 # ---- made again: what finds nothing is passed over, and what fails leaves nothing
