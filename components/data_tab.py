@@ -18,6 +18,7 @@ from components.split_cell import build_split
 from components.step_box import StepBox
 from components.steps_cell import build_steps
 from studio import Project
+from studio.data.companions import path_of
 from studio.data.data_card import HOLDS
 
 FORMS = [
@@ -45,7 +46,7 @@ def build(page: Page) -> None:
 
 
 def _copy(page: Page) -> None:
-    why = "Take the examples elsewhere, in the form that the other tool reads; a data card lies beside it."
+    why = "Take the examples elsewhere, in the form that the other tool reads; a data card lies beside it, and where the form has no place for ids and sources a file of these: load both, and nothing is lost."
     with Cell(page, "data-copy", 12, "Save a copy", why, "save_copy") as cell:
         with gr.Row(elem_classes="row"):
             dataset = gr.Dropdown([], label="Dataset", scale=2, elem_id="data-copy-dataset")
@@ -53,7 +54,11 @@ def _copy(page: Page) -> None:
                 FORMS, value="openai", label="Form", info=_holds("openai"), scale=2, elem_id="data-copy-form"
             )
             run = gr.Button("Save", variant="primary", elem_id="data-copy-run", min_width=120)
-            file = gr.DownloadButton("Download", visible=False, elem_id="data-copy-file", min_width=120)
+        with gr.Row(elem_classes="row"):
+            parts = [
+                gr.DownloadButton("Download", visible=False, elem_id=f"data-copy-{part}", min_width=120)
+                for part in ("file", "ids", "card")
+            ]
         steps = StepBox(page, cell, "save_copy")
 
     def save(project: Project, reference: str | None, wanted: str) -> Updates:
@@ -64,11 +69,18 @@ def _copy(page: Page) -> None:
 
     def saved(project: Project, name: str) -> Updates:
         path = project.folder / "exports" / name
-        return {**cell.done(project), file: gr.update(value=handout(path), label=f"Download {name}", visible=True)}
+        updates: Updates = cell.done(project)
+        for part, there in zip(parts, (path, path_of(path), path.with_suffix(".md")), strict=True):
+            updates[part] = (
+                gr.update(value=handout(there), label=f"Download {there.name}", visible=True)
+                if there.exists()
+                else gr.update(visible=False)
+            )
+        return updates
 
     page.on(form.change, lambda project, wanted: {form: gr.update(info=_holds(wanted))}, [form], [form])
-    page.on(run.click, save, [dataset, form], [file, *steps.outputs], cell)
-    steps.wire([file], lambda project, _: saved(project, cell.latest(project).results[0]))
+    page.on(run.click, save, [dataset, form], [*parts, *steps.outputs], cell)
+    steps.wire(parts, lambda project, _: saved(project, cell.latest(project).results[0]))
     page.refresh_with(
         lambda project: {dataset: gr.update(choices=references(project), value=made_last(project))}, [dataset]
     )

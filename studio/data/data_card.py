@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from studio.data import companions
 from studio.data.history import Change
 from studio.examples import Dataset
 
 HOLDS = {
-    "openai": "messages and tools; the form has no place for ids and sources",
+    "openai": "messages and tools; ids and sources stand in the file beside it, since OpenAI refuses them in the rows",
     "alpaca": "system prompt, question and answer, ids and sources",
     "sharegpt": "messages, tools, ids and sources",
     "prompt-completion": "messages, tools, answers to avoid, ids and sources",
@@ -29,6 +30,7 @@ def text(dataset: Dataset, form: str, path: Path, history: Sequence[Change], ste
         ("Tokens counted with", str(summary["token_counter"])),
         ("Quality, mean", "not scored" if quality is None else f"{quality:.3f}"),
     ]  # fmt: skip
+    files = [one for one in (path, companions.path_of(path)) if one.exists()]
     code = "\n".join(steps).replace(str(Path.home()), "~") or "# no step is known"
     taken = [
         (one.verb, one.reference, f"{one.before:,}", f"{one.after:,}", ", ".join(f"{reason} ({count:,})" for reason, count in one.reasons.items()))
@@ -62,10 +64,20 @@ def text(dataset: Dataset, form: str, path: Path, history: Sequence[Change], ste
         "## Files",
         "",
         *_table(
-            ("file", "bytes", "SHA-256"), [(path.name, f"{path.stat().st_size:,}", sha256(path))]
+            ("file", "bytes", "SHA-256"), [(one.name, f"{one.stat().st_size:,}", sha256(one)) for one in files]
         ),
+        *(_beside(path, form) if len(files) > 1 else ()),
         "",
     ])  # fmt: skip
+
+
+def _beside(path: Path, form: str) -> Iterable[str]:
+    holds = "ids and sources" if form == "openai" else "which rows have no system prompt"
+    yield ""
+    yield (
+        f"`{companions.path_of(path).name}` holds {holds}, by line and digest of the row. Load both files together (or leave "
+        "them in one folder), and the studio has every example as it was."
+    )
 
 
 def sha256(path: Path) -> str:

@@ -31,7 +31,8 @@ def choose(folder: Path, split: str | None = None) -> tuple[list[Path], list[sou
         if split is not None:
             raise _no_split(folder, split, [])
         return files, left, []
-    about = [file for file in files if _is_about(file.name)]
+    stems = {file.with_suffix("") for file in rows}
+    about = [file for file in files if _is_about(file.name) or (file.suffix == ".md" and file.with_suffix("") in stems)]
     names = [file.relative_to(folder).as_posix() for file in about]
     names += [name for _, _, name in left if _is_about(Path(name).name)]
     left = [one for one in left if not _is_about(Path(one[2]).name)]

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from studio import sources, store
 from studio.chat import TokenCounter
-from studio.data import data_folders, detection, feedback, hub, readers, shapes, slices
+from studio.data import companions, data_folders, detection, feedback, hub, readers, shapes, slices
 from studio.data.columns import Choices
 from studio.data.compressed import kind
 from studio.data.json_rows import SeveralArraysError, no_array
@@ -47,6 +47,8 @@ class Loading:
     copied: Callable[[], Path] | None = None
     notes: list[str] = field(default_factory=list)
     """What was left out of a folder on purpose, in sentences for the dataset's description."""
+    told: dict[Path, companions.Companion] = field(default_factory=dict)
+    """Of a file that is a copy the ids and sources of its rows."""
 
     @property
     def source(self) -> str | list[str]:
@@ -58,8 +60,8 @@ class Loading:
         """The dataset of all that can be read; its description says where it comes from, relative to the project."""
         counts = TokenCounts(counter)
         origin: dict[str, Any] = {"verb": "load", "token_counter": counter.name, "estimated": counts.report}
-        if self.notes:
-            origin["notes"] = self.notes
+        if self.notes or self.told:
+            origin["notes"] = self.notes  # they grow while the rows are read
         called = name or sources.dataset_name(self.given[0])
 
         def in_slices(folder: Path) -> int:
@@ -110,18 +112,30 @@ class Loading:
                 if is_first and rows:
                     self._check([row for _, row in rows], with_columns=first_row is None)
                     first_row, is_first = first_row or rows[0][1], False
-                gathered, unshaped = shapes.gather(rows, name, self.choices, taken)
-                found = sorted([*unread, *unshaped], key=lambda problem: problem[0])
+                found = [*unread]
+                for some, choices in self._restored(path, rows):
+                    gathered, unshaped = shapes.gather(some, name, choices, taken)
+                    found += unshaped
+                    if len(gathered):
+                        yield gathered.scored(counts.of(gathered))
+                found.sort(key=lambda problem: problem[0])
                 self.problems += [(line, clean(several + reason), clean(raw)) for line, reason, raw in found]
-                if len(gathered):
-                    yield gathered.scored(counts.of(gathered))
                 if self.watch.should_stop():
                     raise Stopped
                 self.watch.report(0, 0, f"{len(taken):,} rows read")
+            if path in self.told:
+                self.notes.append(self.told[path].note(name))
         if first_row is None:
             raise readers.nothing_read(self.files[0][1], self.problems)
         if not taken:
             raise shapes.no_examples(self.files[0][1], first_row, self.problems)
+
+    def _restored(self, path: Path, rows: list[readers.Row]) -> Iterator[tuple[list[readers.Row], Choices]]:
+        """The rows, with their ids and sources where the file has a companion, and how to read them."""
+        if path in self.told:
+            yield from self.told[path].restored(rows, self.choices)
+        else:
+            yield rows, self.choices
 
     def _check(self, rows: list[dict[str, Any]], with_columns: bool = True) -> None:
         """Raises InputError for what the first rows of a file show to be another choice than the user means."""
@@ -202,6 +216,8 @@ def bringing(
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="studio-")))
         given = _given(source, pasted, scratch)
+        if pasted is None:
+            given = _with_companions(given)
         if demo and pasted is None:
             for one in given:
                 _check_allowed(one)
@@ -218,17 +234,26 @@ def bringing(
             loading.files, loading.given = [(paths[0], paths[0].name)], [paths[0]]
             yield loading
             return
+        beside: list[Path] = []
         for path in paths:
             if path.is_dir():
                 files, left, notes = data_folders.choose(path, hub_choices.get("split"))
                 loading.notes += notes
                 kept = stack.enter_context(_kept(project_folder, path, files))
+                beside += [kept / file.relative_to(path) for file in files if companions.is_one(file)]
                 loading.files += [(kept / file.relative_to(path), file.relative_to(path).as_posix()) for file in files]
                 loading.problems += left
             else:
                 kept = stack.enter_context(_kept(project_folder, path))
+                beside += [kept] if companions.is_one(path) else []
                 loading.files.append((kept, path.name))
             loading.given.append(kept)
+        loading.files = [(path, name) for path, name in loading.files if path not in beside]
+        if not loading.files:
+            found = ", ".join(path.name for path in beside)
+            raise InputError("There are only the ids of rows", found, "Give the copy that they are of along with them")
+        loading.told, notes = companions.pair(loading.files, beside)
+        loading.notes += notes
         yield loading
 
 
@@ -273,6 +298,15 @@ def _given(source: Source | None, pasted: str | None, scratch: Path) -> list[str
             "There is nothing to load", "no source", "Give a file, a folder, hub:owner/name, or pasted rows"
         )
     return given
+
+
+def _with_companions(given: list[str | Path]) -> list[str | Path]:
+    """The sources with the companions that stand beside them, which come last: the dataset is called after the first."""
+    files = [Path(one).expanduser() for one in given if not hub.is_hub(one)]
+    there = [path for path in files if companions.is_one(path)]
+    beside = [companions.path_of(path) for path in files if path.is_file() and path not in there]
+    there += [path for path in beside if path not in there and companions.is_one(path)]
+    return [one for one in given if hub.is_hub(one) or Path(one).expanduser() not in there] + there
 
 
 def _written(pasted: str, scratch: Path) -> Path:

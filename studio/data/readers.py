@@ -165,7 +165,7 @@ def _json(path: Path, array: str | None) -> Iterator[Row | Problem]:
             "This is a binary file", f"{path.name} holds zero bytes", "Save it as text (UTF-8), or as Parquet"
         )
     try:
-        value = _parsed(content)
+        value = parsed(content)
     except (ValueError, RecursionError) as error:
         if b"\n{" not in content.strip():
             raise InputError(
@@ -180,7 +180,8 @@ def _json(path: Path, array: str | None) -> Iterator[Row | Problem]:
         yield (number, item) if isinstance(item, dict) else kept(item, number, json.dumps(item, ensure_ascii=False))
 
 
-def _parsed(content: bytes) -> Any:
+def parsed(content: bytes) -> Any:
+    """A JSON value as rows are read. Raises ValueError."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -192,4 +193,15 @@ def is_readable(path: Path) -> bool:
     return kind(path) in SUFFIXES
 
 
-__all__ = ["SUFFIXES", "Problem", "Row", "batches", "check", "is_packed", "is_readable", "nothing_read", "read"]
+__all__ = [
+    "SUFFIXES",
+    "Problem",
+    "Row",
+    "batches",
+    "check",
+    "is_packed",
+    "is_readable",
+    "nothing_read",
+    "parsed",
+    "read",
+]

@@ -9,6 +9,7 @@ from studio.data import feedback, preferences
 from studio.data.columns import ACCEPTED, LABELS, Choices, Plan, filled, plan
 from studio.data.conversations import BadRowError, check_order, from_json, learned, parse, with_system
 from studio.data.gathering import Gathered
+from studio.data.quality import BROUGHT
 from studio.data.rows import Problem, Row, as_text, clean, is_absent, not_text, shown
 from studio.errors import InputError
 from studio.example_tables import KINDS, Message
@@ -313,6 +314,9 @@ def _raw(row: dict[str, Any]) -> str:
 
 
 def _quality(row: dict[str, Any]) -> float | None:
+    reasons = row.get("reasons")
+    if isinstance(reasons, list) and reasons != [BROUGHT] and row.get("kind") in KINDS:
+        return None  # a table that the studio wrote, with a score of its own: it comes again, with its reasons
     value = row.get("quality", row.get("quality_score"))
     if value is None:
         return None

@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 
 from studio import example_tables, store
-from studio.data import data_card
+from studio.data import companions, data_card, quality
 from studio.data.conversations import BadRowError
 from studio.data.history import Change
 from studio.errors import InputError
@@ -20,7 +21,8 @@ NAMES = {"user": "human", "assistant": "gpt", "system": "system", "tool": "obser
 
 
 def save_copy(dataset: Dataset, form: str, folder: Path, history: Sequence[Change], steps: Iterable[str]) -> Path:
-    """Writes the dataset in a form of FORMS, and beside it a data card of what each step took away and its code.
+    """Writes the dataset in a form of FORMS, beside it a data card of what each step took away and its code, and where the
+    form has no place for all of a row its companion.
 
     Raises InputError for an unknown form, or with every kind of example that the form cannot hold."""
     if form not in FORMS:
@@ -34,13 +36,16 @@ def save_copy(dataset: Dataset, form: str, folder: Path, history: Sequence[Chang
 
 
 def write(batches: Iterable[pd.DataFrame], path: Path, form: str) -> None:
-    """Writes examples in a form of FORMS, whole or not at all; nothing when there is one that the form cannot hold."""
+    """Writes examples in a form of FORMS, whole or not at all; nothing when there is one that the form cannot hold. Beside
+    lines of JSON stands their companion, where a row has no place for its id and source or no system prompt."""
     if form == "parquet":
         with store.replacing(path) as beside:
             example_tables.write(beside, batches, measured=False)
         return
     refused: Counter[str] = Counter()
-    with store.replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="\n") as file:
+    is_needed, line = form == "openai", 0
+    with _writing(path) as file, _writing(companions.path_of(path)) as ids:
+        ids.write(companions.header(path.name) + "\n")
         for batch in batches:
             for row in batch.to_dict("records"):
                 try:
@@ -48,14 +53,28 @@ def write(batches: Iterable[pd.DataFrame], path: Path, form: str) -> None:
                 except BadRowError as error:
                     refused[str(error)] += 1
                     continue
+                told = {name: row[name] for name in KEPT if isinstance(row.get(name), str)}
+                if row.get("reasons") == [quality.BROUGHT]:
+                    told["quality"] = row["quality"]
                 if form != "openai":  # whose readers know messages and tools
-                    made |= {name: row[name] for name in KEPT if isinstance(row.get(name), str)}
-                file.write(json.dumps(made, ensure_ascii=False) + "\n")
+                    made |= told
+                written, line = json.dumps(made, ensure_ascii=False), line + 1
+                file.write(written + "\n")
+                ids.write(companions.entry(line, written, told) + "\n")
+                is_needed |= row["kind"] != "passage" and row["messages"][0]["role"] != "system"
         if refused:
             found = "; ".join(f"{count:,} with {reason}" for reason, count in refused.most_common())
             raise InputError(
                 f"The form {form} cannot hold all examples", found, f"Choose {', '.join(_holding(form))}, which can"
             )
+    if not is_needed:
+        companions.path_of(path).unlink()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[TextIO]:
+    with store.replacing(path) as beside, open(beside, "w", encoding="utf-8", newline="\n") as file:
+        yield file
 
 
 def _holding(form: str) -> list[str]:

@@ -129,6 +129,7 @@ def test_one_of_the_lists_of_a_json_file_is_chosen(page: Page, project: Project,
     file = tmp_path / "lists.json"
     rows = [{"prompt": f"Where is parcel {number}?", "completion": f"In hall {number}."} for number in range(8)]
     file.write_text(json.dumps({"train": rows[:5], "validation": rows[5:]}))
+    page.reload()
     opened(page, "data-load", "data-load-run")
     page.set_input_files("#data-load-file input[type=file]", str(file))
     expect(page.locator("#data-load-array input").first).to_have_value("train (5)")
@@ -139,6 +140,27 @@ def test_one_of_the_lists_of_a_json_file_is_chosen(page: Page, project: Project,
     state_of(page, "data-load", "3 rows in lists@v1")
     assert "array='validation'" in project.journal.steps()[-1].code.replace('"', "'")
     expect(page.locator("#data-load-array")).to_be_hidden()
+
+
+def test_a_copy_that_was_downloaded_is_loaded_with_its_ids(page: Page, project: Project, tmp_path: Path) -> None:
+    page.reload()
+    opened(page, "data-copy", "data-copy-run")
+    choose(page, "data-copy-dataset", "clean@v1")
+    press(page, "data-copy-run")
+    files = []
+    for part, name in (("file", "clean-v1.jsonl"), ("ids", "clean-v1.ids.jsonl"), ("card", "clean-v1.md")):
+        expect(page.locator(f"#data-copy-{part}")).to_contain_text(f"Download {name}")
+        with page.expect_download() as download:
+            page.locator(f"#data-copy-{part}").click()
+        files.append(tmp_path / download.value.suggested_filename)
+        download.value.save_as(files[-1])
+    opened(page, "data-load", "data-load-run")
+    page.set_input_files("#data-load-file input[type=file]", [str(file) for file in files[:2]])
+    expect(page.locator("#data-load-preview")).to_contain_text("This looks like messages")
+    press(page, "data-load-run")
+    expect(page.locator("#data-load-result")).to_contain_text("have their ids and sources from clean-v1.ids.jsonl")
+    back, before = project.datasets()[-1].examples, project.dataset("clean@v1").examples
+    assert [*back["id"]] == [*before["id"]] and [*back["source"]] == [*before["source"]]
 
 
 def test_the_kind_of_examples_is_chosen(page: Page, project: Project, tmp_path: Path) -> None:
