@@ -147,6 +147,7 @@ def start(options: argparse.Namespace) -> None:
     from components import app
     from components.gate import Gate
     from components.left_pages import LeftPages
+    from components.told_states import ToldStates
     from studio import store
     from studio.jobs import queue
 
@@ -160,7 +161,9 @@ def start(options: argparse.Namespace) -> None:
         )
     settings = {
         **app.launch_options(demo or auth is not None),
-        "app_kwargs": {"middleware": [Middleware(LeftPages), *([Middleware(Gate)] if auth else [])]},
+        "app_kwargs": {
+            "middleware": [Middleware(LeftPages), Middleware(ToldStates), *([Middleware(Gate)] if auth else [])]
+        },
         "server_name": host,
         "server_port": port,
         "share": options.share == "studio" and not demo,
