@@ -79,6 +79,13 @@ def machine() -> Machine:
     return Machine("cpu", "CPU", cores, ram.total, ram.available, ram.total, ram.available, problem or None)
 
 
+def share_of_processor(threads: int) -> float:
+    """Which part of a core each of so many threads gets beside all that computes here now, at most 1: by the system's own
+    average of the last five minutes, as if all were served alike."""
+    every, others = psutil.cpu_count() or 1, psutil.getloadavg()[1]
+    return min(1.0, every / (others + threads))
+
+
 def gpus() -> int:
     """How many NVIDIA GPUs a process may use."""
     return len(cards.visible())

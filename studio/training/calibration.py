@@ -4,7 +4,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from studio import store
+from studio import hardware, store
 from studio.examples import Dataset
 from studio.hardware import Machine
 from studio.memory import CONTEXT_BYTES, LIBRARY_BYTES, UNSURE, Correction, MemoryEstimate, ModelShape, estimate
@@ -19,9 +19,11 @@ FACTORS = 0.5, 2.0
 ENOUGH = 3
 """Runs from which on their own spread, and not the guess, says how unsure the estimate is."""
 LEAST_UNSURE = 0.05
-OPERATIONS_A_CORE = 25e9
-"""Multiplications and additions a second of one processor core in a training, before any run was measured: 20 to 80 billion
-on a core with AVX512-BF16 (the starter's runs, on a busy and on a quiet machine)."""
+OPERATIONS_A_CORE = 50e9
+"""Multiplications and additions a second of one processor core in a training, before any run was measured: 30 to 80 billion
+on a core with AVX512-BF16 that has nothing else to do (the starter's runs)."""
+OFF = 3
+"""So many times as long, or as short, a guess may be where nothing was measured."""
 
 
 def longest_example(dataset: Dataset, recipe: Recipe) -> int | None:
@@ -150,10 +152,17 @@ def _operations(row: dict[str, Any]) -> float:
 
 
 def first_guess(machine: Machine, recipe: Recipe) -> tuple[float, str]:
-    """Tokens a second on a CPU, before any run was measured here, and whence."""
+    """Tokens a second on a CPU, before any run was measured here, beside what else computes there now; and whence."""
     parameters = ModelShape.of(recipe.model).parameters
-    pace = machine.cores * OPERATIONS_A_CORE / (parameters * operations(recipe))
+    share = hardware.share_of_processor(machine.cores)
+    pace = share * operations_a_second(machine) / (parameters * operations(recipe))
+    busy = "" if share == 1 else f", of which the rest of this machine leaves about {share:.0%} now"
     return pace, (
         f"computed, not measured: about {pace:,.0f} tokens a second for {parameters / 1e6:,.1f} M parameters on "
-        f"{machine.cores} cores; nothing was measured here yet"
+        f"{machine.cores} cores{busy}; nothing was measured here yet, so it may take {OFF} times as long, or a third"
     )
+
+
+def operations_a_second(machine: Machine) -> float:
+    """Of all cores, where nothing else computes."""
+    return machine.cores * OPERATIONS_A_CORE

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from studio import hardware
 from studio.examples import Dataset
 from studio.hardware import Machine
 from studio.memory import ModelShape
@@ -16,9 +17,8 @@ from studio.training.spending import AROUND, EVALUATING, LEARNING, STARTING
 from studio.training.token_lengths import own_count
 from studio.training.workload import faster_looking, tokens_an_epoch
 
-LIBRARIES = 12.0
-"""Seconds until a process has imported what a training needs, before any run was measured: 6 to 20 here, on a quiet and on a
-busy machine."""
+LIBRARIES = 7.0
+"""Seconds until a process that has a core to itself has imported what a training needs, before any run was measured."""
 READING = 0.5e9
 """Bytes a second of weights that are read and, where the recipe says so, packed into 4 bits."""
 CHECKPOINT = 0.3
@@ -96,7 +96,8 @@ def _starting(rows: list[dict[str, Any]], recipe: Recipe) -> float:
         return same
     libraries = [{"starting": row["starting"] - reading(row["parameters"])} for row in rows if "starting" in row]
     around = _newest(libraries, "starting")
-    return max(0.0, LIBRARIES if around is None else around) + reading(ModelShape.of(recipe.model).parameters)
+    guessed = LIBRARIES / hardware.share_of_processor(1)
+    return max(0.0, guessed if around is None else around) + reading(ModelShape.of(recipe.model).parameters)
 
 
 def _evaluation_pace(rows: list[dict[str, Any]], recipe: Recipe) -> float | None:
@@ -113,7 +114,6 @@ def _around(rows: list[dict[str, Any]], machine: Machine, recipe: Recipe) -> flo
         return measured
     if not recipe.samples:
         return CHECKPOINT
-    a_token = (
-        2 * ModelShape.of(recipe.model).parameters * recipe.samples / (machine.cores * calibration.OPERATIONS_A_CORE)
-    )
-    return CHECKPOINT + ANSWER_TOKENS * max(AN_ANSWERED_TOKEN, a_token)
+    a_token = 2 * ModelShape.of(recipe.model).parameters * recipe.samples / calibration.operations_a_second(machine)
+    quiet = CHECKPOINT + ANSWER_TOKENS * max(AN_ANSWERED_TOKEN, a_token)
+    return quiet / hardware.share_of_processor(machine.cores)

@@ -83,14 +83,51 @@ def test_speed_is_scaled_where_the_model_was_never_trained(tmp_path: Path) -> No
     assert other is not None and other[0] == pytest.approx(50, rel=0.2) and "scaled" in other[1]
 
 
-@pytest.mark.parametrize(("model", "low", "high"), [("starter", 500, 20_000), ("a/model-7B", 0.5, 20)])
-def test_the_first_guess_is_of_the_right_order(model: str, low: float, high: float) -> None:
-    """The starter did 700 tokens a second on a machine with five times as much to do, and 6,000 on one core alone."""
-    two_cores = Machine("cpu", "CPU", 2, 0, 0, 24 * GIB, 20 * GIB, None)
-    pace, words = calibration.first_guess(two_cores, Recipe(model=model))
-    assert low < pace < high and "computed, not measured" in words
-    full, _ = calibration.first_guess(two_cores, Recipe(model=model, method="full"))
+TWO_CORES = Machine("cpu", "CPU", 2, 0, 0, 24 * GIB, 20 * GIB, None)
+
+
+def busy(monkeypatch: pytest.MonkeyPatch, others: float, cores: int = 2) -> None:
+    monkeypatch.setattr("psutil.getloadavg", lambda: (0.0, others, 0.0))
+    monkeypatch.setattr("psutil.cpu_count", lambda: cores)
+
+
+@pytest.mark.parametrize(
+    ("model", "others", "measured"), [("starter", 0, 6000), ("starter", 10, 700), ("starter", 14, 600)]
+)
+def test_the_first_guess_holds_what_runs_did(
+    model: str, others: float, measured: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens a second of the starter: on one core alone, and on two beside five and seven times as much to do."""
+    busy(monkeypatch, others)
+    pace, words = calibration.first_guess(TWO_CORES, Recipe(model=model))
+    assert pace / calibration.OFF < measured < pace * calibration.OFF
+    assert "computed, not measured" in words and "3 times as long" in words
+    assert ("leaves about" in words) == (others > 0)
+    full, _ = calibration.first_guess(TWO_CORES, Recipe(model=model, method="full"))
     assert full == pytest.approx(pace * 4 / 6)
+
+
+@pytest.mark.parametrize(
+    ("others", "cores", "threads", "share"), [(0, 2, 2, 1), (2, 2, 2, 0.5), (14, 2, 1, 2 / 15), (2, 64, 2, 1)]
+)
+def test_a_busy_machine_leaves_a_part_of_each_core(
+    others: float, cores: int, threads: int, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy(monkeypatch, others, cores)
+    assert hardware.share_of_processor(threads) == pytest.approx(share)
+
+
+def test_a_first_run_starts_later_on_a_busy_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project.open("first", home=tmp_path)
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"prompt": "What?", "completion": "That."}) + "\n")
+    raw = project.load(tmp_path / "rows.jsonl")
+    monkeypatch.setattr(hardware, "machine", lambda: TWO_CORES)
+    parts = []
+    for others in (0, 14):
+        busy(monkeypatch, others)
+        parts.append(project.cost(Recipe(epochs=1), raw)["parts"])
+    assert parts[0]["starting"] < 10 and parts[1]["starting"] > 45  # imported beside 14 others: 40 seconds and more
+    assert all(parts[1][name] > 4 * parts[0][name] for name in ("learning", "around"))
 
 
 def test_the_guides_figure_is_scaled_on_a_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
