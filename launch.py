@@ -130,6 +130,8 @@ def settle_environment() -> None:
         if os.environ.pop(name, None) is not None:
             print(f"{name} is ignored: use launch.py's own options.", flush=True)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # else Gradio 6.31 sums up all events so far after each (0.04 s), for a page of numbers that is off (components/theme.py)
+    os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(sys.maxsize)
 
 
 def start(options: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 import launch
+from components.theme import launch_options
 
 ROOT = Path(launch.__file__).parent
 ROUTES = (
@@ -88,6 +89,20 @@ def test_gradios_own_variables_do_not_open_it(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("GRADIO_SHARE", "True")
     launch.settle_environment()
     assert "GRADIO_SERVER_NAME" not in os.environ and "GRADIO_SHARE" not in os.environ
+
+
+def test_gradio_sums_up_no_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would after each, of all so far, for a page that is off."""
+    monkeypatch.setenv("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1")
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")
+    launch.settle_environment()
+    import gradio as gr
+
+    events = gr.Blocks(analytics_enabled=False)._queue
+    events.events_recorded = 9999
+    one = {"time": 1.0, "status": "success", "process_time": 0.1, "function": "press", "session_hash": "a"}
+    assert events.compute_analytics_summary([one] * 9999) == {"functions": {}}
+    assert launch_options(shared=False)["enable_monitoring"] is False
 
 
 def test_the_second_start_skips_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
