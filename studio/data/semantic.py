@@ -6,6 +6,7 @@ as in SemDeDup (Abbas et al. 2023), but against all kept rows instead of within 
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,8 @@ MOST_TOKENS = 512  # of a text; what follows is not looked at
 BATCH_TOKENS = 8192
 ROWS_AT_ONCE = 1024
 KEPT_AT_ONCE = 8192
-EMBEDDING_SHARE = 0.9
-"""How much of the work the embeddings are, next to comparing them; for the time left."""
+MANY = 50_000
+"""Rows from which it is said in advance how long it takes to compare them: it grows with the square of their number."""
 
 
 def check(threshold: float) -> None:
@@ -58,15 +59,23 @@ def work(job: Job) -> None:
     threshold = float(request["threshold"])
     job.report(0, 1, "loading the model")
     model, tokenizer = models.load_encoder(request["model"])
+    rows, a_pair, begun = len(dataset), pair_seconds(int(model.config.hidden_size)), time.monotonic()
+    then = f", then at most about {_pairs(rows) * a_pair / 60:,.0f} min to compare them" if rows > MANY else ""
 
     def embedded(done: int) -> None:
-        job.report(done * EMBEDDING_SHARE, len(dataset), f"{done:,} of {len(dataset):,} rows read")
+        took = time.monotonic() - begun
+        left = took / max(1, done) * (rows - done) + _pairs(rows) * a_pair
+        job.report(rows * took / (took + left), rows, f"{done:,} of {rows:,} rows read{then}", left=left)
 
     codes, made = embed_rows(dataset, model, tokenizer, embedded, job.stop_requested)
+    read = time.monotonic()
 
     def compared(done: int) -> None:
-        share = EMBEDDING_SHARE + (1 - EMBEDDING_SHARE) * done / len(made)
-        job.report(share * len(dataset), len(dataset), f"{done:,} of {len(made):,} different rows compared")
+        part = _pairs(done) / _pairs(len(made))
+        took = time.monotonic() - read
+        left, share = took / part * (1 - part), (read - begun) / (read - begun + took / part)
+        note = f"{done:,} of {len(made):,} different rows compared"
+        job.report(rows * (share + (1 - share) * part), rows, note, left=left)
 
     if job.stop_requested():
         return
@@ -80,6 +89,19 @@ def work(job: Job) -> None:
     with store.replacing(path) as beside:
         groups.to_parquet(beside, index=False)
     job.report(1, 1, "finished")
+
+
+def pair_seconds(width: int) -> float:
+    """Seconds that comparing two embeddings of so many numbers takes on this machine now, measured on one block."""
+    rows, kept = np.ones((ROWS_AT_ONCE, width), np.float32), np.ones((KEPT_AT_ONCE, width), np.float32)
+    begun = time.perf_counter()
+    (rows @ kept.T).argmax(1)
+    return (time.perf_counter() - begun) / (ROWS_AT_ONCE * KEPT_AT_ONCE)
+
+
+def _pairs(rows: int) -> float:
+    """The pairs of so many rows, all of which are compared where every row is kept."""
+    return rows * rows / 2
 
 
 def embed_rows(

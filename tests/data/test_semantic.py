@@ -9,6 +9,7 @@ import pytest
 from studio import ForbiddenError, InputError, NotFoundError, Project
 from studio.data import semantic
 from studio.examples import Dataset
+from studio.jobs.job import Job
 from studio.models import STARTER, load_encoder
 
 
@@ -103,6 +104,35 @@ def test_found_in_a_job_and_dropped_in_a_step(tmp_path: Path) -> None:
     exec(code, names)
     assert names["clean"].examples.equals(clean.examples)  # type: ignore[attr-defined]
     assert len(project.redo(clean, leave_out=[1])) == 5
+
+
+@pytest.mark.usefixtures("jobs_here")
+def test_of_many_rows_it_is_said_at_once_how_long_comparing_them_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[tuple[float, float, str, float]] = []
+
+    def report(job: Job, done: float, of: float, note: str = "", known: float = 0.0, left: float | None = None) -> None:
+        if left is not None:
+            said.append((done, of, note, left))
+
+    monkeypatch.setattr(Job, "report", report)
+    monkeypatch.setattr(semantic, "pair_seconds", lambda width: 48.0)
+    project = Project.open("meaning", home=tmp_path / "home")
+    raw = loaded(project, tmp_path)
+    project.semantic_duplicates(raw)
+    assert "then" not in said[0][2] and said[0][3] >= 600  # 5 rows are 12.5 pairs
+    assert 0 < said[0][0] / said[0][1] < 0.1  # nearly all of the work is still to come
+    assert all(one[0] <= other[0] for one, other in zip(said, said[1:], strict=False))
+    assert said[-1][:2] == (5, 5) and said[-1][3] == 0
+    monkeypatch.setattr(semantic, "MANY", 4)
+    said.clear()
+    project.semantic_duplicates(raw, threshold=0.9)
+    assert said[0][2].endswith("rows read, then at most about 10 min to compare them")
+
+
+def test_what_a_pair_takes_is_measured() -> None:
+    assert 0 < semantic.pair_seconds(64) < 1e-3
 
 
 @pytest.mark.usefixtures("jobs_here")
