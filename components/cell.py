@@ -34,7 +34,7 @@ TAB-CELL-message its error, TAB-CELL-code the Python of its step.
            data-split: data-split-dataset data-split-share data-split-seed data-split-together data-split-run data-split-state data-split-stop data-split-result
            data-leaks: data-leaks-dataset data-leaks-benchmark data-leaks-check data-leaks-run data-leaks-state data-leaks-stop data-leaks-found data-leaks-pairs
              data-leaks-page data-leaks-previous data-leaks-next
-           data-copy: data-copy-dataset data-copy-form data-copy-run data-copy-file data-copy-state data-copy-stop
+           data-copy: data-copy-dataset data-copy-form data-copy-run data-copy-file -ids -card data-copy-state data-copy-stop
   2 decide decide-case: decide-dataset decide-examples decide-consistency decide-specificity decide-calls decide-latency
              decide-run decide-verdict;  decide-cost: decide-cost-chart decide-cost-table
   3 train  train-model: train-dataset train-evaluation train-model-name train-method
@@ -362,7 +362,7 @@ class Cell:
 
     def failed(self, words: str) -> Updates:
         message = f'<div class="message" role="alert">{escape(words)}</div>'
-        first = words.split(".")[0][:60]
+        first = short(words.split(". ")[0].rstrip("."), 60)  # a dot in a file's name ends no sentence
         return {
             self.box: gr.update(label=self._label(f"! {first}"), open=True),
             self.message: gr.update(value=message, visible=True),

@@ -20,7 +20,7 @@ class CodeBox:
         """The code of the model that is chosen, where it needs any and is on this machine."""
         box, text, read, allow, withdraw = self.outputs
         if not found.consent:
-            return {box: gr.update(visible=False), text: "", read: {}}
+            return self.nothing()
         if found.folder is None:
             words = f'<div class="note">{found.model} needs code of its own to run: {", ".join(found.code)}. Download it, then read it here.</div>'
             return {box: gr.update(visible=True), text: words, read: {}, allow: gr.update(visible=False), withdraw: gr.update(visible=False)}  # fmt: skip
@@ -29,6 +29,11 @@ class CodeBox:
             box: gr.update(visible=True), text: code_words(found.model, code, found.consent), read: code,
             allow: gr.update(visible=not allowed), withdraw: gr.update(visible=allowed),
         }  # fmt: skip
+
+    def nothing(self) -> Updates:
+        """There is no code to speak of."""
+        box, text, read, *_ = self.outputs
+        return {box: gr.update(visible=False), text: "", read: {}}
 
 
 def build_code() -> CodeBox:

@@ -24,6 +24,10 @@ class DownloadBox:
         can = found.where == "hub" and not found.problem and not found.why_not
         return {self.start: gr.update(visible=can, value=f"Download {size(found.missing)}" if can else "Download")}
 
+    def nothing(self) -> Updates:
+        """There is no model that could be fetched."""
+        return {self.start: gr.update(visible=False)}
+
 
 def build_download() -> tuple[DownloadBox, list[Any]]:
     with gr.Row(elem_classes="row"):

@@ -13,14 +13,13 @@ from studio import JobError, NotFoundError, Project
 
 NONE = "No run yet. Press “Start training” in cell 4 and watch the loss fall here."
 LOG_LINES = 200
-GIB = 1024**3
 SMALL = [
     ("rate", "learning_rate", "learning rate", "~g", 1),
     ("gradient", "gradient_norm", "gradient norm", ",.2~f", 1),
     ("speed", "tokens_per_second", "tokens a second", ",.0f", 1),
-    ("memory", "memory", "memory (GiB)", ",.2~f", GIB),
+    ("memory", "memory", "memory (GB)", ",.3~g", 1e9),
     ("gpu", "gpu_use", "GPU use (%)", ",.0f", 1),
-    ("cpu", "cpu_use", "CPU use (%)", ",.0f", 1),
+    ("cpu", "cpu_use", "CPU use (%)", ",.3~g", 1),
 ]
 """The small charts: id, column, axis title, the form of its numbers, unit. One without values takes no room."""
 IN_A_ROW = 3

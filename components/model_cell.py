@@ -12,7 +12,7 @@ from components.dataset_box import references, to_learn_from
 from components.download_box import build_download, wire_download
 from components.model_words import METHOD, choice, found_choice, machine_table, machine_words, report_words
 from components.token_box import build_token, wire_token
-from studio import NotFoundError, Project
+from studio import NotFoundError, Project, StudioError
 
 METHODS = [
     ("QLoRA: 4-bit base, small adapter", "qlora"),
@@ -100,7 +100,10 @@ def build_model(page: Page) -> ModelCell:
         """What the chosen model is; a name that is nothing is said in the cell."""
         if not name:
             return {}
-        found = project.look_at_model(name)
+        try:
+            found = project.look_at_model(name)
+        except StudioError as error:  # what is said of the model before is not true of this one
+            return {report: "", facts: "", **download.nothing(), **code.nothing(), **cell.failed(str(error))}
         return {
             report: report_words(found), facts: machine_table(project, name), **download.offer(found), **code.offer(project, found),
         }  # fmt: skip

@@ -200,7 +200,10 @@ class RecipeCell:
         possible = project.aims(opened(project, at.dataset))["possible"]
         if at.objective not in possible:
             at = replace(at, objective=FOLLOWS)
-        base = Proposal.of(project, at, self._base(project, at), taken)
+        try:
+            base = Proposal.of(project, at, self._base(project, at), taken)
+        except StudioError as error:  # the table of what was proposed before is not about this model
+            return {**self._nothing(), self.says: "", **self.cell.failed(str(error))}
         changed = {field: value for field, value in changed.items() if value != base.values[field]}
         choices = [("what fits the data", FOLLOWS), *((OBJECTIVES[name], name) for name in possible)]
         marked = set(base.applied(changed))
@@ -234,7 +237,7 @@ class RecipeCell:
         try:
             recipe = base.with_changes(changed)
             updates |= {self.whole: recipe.to_json(), self.text: recipe.to_json()}
-            if note := project.cut_answers(recipe, dataset):
+            if note := project.length_notes(recipe, dataset):
                 updates[self.says] = says(project.aims(dataset, base.values["objective"]), at, base, note)
             check(project, dataset, recipe, at.evaluation)
         except StudioError as error:

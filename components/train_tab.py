@@ -77,6 +77,12 @@ def build(page: Page) -> Refresher:
             trigger_mode="always_last",
         )  # fmt: skip
 
+    def forgive(project: Project, written: str) -> Updates:
+        """What a start had to say of a recipe is past with that recipe."""
+        return cell.done(project) if written else {}
+
+    page.on(recipe_cell.whole.change, forgive, [recipe_cell.whole], [], cell, quiet=True, show_progress="hidden")
+
     def offer_of(number: int) -> Callable[..., Updates]:
         return lambda project, offers: recipe_cell.take(*offers[number])
 

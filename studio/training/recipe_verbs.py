@@ -9,7 +9,7 @@ from studio import store
 from studio.errors import FormatError
 from studio.examples import Dataset
 from studio.model_shapes import ModelShape
-from studio.training import checks, objectives, whole_answers
+from studio.training import checks, context, objectives, whole_answers
 from studio.training.recipe import Recipe
 
 FORMAT = 1
@@ -27,10 +27,10 @@ class RecipeVerbs:
         checks.check(dataset, recipe, evaluation)
 
     @staticmethod
-    def cut_answers(recipe: Recipe, dataset: Dataset) -> str:
-        """Of how many examples this recipe leaves nothing to learn, for their answers begin beyond its max_length, and what
-        to do; empty where there is none. No step."""
-        return whole_answers.sentence(recipe, dataset)
+    def length_notes(recipe: Recipe, dataset: Dataset) -> str:
+        """Of how many examples this recipe leaves nothing to learn, for their answers begin beyond its max_length, whether
+        it lets through more than the model was made for, and what to do; empty where there is neither. No step."""
+        return " ".join(filter(None, (whole_answers.sentence(recipe, dataset), context.sentence(recipe, dataset))))
 
     @staticmethod
     def read_recipe(path: str | Path) -> Recipe:
@@ -51,8 +51,9 @@ class RecipeVerbs:
 
     @staticmethod
     def linear_modules(model: str) -> list[str]:
-        """The names of the model's linear layers, any of which may get an adapter. Raises NotFoundError. No step."""
-        return list(dict.fromkeys(matrix.name for matrix in ModelShape.of(model).matrices))
+        """The names of what may get an adapter in the model: its linear layers but the head, and the matrices of routed
+        experts. Raises NotFoundError. No step."""
+        return ModelShape.of(model).modules
 
     def recipe_draft(self) -> dict[str, Any]:
         """What was kept of a recipe that is being written; empty when there is none that this studio can read. No step."""

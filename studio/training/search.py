@@ -143,9 +143,11 @@ def sample_rows(rows: int, share: float, largest_step: int) -> tuple[int, str]:
     steps = math.ceil(taken / largest_step)
     words = f"{taken:,} of {rows:,} examples ({taken / rows:.0%}): {steps:,} optimiser steps a trial"
     if taken > wanted:
-        words += f", for {share:.0%} would be {math.ceil(wanted / largest_step):,}"
+        words += (
+            f". It is more than the {share:.0%} asked for, which would be {math.ceil(wanted / largest_step):,} steps"
+        )
     if steps < FEWEST_STEPS:
-        words += ". That is few to judge by" + (": a larger share says more" if taken < rows else "")
+        words += ". That is few to judge by" + (": choose a larger share" if taken < rows else "")
     return taken, words
 
 

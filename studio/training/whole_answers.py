@@ -92,17 +92,28 @@ def sentence(recipe: Recipe, dataset: Dataset) -> str:
     left = left_of(dataset, recipe.model, recipe.objective, recipe.max_length)
     if not left.lost:
         return ""
-    return f"Of {left.said} examples the whole answer is cut off at {recipe.max_length:,} tokens, and nothing is learned from them: raise max_length (the longest has {left.longest:,}), or filter them."
+    context = _context(recipe.model)
+    remedy = f"raise max_length (the longest has {left.longest:,}), or filter them"
+    if context and recipe.max_length >= context:
+        remedy = f"filter them, or choose a model that takes in more (this one was made for {context:,}, the longest has {left.longest:,})"
+    elif context and left.longest > context:
+        remedy = f"raise max_length, to {context:,} at most, for which the model was made (the longest has {left.longest:,}), or filter them"
+    return f"Of {left.said} examples the whole answer is cut off at {recipe.max_length:,} tokens, and nothing is learned from them: {remedy}."
 
 
 def _what_keeps(model: str, left: Left) -> str:
-    try:
-        context = ModelShape.of(model).context
-    except StudioError:  # whoever loads it says so
-        context = 0
+    context = _context(model)
     if context and left.keeps > context:
         return f"{left.keeps:,} tokens would keep them, and the model was made for {context:,}: choose one that takes in more, or shorter examples"
     return f"choose {left.keeps:,}, which keeps them, or shorter examples"
+
+
+def _context(model: str) -> int:
+    """Tokens; 0 where nobody knows."""
+    try:
+        return ModelShape.of(model).context
+    except StudioError:  # whoever loads it says so
+        return 0
 
 
 @lru_cache(256)

@@ -93,12 +93,31 @@ def test_mistakes_are_named_in_the_cell_at_once(page: Page) -> None:
         expect(message).to_contain_text(words)
     opened(page, "train-memory", "train-memory-text")
     expect(page.locator("#train-memory-text")).to_contain_text("The recipe in cell 2 has mistakes")
+    press(page, "train-start")
+    refused = page.locator("#train-begin-message")
+    expect(refused).to_contain_text("2 mistakes")
     choose(page, "train-preset", "recommended")
     expect(message).to_be_hidden()
+    expect(refused).to_be_hidden()
     choose(page, "train-evaluation", "none")
     fill(page, "train-patience", 2)
     expect(message).to_contain_text("without an evaluation nobody sees")
     choose(page, "train-evaluation", "test@v1")
+    state_of(page, "train-recipe", "recommended, .*1 changed")
+
+
+def test_no_recipe_stands_under_a_model_that_it_is_not_for(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    name, reasons = page.locator("#train-model-name input").first, page.locator("#train-reasons")
+    expect(reasons).to_contain_text("Epochs")
+    name.fill(str(tmp_path))
+    name.press("Tab")
+    expect(page.locator("#train-recipe-message")).to_contain_text("config.json")
+    expect(reasons).to_have_text("")
+    name.fill("starter")
+    name.press("Tab")
+    expect(reasons).to_contain_text("Epochs")
+    value_of(page, "train-patience", 2)
     state_of(page, "train-recipe", "recommended, .*1 changed")
 
 

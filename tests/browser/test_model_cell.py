@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from studio import Project, consent, models
 from tests import own_code
-from tests.browser.page import MINUTES, more, press, studio, tab, visit
+from tests.browser.page import MINUTES, more, press, state_of, studio, tab, visit
 from tests.families import make_model
 from tests.hub_server import TOKEN, HubServer, put_into_cache
 from tests.waiting import until
@@ -56,11 +56,15 @@ def type_name(page: Page, text: str) -> None:
 
 def take_model(page: Page, name: object) -> None:
     """By its name, as one who knows it; what the box shows then may say more than the name."""
+    type_model(page, name)
+    expect(page.locator("#train-model-report")).to_contain_text(str(name))
+
+
+def type_model(page: Page, name: object) -> None:
     box = page.locator(f"#{NAME} input").first
     box.click()
     box.fill(str(name))
     box.press("Tab")
-    expect(page.locator("#train-model-report")).to_contain_text(str(name))
 
 
 def look_under_more(page: Page) -> None:
@@ -128,6 +132,21 @@ def test_a_base_model_is_told_how_it_is_asked_and_an_encoder_is_refused(page: Pa
     expect(page.locator("#train-model-report")).to_contain_text(
         "cannot be trained here: its weights are those of BertModel"
     )
+
+
+def test_of_a_folder_that_cannot_be_read_nothing_is_said_that_was_true_of_another(page: Page, tmp_path: Path) -> None:
+    take_model(page, "starter")
+    expect(page.locator("#train-model-report")).to_contain_text("3.5 M parameters")
+    broken = tmp_path / "broken"
+    shutil.copytree(models.STARTER, broken)
+    (broken / "config.json").write_text("{}")
+    type_model(page, broken)
+    expect(page.locator("#train-model-message")).to_contain_text("config.json")
+    state_of(page, "train-model", "! This model's config.json is not")  # a dot in a name ends no sentence
+    expect(page.locator("#train-model-report")).to_have_text("")
+    expect(page.locator("#train-model-machine")).not_to_contain_text("Its weights take")
+    take_model(page, "starter")
+    expect(page.locator("#train-model-report")).to_contain_text("3.5 M parameters")
 
 
 def test_code_of_its_own_is_read_allowed_and_taken_back(page: Page, own_home: Path, tmp_path: Path) -> None:

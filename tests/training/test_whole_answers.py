@@ -64,11 +64,17 @@ def test_the_length_that_is_named_keeps_them(project: Project) -> None:
 def test_some_that_are_lost_are_said_and_hinder_nothing(project: Project) -> None:
     some, recipe = data(project, 6, "some-long"), Recipe(max_length=1024)
     project.check_training(some, recipe)
-    said = project.cut_answers(recipe, some)
+    said = project.length_notes(recipe, some)
     assert said.startswith("Of 6 of the 20 examples the whole answer is cut off at 1,024 tokens")
+    assert "filter them, or choose a model that takes in more (this one was made for 1,024" in said
+    assert "raise max_length, to 1,024 at most, for which the model was made" in project.length_notes(
+        Recipe(max_length=512), some
+    )
+    beyond = project.length_notes(Recipe(max_length=8192), some)
+    assert beyond.startswith("The model was made for 1,024 tokens at once, and there are examples of")
     assert encode_rows(chat.load_tokenizer(STARTER), some, recipe).left_out == 6
     assert "6 of them before the answer begins; filter them" in Recipe.recommended(some).reasons["max_length"]
-    assert project.cut_answers(Recipe(max_length=1024, packing=True), some) == ""
+    assert project.length_notes(Recipe(max_length=1024, packing=True), some) == ""
 
 
 def test_an_answer_that_is_only_read_or_stands_early_counts_as_it_does_for_the_trainer(project: Project) -> None:
@@ -83,4 +89,4 @@ def test_an_answer_that_is_only_read_or_stands_early_counts_as_it_does_for_the_t
 def test_what_is_counted_in_another_vocabulary_refuses_nothing(project: Project) -> None:
     long, recipe = data(project, ROWS, "elsewhere"), Recipe(model="nobody/has-this-1B", max_length=1024)
     project.check_training(long, recipe)
-    assert "Of 20 of the 20 examples" in project.cut_answers(recipe, long)
+    assert "Of 20 of the 20 examples" in project.length_notes(recipe, long)
