@@ -16,6 +16,11 @@ FSDP = [
     "--fsdp_cpu_ram_efficient_loading", "false", "--fsdp_backward_prefetch", "BACKWARD_PRE",
 ]  # fmt: skip
 
+KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "256"}
+"""torch 2.13 on a CPU (oneDNN, and ideep above it) keeps a kernel of about a quarter of a megabyte for each shape that it
+multiplies in bf16, the last 1,024 of them twice: batches of ever other lengths took 26 MB a step of a small model, up to half
+a gigabyte, and broke up the heap with them. A step needs about 50."""
+
 
 def rank() -> int:
     """Which of a job's processes this is; 0 reports, saves and writes the state, the others only compute."""
@@ -51,12 +56,13 @@ def command(folder: Path, request: dict[str, Any]) -> list[str]:
 
 
 def environment(given: dict[str, str], request: dict[str, Any]) -> dict[str, str]:
-    """The environment of a job's process: as many devices visible as it has processes, of those that are visible here.
+    """The environment of a job's process: as many devices visible as it has processes, of those that are visible here, and
+    a limit to the kernels that are kept, where none is given.
 
     With more than one visible GPU and no launcher TRL refuses to train, and everything else needs one only.
     """
     count = int(request.get("processes", 1))
-    clean = {name: value for name, value in given.items() if name not in LAUNCHER}
+    clean = KERNELS | {name: value for name, value in given.items() if name not in LAUNCHER}
     clean |= {cards.VISIBLE: cards.devices(clean, count), **cards.ORDER}
     if request.get("cpu"):
         clean |= {"ACCELERATE_USE_CPU": "true", cards.VISIBLE: ""}
