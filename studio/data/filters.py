@@ -93,9 +93,11 @@ def judge(measures: Measures, choices: Choices) -> Verdict:
     for flag in choices.drop_flags:
         verdict.drop(measures.flagged(flag), flag)
     if choices.rules:
-        broken = rules.broken([Rule.of(rule) for rule in choices.rules], measures.answers())
+        answers, avoided = measures.answers()
+        broken = rules.broken([Rule.of(rule) for rule in choices.rules], answers)
         for words in dict.fromkeys(filter(None, broken)):
-            verdict.drop(np.array([found == words for found in broken], bool), words)
+            # what an answer to avoid breaks is what makes it one
+            verdict.drop(~avoided & np.array([found == words for found in broken], bool), words)
     tokens = measures.tokens()
     verdict.drop(
         tokens > choices.max_tokens, "too long", lambda at: f"{tokens[at]:,} tokens, over {choices.max_tokens:,}"

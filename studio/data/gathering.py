@@ -11,7 +11,7 @@ from studio import example_tables
 from studio.chat import DEFAULT_SYSTEM
 from studio.data import near_duplicates, privacy, quality, row_texts
 from studio.data.duplicates import fingerprint_of, fingerprint_of_turn
-from studio.data.studio_quality import question_and_answer
+from studio.data.studio_quality import is_avoided, question_and_answer
 from studio.data.text_column import TextColumn
 from studio.data.texts import text
 from studio.data.words import Array
@@ -26,10 +26,10 @@ SUSPECT = re.compile(privacy.SUSPECT, re.ASCII)
 
 
 class Gathered:
-    """Some examples as lists: of each row id, source, the last question (`asked`) and the last message; of all messages,
+    """Some examples as lists: of each row id, source, the last question (`asked`) and the answer (`last`); of all messages,
     one after the other, role and content; and for the rows that have it kind, rejected, tools, the score that it brought
-    (0 to 1), the tool calls of the last message, and the texts in which private details alone are looked for: those of
-    the other messages but the usual system prompt, and what stands beside the messages."""
+    (0 to 1), the tool calls of the answer, whether it is one to avoid, and the texts in which private details alone are
+    looked for: those of the other messages but the usual system prompt, and what stands beside the messages."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
@@ -45,6 +45,7 @@ class Gathered:
         self.tools: dict[int, str | None] = {}
         self.brought: dict[int, float] = {}
         self.calls: dict[int, str] = {}
+        self.avoided: set[int] = set()
         self.others: dict[int, list[str]] = {}
         self.prints: dict[int, bytes] = {}
         self.extras: dict[str, dict[int, str]] = {name: {} for name in EXTRAS}
@@ -63,14 +64,17 @@ class Gathered:
         self.kinds[at], self.rejected[at], self.tools[at] = kind, rejected, tools
         if brought is not None:
             self.brought[at] = brought
-        asked, answer = question_and_answer(messages)
-        last = messages[-1]["content"]
+        asked, answer = question_and_answer(messages, rejected)
+        last, before = messages[-1]["content"], messages[:-1]
+        if is_avoided(messages):
+            self.avoided.add(at)
+            last, before = answer, messages
         self.asked.append(asked)
         self.last.append(last)
         if answer and not last:
             self.calls[at] = answer
         self.others[at] = [
-            message["content"] for message in messages[:-1] if message["content"] not in (asked, DEFAULT_SYSTEM)
+            message["content"] for message in before if message["content"] not in (asked, DEFAULT_SYSTEM)
         ]
         beside = [*([rejected] if rejected else []), *(_suspects("tools", tools) if tools else ())]
         for message in messages:
@@ -174,7 +178,10 @@ class Gathered:
         rows = range(len(self))
         others = pyarrow.array([self.others.get(at) for at in rows], pyarrow.list_(texts)) if self.others else None
         calls = pyarrow.array([self.calls.get(at) for at in rows], texts) if self.calls else None
-        found = quality.score_columns(pyarrow.array(self.asked, texts), pyarrow.array(self.last, texts), others, calls)
+        avoided = np.zeros(len(self), bool)
+        avoided[[*self.avoided]] = True
+        asked, last = (pyarrow.array(said, texts) for said in (self.asked, self.last))
+        found = quality.score_columns(asked, last, others, calls, avoided)
         table = self.table(tokens)
         scores, reasons = found["guide_quality"], found["guide_reasons"]
         if table["quality"].null_count < len(self):

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from studio.data.studio_quality import question_and_answer
+
 LOOKED_AT = 200  # characters of the question and of the answer: a language shows itself early
 LEAST_LETTERS = 10
 LEAST_CONFIDENCE = 0.4
@@ -36,11 +38,20 @@ def name_of(text: str) -> str:
     return NAMES.get(best[0]["lang"], best[0]["lang"])
 
 
-def of_conversation(messages: Sequence[dict[str, Any]]) -> str:
-    """The language of the last question together with the answer."""
-    last = messages[-1].get("content") or "" if messages else ""
-    questions = [message.get("content") or "" for message in messages[:-1] if message["role"] == "user"]
-    return name_of(f"{questions[-1][:LOOKED_AT] if questions else ''} {last[:LOOKED_AT]}".strip())
+def surely(text: str, least: float) -> str:
+    """The English name of the text's language where at least `least` (of 1) speaks for it, else an empty text."""
+    best = _detector().detect(text, model="lite")
+    return NAMES.get(best[0]["lang"], "") if best and best[0]["score"] >= least else ""
+
+
+def of_conversation(messages: Sequence[dict[str, Any]], rejected: str | None = None) -> str:
+    """The language of the last question together with the answer, which is the one to avoid where that is the only one."""
+    return of_turn(*question_and_answer(messages, rejected)) if messages else UNSURE
+
+
+def of_turn(asked: str, answer: str) -> str:
+    """The language of a question together with its answer."""
+    return name_of(f"{asked[:LOOKED_AT]} {answer[:LOOKED_AT]}".strip())
 
 
 @lru_cache(maxsize=1)

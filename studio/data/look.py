@@ -229,12 +229,16 @@ def worst(dataset: Dataset, score: str = "guide", count: int = 20) -> pd.DataFra
 
 
 def _penalties(example: pd.Series, score: str) -> list[str]:
-    question, answer = studio_quality.question_and_answer(example["messages"])
+    question, answer = studio_quality.question_and_answer(example["messages"], example["rejected"])
+    is_avoided = studio_quality.is_avoided(example["messages"])
+    if score in row_facts.PARTS and is_avoided:
+        return [studio_quality.AVOIDED]
     if score in row_facts.PARTS:
         return [reason for reason in quality.score(answer).reasons if f"({score} -" in reason]
     if score == "guide" or quality.BROUGHT in example["reasons"]:
         return list(example["reasons"])
-    return list(studio_quality.score_batch([question], [answer])["reasons"][0])
+    scored = studio_quality.pardoned(studio_quality.score_batch([question], [answer]), [is_avoided])
+    return list(scored["reasons"][0])
 
 
 # ---- all rows
@@ -290,4 +294,5 @@ def language_counts(dataset: Dataset) -> pd.DataFrame:
 def _sampled(dataset: Dataset) -> pd.DataFrame:
     starts = np.linspace(0, len(dataset) - BLOCK, SAMPLE // BLOCK).astype(np.int64)
     taken = dataset.take(np.unique((starts[:, None] + np.arange(BLOCK)).ravel()))
-    return pd.DataFrame({"language": [languages.of_conversation(messages) for messages in taken["messages"]]})
+    both = zip(taken["messages"], taken["rejected"], strict=True)
+    return pd.DataFrame({"language": [languages.of_conversation(*one) for one in both]})

@@ -96,9 +96,7 @@ class LookVerbs:
         return topics.topic_map(dataset.take(drawn), count)
 
     def label_balance(self, dataset: Dataset) -> pd.DataFrame:
-        """How often each label, or value of a JSON answer's field, is the answer: field, value, count, share. No step."""
-        columns = (row_facts.ROLE, row_facts.CONTENT, row_facts.CALLS)
-        answers = (row_facts.ends(batch)[1] for batch in dataset.record_batches(*columns, size=row_facts.BATCH))
-        return topics.label_balance(
-            pd.DataFrame({"messages": [[{"content": one}] for one in said]}) for said in answers
-        )
+        """How often each label, or value of a JSON answer's field, is the answer: field, value, count, share. The label of
+        an answer that was judged is good or bad. No step."""
+        batches = dataset.record_batches(*row_facts.ENDS, "kind", size=row_facts.BATCH)
+        return topics.balance(label for batch in batches for label in row_facts.labels(batch))

@@ -2,7 +2,7 @@
 measured, and held in memory while someone moves a threshold."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ import pandas as pd
 from studio import collector, store
 from studio.data import duplicates, leakage, near_duplicates, presidio, privacy, quality, studio_quality
 from studio.data.near_duplicates import Pairs
-from studio.data.studio_quality import question_and_answer
+from studio.data.studio_quality import is_avoided, question_and_answer
 from studio.data.texts import DatasetTexts
 from studio.data.watching import telling
 from studio.data.words import Array
 from studio.errors import InputError
+from studio.example_tables import complete
 from studio.examples import Dataset
 
-VERSION = 6  # one up where a score or a similarity changes: what was kept of an older one is measured again
+VERSION = 7  # one up where a score or a similarity changes: what was kept of an older one is measured again
 HELD = 4  # datasets whose columns (some 50 bytes a row) stay in memory
 
 
@@ -82,8 +83,7 @@ class Measures:
         again = self.flagged("repetition") & ~self._brought
 
         def measure() -> pd.DataFrame:
-            scored = studio_quality.score_messages({"messages": self._messages(again)}, preset)
-            return _to_keep(scored)
+            return _to_keep(studio_quality.score_messages(self._said(again), preset))
 
         made = self.kept(f"{preset}-scores", measure)
         qualities, reasons = found["quality"].to_numpy(float).copy(), found["reasons"].to_numpy(object).copy()
@@ -92,16 +92,15 @@ class Measures:
             reasons[at] = words.split("\n") if words else []
         return pd.DataFrame({"quality": qualities, "reasons": pd.Series(reasons, dtype=object)})
 
-    def _messages(self, wanted: Array) -> list[Any]:
-        """The messages of the rows where `wanted` is true."""
-        parts = self._of.batches() if isinstance(self._of, Dataset) else [self._of]
-        found, begin = [], 0
-        for part in parts:
-            found += [
-                messages for messages, is_wanted in zip(part["messages"], wanted[begin:], strict=False) if is_wanted
-            ]
-            begin += len(part)
-        return found
+    def _said(self, wanted: Array) -> dict[str, list[Any]]:
+        """The messages and the answers to avoid of the rows where `wanted` is true."""
+        chosen = [row for row, is_wanted in zip(self._rows(), wanted.tolist(), strict=True) if is_wanted]
+        return {"messages": [messages for messages, _ in chosen], "rejected": [worse for _, worse in chosen]}
+
+    def _rows(self) -> Iterator[tuple[Any, str | None]]:
+        """Messages and the answer to avoid, or None, of each row."""
+        for part in self._of.batches() if isinstance(self._of, Dataset) else [self._of]:
+            yield from zip(part["messages"], complete(part, ["rejected"])["rejected"], strict=True)
 
     @cached_property
     def _guide(self) -> Array:
@@ -162,11 +161,10 @@ class Measures:
             duplicates.fingerprints(self.examples) if stored is None else stored["fingerprint"]
         )
 
-    def answers(self) -> list[str]:
-        """The answer of each row to judge; see `studio_quality.question_and_answer`."""
-        if isinstance(self._of, Dataset):
-            return [question_and_answer(row)[1] for part in self._of.batches() for row in part["messages"]]
-        return [question_and_answer(messages)[1] for messages in self._of["messages"]]
+    def answers(self) -> tuple[list[str], Array]:
+        """The answer of each row and whether it is one to avoid; see `studio_quality.question_and_answer`."""
+        found = [(question_and_answer(*row)[1], is_avoided(row[0])) for row in self._rows()]
+        return [answer for answer, _ in found], np.array([is_one for _, is_one in found], bool)
 
     def pairs(self, threshold: float = near_duplicates.THRESHOLD, run: int = near_duplicates.WORDS_IN_A_RUN) -> Pairs:
         """See `near_duplicates.pairs`."""
@@ -250,7 +248,7 @@ class Measures:
         return there
 
     def _studio_scores(self) -> pd.DataFrame:
-        return _to_keep(studio_quality.score_messages({"messages": list(self.examples["messages"])}))
+        return _to_keep(studio_quality.score_messages(self._said(np.ones(len(self), bool))))
 
     def knows(self, name: str) -> bool:
         """Whether something is kept under `name`."""

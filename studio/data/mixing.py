@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from studio import example_tables
+from studio.data import preferences
 from studio.data.words import Array
 from studio.errors import InputError
 from studio.examples import Dataset
@@ -60,7 +61,7 @@ def draw(
     """Which rows a mix is made of. `names` holds, for each table, the name of each row's group (None for none).
 
     `shares` says how much of each table (any positive numbers; equal when absent); or `balance` how much of each source,
-    of each answer ("label") or of each value of a field in answers that are JSON ("label:FIELD"), by `weights` (equal
+    of each answer ("label"; of good and bad ones where answers were judged) or of each value of a field in answers that are JSON ("label:FIELD"), by `weights` (equal
     when absent; a value without a weight is left out). Nothing is taken twice: without `rows` the mix is as large as
     that allows. The same seed gives the same rows. Raises InputError with all mistakes at once, and when there are too
     few rows.
@@ -188,10 +189,10 @@ def _names(table: str, examples: pd.DataFrame, balance: str | None) -> Array:
         return np.full(len(examples), table, object)
     if balance == "source":
         return examples["source"].to_numpy(object)
-    answers = [messages[-1]["content"].strip() for messages in examples["messages"]]
+    labels = preferences.labels(examples)
     if balance == "label":
-        return np.array(answers, object)
-    return np.array([_field(answer, balance.removeprefix(FIELD)) for answer in answers], object)
+        return np.array([judged or answer.strip() for answer, judged in labels], object)
+    return np.array([_field(answer, balance.removeprefix(FIELD)) for answer, _ in labels], object)
 
 
 def _names_of(dataset: Dataset, balance: str | None) -> Array:

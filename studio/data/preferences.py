@@ -4,12 +4,18 @@ An answer to learn is the last message; an answer to avoid is `rejected`. An ans
 messages without an answer: nobody learns it by mistake."""
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from studio.data.conversations import BadRowError, check_order, from_json, parse, with_system
 from studio.data.rows import clean
-from studio.example_tables import Message
+from studio.data.studio_quality import is_avoided, question_and_answer
+from studio.example_tables import Message, complete
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+GOOD, BAD = "good", "bad"
 HUMAN_AND_ASSISTANT = re.compile(r"\n\n(Human|Assistant): ?")
 
 
@@ -39,6 +45,21 @@ def judged(prompt: Any, answer: Any, is_good: bool, system: str) -> tuple[list[M
         raise BadRowError("the answer to avoid calls a tool; only text can be compared")
     check_order(messages[:-1], answered=False)
     return with_system(messages[:-1], system), messages[-1]["content"]
+
+
+def judgement(kind: str | None, is_avoided: bool, rejected: str | None) -> str | None:
+    """How the one answer of a row was judged: GOOD or BAD, or None where it was not, or there are two to compare."""
+    if is_avoided:
+        return BAD
+    return GOOD if kind == "preference" and rejected is None else None
+
+
+def labels(examples: "pd.DataFrame") -> Iterator[tuple[str, str | None]]:
+    """The answer of each example, and how it was judged where it was; see `judgement`."""
+    rows = complete(examples, ["messages", "rejected", "kind"]).itertuples(index=False)
+    for messages, rejected, kind in rows:
+        answer = question_and_answer(messages, rejected)[1]
+        yield answer, judgement(kind, is_avoided(messages), rejected)
 
 
 def _conversation(prompt: Any, answer: Any, name: str) -> list[Message]:

@@ -38,6 +38,10 @@ class Score:
     reasons: list[str]
 
 
+PARDONED = Score(1.0, dict.fromkeys(WEIGHTS, 1.0), [studio_quality.AVOIDED])
+"""Of an answer that is to be avoided, and meant to be bad."""
+
+
 class Rule(NamedTuple):
     """`holds(answer, the same in lower case)` decides whether each of `penalties` (part, by how much) comes off;
     `covers` is a mask of all answers for which it may hold, and of no others where it `is_exact`."""
@@ -137,19 +141,25 @@ def _held_rules(answers: Answers) -> Array:
 
 
 def columns(
-    conversations: list[list[dict[str, Any]]],
-) -> tuple["pyarrow.Array", "pyarrow.Array", "pyarrow.Array", "pyarrow.Array"]:
-    """What `score_columns` takes."""
+    conversations: list[list[dict[str, Any]]], rejected: Sequence[str | None] | None = None
+) -> tuple["pyarrow.Array", "pyarrow.Array", "pyarrow.Array", "pyarrow.Array", Array]:
+    """What `score_columns` takes. `rejected` has the answer to avoid of each conversation, where there is one."""
     import pyarrow
 
-    both = [studio_quality.question_and_answer(messages) for messages in conversations]
-    last = [messages[-1].get("content") or "" for messages in conversations]
+    worse = [None] * len(conversations) if rejected is None else rejected
+    both = [
+        studio_quality.question_and_answer(messages, bad) for messages, bad in zip(conversations, worse, strict=True)
+    ]
+    avoided = np.array([studio_quality.is_avoided(messages) for messages in conversations], bool)
+    last = [
+        both[at][1] if avoided[at] else messages[-1].get("content") or "" for at, messages in enumerate(conversations)
+    ]
     others = [[message.get("content") or "" for message in messages[:-1]] for messages in conversations]
     bounds = np.append(0, np.cumsum([len(texts) for texts in others], dtype=np.int64))
     return (
         _encoded([question for question, _ in both]), _encoded(last),
         pyarrow.LargeListArray.from_arrays(bounds, _encoded([text for texts in others for text in texts])),
-        _encoded([answer for _, answer in both]),
+        _encoded([answer for _, answer in both]), avoided,
     )  # fmt: skip
 
 
@@ -162,13 +172,16 @@ def score_columns(
     answers: "pyarrow.Array | Answers",
     others: "pyarrow.Array | None" = None,
     calls: "pyarrow.Array | None" = None,
+    avoided: Array | None = None,
 ) -> "pyarrow.Table":
     """Both scores, their reasons and the flags of rows whose texts stand in Arrow columns (string or large_string).
 
-    `prompts`: the last message of the user before the last message, or an empty text. `answers`: the content of the
-    last message. `others`: a list<string> with the text of all other messages, or a string where there is one at most
-    (only private details are looked for in it). `calls`: the tool calls of the last message as JSON, for the rows
-    whose answer is empty. Nulls are empty texts, and all columns are of one length.
+    `prompts`: the last message of the user before the answer, or an empty text. `answers`: the content of the answer.
+    `others`: a list<string> with the text of all other messages, or a string where there is one at most (only private
+    details are looked for in it). `calls`: the tool calls of the answer as JSON, for the rows whose answer is empty.
+    `avoided`: for each row (bool) whether its answer is one to avoid, which is meant to be bad: nothing of the guide's
+    rules counts against it, and of the studio's what `studio_quality.pardon` says. Nulls are empty texts, and all
+    columns are of one length.
 
     Columns: guide_quality (float64), guide_reasons (list<string>), studio_quality (float64), studio_reasons
     (list<string>), flags (list<string>, in the order of FLAGS); one row for each given, in their order.
@@ -187,9 +200,17 @@ def score_columns(
     guide_kinds, guide_numbers = studio_quality.kinds_of(_held_rules(said))
     guide = [_scored(int(kind)) for kind in guide_kinds]
     studio_numbers, studio = studio_quality.score_rows(Rows(asked, called))
+    is_short = said.stripped_characters < SHORT
+    if avoided is not None and avoided.any():
+        guide_numbers[avoided] = len(guide)
+        guide.append(PARDONED)
+        own, numbers = np.unique(studio_numbers[avoided], return_inverse=True)
+        studio_numbers[avoided] = numbers + len(studio)
+        studio += [studio_quality.pardon(studio[number]) for number in own.tolist()]
+        is_short = is_short & ~avoided
     place = {flag: 1 << at for at, flag in enumerate(FLAGS)}
     marks = np.array([sum(place[flag] for flag in one.flags) for one in studio], np.int64)[studio_numbers]
-    marks |= np.where(said.stripped_characters < SHORT, place["short"], 0)
+    marks |= np.where(is_short, place["short"], 0)
     for kinds, at in _private(asked, said, others):
         marks[at] |= sum(place[kind] for kind in kinds)
     mark_kinds, mark_numbers = studio_quality.kinds_of(marks)

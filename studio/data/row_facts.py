@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from studio.data import languages, quality, studio_quality
+from studio.data import languages, preferences, quality, studio_quality
 from studio.data.measures import Measures
 from studio.data.words import Array
 from studio.examples import Dataset
@@ -20,6 +20,7 @@ SCORES = ("guide", *PARTS, "studio")
 BATCH = 8_192
 SPEAKERS = ("user", "assistant")
 ROLE, CONTENT, CALLS = (f"messages.list.element.{name}" for name in ("role", "content", "tool_calls"))
+ENDS = (ROLE, CONTENT, CALLS, "rejected")
 
 
 class Measure(NamedTuple):
@@ -117,14 +118,23 @@ def _offsets(batch: Any) -> Array:
     return np.asarray(column.offsets) - column.offsets[0].as_py()
 
 
-def ends(batch: Any) -> tuple[list[str], list[str]]:
-    """The last question and the answer (the content of the last message, else its tool calls as JSON) of each row."""
+class Ends(NamedTuple):
+    """Of each row the last question, the answer (its content, else its tool calls as JSON) and whether that is one to avoid,
+    which stands in `rejected`; see `studio_quality.question_and_answer`."""
+
+    asked: list[str]
+    answers: list[str]
+    avoided: Array
+
+
+def ends(batch: Any) -> Ends:
+    """Of a record batch with the columns ENDS."""
     import pyarrow
 
     flat, offsets = batch["messages"].flatten(), _offsets(batch)
     last = offsets[1:] - 1
-    asked = np.asarray(flat.field("role").to_numpy(zero_copy_only=False) == "user")
-    asked[last[last >= offsets[:-1]]] = False
+    roles = flat.field("role").to_numpy(zero_copy_only=False)
+    asked, avoided = np.asarray(roles == "user"), np.asarray(roles[last] != "assistant")
     newest = np.maximum.accumulate(np.where(asked, np.arange(len(asked)), -1)) if len(asked) else np.zeros(0, int)
     at = newest[last] if len(asked) else last
     rows = pyarrow.array(at, mask=at < offsets[:-1])
@@ -132,8 +142,20 @@ def ends(batch: Any) -> tuple[list[str], list[str]]:
     answers = flat.field("content").take(pyarrow.array(last)).to_pylist()
     called = flat.field("tool_calls").take(pyarrow.array(last)).to_pylist() if "tool_calls" in flat.type.names else []
     called = called or [None] * len(answers)
-    both = zip(answers, called, strict=True)
-    return [text or "" for text in questions], [text or calls or "" for text, calls in both]
+    said = [text or calls or "" for text, calls in zip(answers, called, strict=True)]
+    if avoided.any():
+        worse = batch["rejected"].to_pylist() if "rejected" in batch.schema.names else [None] * len(said)
+        said = [bad or "" if is_one else good for good, bad, is_one in zip(said, worse, avoided.tolist(), strict=True)]
+    return Ends([text or "" for text in questions], said, avoided)
+
+
+def labels(batch: Any) -> Iterator[tuple[str, str | None]]:
+    """As `preferences.labels`, of a record batch with the columns ENDS and kind."""
+    _, answers, avoided = ends(batch)
+    there, nothing = batch.schema.names, [None] * batch.num_rows
+    kinds, worse = (batch[name].to_pylist() if name in there else nothing for name in ("kind", "rejected"))
+    for answer, kind, bad, is_avoided in zip(answers, kinds, worse, avoided.tolist(), strict=True):
+        yield answer, preferences.judgement(kind, is_avoided, bad)
 
 
 def turns(batch: Any) -> Array:
@@ -149,23 +171,26 @@ def _turns(batch: Any) -> dict[str, Any]:
 
 
 def _languages(batch: Any) -> dict[str, Any]:
-    limit = languages.LOOKED_AT
-    texts = (f"{asked[:limit]} {said[:limit]}".strip() for asked, said in zip(*ends(batch), strict=True))
-    return {"language": np.array([languages.name_of(text) for text in texts], object)}
+    asked, answers, _ = ends(batch)
+    return {"language": np.array([*map(languages.of_turn, asked, answers)], object)}
 
 
 def _parts(batch: Any) -> dict[str, Any]:
-    found = [quality.score(answer).parts for answer in ends(batch)[1]]
+    _, answers, avoided = ends(batch)
+    scores = zip(answers, avoided.tolist(), strict=True)
+    found = [(quality.PARDONED if is_avoided else quality.score(answer)).parts for answer, is_avoided in scores]
     return {part: np.array([parts[part] for parts in found], np.float32) for part in PARTS}
 
 
 def _studio(batch: Any) -> dict[str, Any]:
-    return {"studio": np.array(studio_quality.score_batch(*ends(batch))["quality"], float)}
+    asked, answers, avoided = ends(batch)
+    scored = studio_quality.pardoned(studio_quality.score_batch(asked, answers), avoided.tolist())
+    return {"studio": np.array(scored["quality"], float)}
 
 
 MEASURES = {
     "turns": Measure((ROLE,), ("turns",), _turns),
-    "languages": Measure((ROLE, CONTENT, CALLS), ("language",), _languages),
-    "parts": Measure((ROLE, CONTENT), PARTS, _parts),
-    "studio": Measure((ROLE, CONTENT, CALLS), ("studio",), _studio),
+    "languages": Measure(ENDS, ("language",), _languages),
+    "parts": Measure((ROLE, CONTENT, "rejected"), PARTS, _parts),
+    "studio": Measure(ENDS, ("studio",), _studio),
 }

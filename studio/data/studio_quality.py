@@ -211,6 +211,8 @@ FLAGS = (
     "empty", "TODO", "broken JSON", "broken code", "truncated", "refusal", "copied question", "other language",
     "broken characters", "repetition",
 )  # fmt: skip
+AVOIDED = "an answer to avoid: only an empty or unreadable one counts against its row"
+UNUSABLE = ("empty", "broken characters")
 
 
 class Verdict(NamedTuple):
@@ -322,13 +324,39 @@ def question_and_answer(messages: Sequence[dict[str, Any]], rejected: str | None
     return questions[-1] if questions else "", answer
 
 
+def is_avoided(messages: Sequence[dict[str, Any]]) -> bool:
+    """Whether the answer to the messages is one to avoid: they end without one."""
+    return bool(messages[-1]["role"] != "assistant")
+
+
+def pardon(found: Verdict) -> Verdict:
+    """What counts against an answer to avoid. It is there because it is bad: to refuse, to break off or to be wrong is what
+    is learned from it, so that only what makes its row useless (UNUSABLE) takes from the score and marks the row."""
+    kept = verdict(
+        sum(1 << at for at, check in enumerate(CHECKS) if check.flag in UNUSABLE and check.flag in found.flags)
+    )
+    return Verdict(kept.quality, [AVOIDED, *kept.reasons], kept.flags)
+
+
+def pardoned(scored: dict[str, list[Any]], avoided: Sequence[bool]) -> dict[str, list[Any]]:
+    """What `score_batch` gives, with `pardon` for the answers that are `avoided`."""
+    columns = {name: list(values) for name, values in scored.items()}
+    for at in (at for at, is_one in enumerate(avoided) if is_one):
+        found = pardon(Verdict(*(columns[name][at] for name in Verdict._fields)))
+        for name, value in found._asdict().items():
+            columns[name][at] = value
+    return columns
+
+
 def _called(tools: Any) -> str:
     return tools if isinstance(tools, str) else json.dumps(tools) if tools else ""
 
 
 def score_messages(batch: dict[str, list[Any]], preset: str = "studio") -> dict[str, list[Any]]:
     """`score_batch` over a batch with a column `messages`, as `datasets.map(batched=True)` calls it (a preset goes into
-    its `fn_kwargs`). Give `map` the features FEATURES says too: a first batch without any reason doesn't show what its
-    lists hold."""
-    both = [question_and_answer(messages) for messages in batch["messages"]]
-    return score_batch([question for question, _ in both], [answer for _, answer in both], preset)
+    its `fn_kwargs`), and `rejected` where there is one. Give `map` the features FEATURES says too: a first batch without
+    any reason doesn't show what its lists hold."""
+    rejected = batch["rejected"] if "rejected" in batch else [None] * len(batch["messages"])
+    both = [question_and_answer(messages, worse) for messages, worse in zip(batch["messages"], rejected, strict=True)]
+    scored = score_batch([question for question, _ in both], [answer for _, answer in both], preset)
+    return pardoned(scored, [is_avoided(messages) for messages in batch["messages"]])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from studio.data import preferences
 from studio.errors import InputError
 
 DIRECTIONS = 20
@@ -67,17 +68,21 @@ def questions(messages: Sequence[dict[str, Any]]) -> str:
     return "\n".join(message["content"] for message in messages if message["role"] == "user")
 
 
-def label_balance(examples: pd.DataFrame | Iterable[pd.DataFrame]) -> pd.DataFrame:
+def label_balance(examples: pd.DataFrame) -> pd.DataFrame:
+    """See `balance`."""
+    return balance(preferences.labels(examples))
+
+
+def balance(answers: Iterable[tuple[str, str | None]]) -> pd.DataFrame:
     """How often each label is the answer, or each value of a JSON answer's field: columns field ("" for plain
-    answers), value, count, share. Only fields with at most MOST_LABELS different short values are labels. Examples may
-    come in batches."""
+    answers), value, count, share. Only fields with at most MOST_LABELS different short values are labels. `answers` has
+    of each row the answer, and how it was judged where it was (see `preferences.judgement`), which is then its label."""
     counts: dict[str, Counter[str]] = {}
-    for batch in [examples] if isinstance(examples, pd.DataFrame) else examples:
-        for messages in batch["messages"]:
-            for field, value in _labels(messages[-1].get("content") or "").items():
-                found = counts.setdefault(field, Counter())
-                if len(found) <= MOST_LABELS:  # with one more it is no label, and more need not be known
-                    found[value] += 1
+    for answer, judged in answers:
+        for field, value in (_labels(answer) | ({} if judged is None else {"": judged})).items():
+            found = counts.setdefault(field, Counter())
+            if len(found) <= MOST_LABELS:  # with one more it is no label, and more need not be known
+                found[value] += 1
     rows = [
         (field, value, count, count / sum(found.values()))
         for field, found in counts.items()
