@@ -2,18 +2,17 @@
 
 import io
 import re
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from studio.data.compressed import GUESSED_FROM, LARGEST_WHOLE, decoded, whole, wide_encoding
 from studio.data.rows import Problem, Row
+from studio.data.web_pages import html
 from studio.errors import InputError
 
 SUFFIXES = (".txt", ".md", ".markdown", ".html", ".htm", ".pdf", ".docx")
 BLANK_LINES = re.compile(r"\n\s*\n+")
-NOT_READ = ["script", "style", "noscript", "template", "svg", "head"]
 
 
 class _UnreadableError(Exception):
@@ -46,19 +45,6 @@ def plain(content: bytes) -> str:
     if b"\x00" in content[:GUESSED_FROM] and not wide_encoding(content[:GUESSED_FROM]):
         raise _UnreadableError("this is a binary file: it holds zero bytes")
     return decoded(content)
-
-
-def html(content: bytes) -> str:
-    """What a reader of the page sees, a block a line."""
-    from bs4 import BeautifulSoup
-
-    with warnings.catch_warnings():  # it warns of what looks like XML or like a file name
-        warnings.simplefilter("ignore")
-        soup = BeautifulSoup(content, "lxml")  # linear; html.parser is not on comments that never end
-    for element in soup(NOT_READ):
-        element.decompose()
-    lines = (" ".join(line.split()) for line in soup.get_text("\n").splitlines())
-    return BLANK_LINES.sub("\n\n", "\n".join(line for line in lines if line))
 
 
 def pdf(content: bytes) -> str:

@@ -256,7 +256,7 @@ def test_a_folder_of_documents(project: Project, tmp_path: Path) -> None:
     assert found == {
         "a.txt": "Grüße aus Köln.",
         "b.md": "# Title\n\nA *line*.",
-        "c.html": "Top\nOne\ntwo.",
+        "c.html": "Top\n\nOne\ntwo.",
         "d.pdf": "Written on a page.",
         "deep/e.docx": "First.\n\nSecond.\n\nleft\tright",
         "same.txt": "Grüße aus Köln.",
