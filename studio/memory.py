@@ -30,7 +30,12 @@ FEW_BYTES = 256 * 1024**2
 PARTS = ("weights", "adapter", "gradients", "optimiser", "activations", "head", "overhead")
 
 CPU_TILE = 2**21
-"""Logits in 32 bits that the head for a CPU holds at once (8 MB), which it does in two copies, and two narrower ones."""
+"""Logits that the head for a CPU holds at once (8 MB in 32 bits)."""
+CPU_LOGIT_BYTES = {"one": 16, "more": 18}
+"""What it takes for each of them where one tile holds all, and where those of the tile before are still there: in 32 bits the
+logits, their logarithms of probabilities, the probabilities and a product of both."""
+TORCH_LOGIT_BYTES = 33
+"""What TRL's head takes for each logit of a tile on a CPU, on the way back: it is folded in torch."""
 SHORT_ROWS = 256
 """Tokens up to which attention computes all scores of a row at once on a CPU: torch 2.13's own, which holds none, takes up
 to four times as long there in bf16 (136 tokens: 54 ms forwards and back against 14; 512: 161 against 98), and from about a
@@ -54,27 +59,33 @@ def attends_whole(device: str, packed: bool, longest: int) -> bool:
 
 @dataclass(frozen=True)
 class Kept:
-    """Bytes that one layer keeps of a token for the way back: for each unit of hidden, key/value and feed-forward width,
-    and what an adapter's dropout adds for each of hidden and feed-forward. `stream`: bytes of a unit of what goes from
-    layer to layer."""
+    """Bytes that one layer keeps of a token for the way back: for each unit of hidden, query, key/value and feed-forward
+    width, and what an adapter's dropout adds for each of hidden and feed-forward. `stream`: bytes of a unit of what goes from
+    layer to layer; `width`: of what matrices are multiplied in; `end`: of a unit of hidden between the last layer and the
+    head."""
 
     hidden: float
+    query: float
     key_value: float
     feed_forward: float
     dropout_hidden: float
     dropout_feed_forward: float
     stream: int
+    width: int
+    end: int
 
 
 KEPT = {
-    ("cuda", "qlora"): Kept(16, 4, 8, 14, 1, 2),
-    ("cuda", "lora"): Kept(24, 4, 8, 6, 1, 2),
-    ("cuda", "full"): Kept(30, 4, 8, 0, 0, 4),
-    ("cpu", "qlora"): Kept(16, 4, 8, 20, 2, 2),
-    ("cpu", "lora"): Kept(24, 8, 16, 40, 4, 4),
-    ("cpu", "full"): Kept(32, 8, 16, 0, 0, 4),
+    ("cuda", "qlora"): Kept(12, 4, 4, 8, 14, 1, 2, 2, 6),
+    ("cuda", "lora"): Kept(20, 4, 4, 8, 6, 1, 2, 2, 6),
+    ("cuda", "full"): Kept(26, 4, 4, 8, 0, 0, 4, 2, 12),
+    ("cpu", "qlora"): Kept(12, 4, 4, 8, 20, 2, 2, 2, 8),
+    ("cpu", "lora"): Kept(16, 8, 8, 16, 40, 4, 4, 4, 8),
+    ("cpu", "full"): Kept(24, 8, 8, 16, 0, 0, 4, 4, 12),
 }
 """A card computes in bf16 under autocast and marks what dropout drops in a byte; a CPU computes in what the weights are."""
+WAY_BACK = 18
+"""Bytes of a token and unit of hidden width that go back through the last norm, before any layer has given up what it kept."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +144,13 @@ def estimate(
     length = recipe.max_length if recipe.packing or longest is None else min(recipe.max_length, longest)
     rows = recipe.batch_size * (1 if recipe.objective == "sft" else 2)  # the better and the worse answer go together
     tokens = rows * length
-    sizes = {
-        **_state(shape, recipe, machine),
-        "activations": _activations(shape, recipe, machine.device, rows, length),
-        "head": _head(shape, recipe, on_gpu, tokens) if chunked_head else tokens * shape.vocabulary * FULL_LOGITS_BYTES,
-    }
+    kept, again = _activations(shape, recipe, machine.device, rows, length)
+    head = _head(shape, recipe, on_gpu, tokens)
+    if chunked_head:  # what it takes is free again when the way back goes on
+        again = max(0, max(again, WAY_BACK * tokens * shape.hidden) - head)
+    else:
+        head = tokens * shape.vocabulary * FULL_LOGITS_BYTES
+    sizes = {**_state(shape, recipe, machine), "activations": kept + again, "head": head}
     if on_gpu and not recipe.uses_adapter and recipe.optimizer == "adamw_torch":
         # its step makes one more copy of all weights, when what the way back needed is gone
         passing = sizes["activations"] + sizes["head"]
@@ -188,48 +201,57 @@ def _state(shape: ModelShape, recipe: Any, machine: Machine) -> dict[str, float]
     }
 
 
-def _activations(shape: ModelShape, recipe: Any, device: str, rows: int, length: int) -> float:
-    """Bytes kept for the way back. With checkpointing: what enters each layer, and one layer computed again."""
+def _activations(shape: ModelShape, recipe: Any, device: str, rows: int, length: int) -> tuple[float, float]:
+    """Bytes kept for the way back, and of what is held in turn: with checkpointing one layer that is computed again, and the
+    largest matrix, unpacked."""
     kept = KEPT[device, str(recipe.method)]
     tokens = rows * length
     whole = recipe.objective == "sft" and attends_whole(device, recipe.packing, length)
-    padded = whole or (rows > 1 and not recipe.packing)  # then keys and values are repeated for each group of queries
+    # torch's attention with a mask is given keys and values for each query head, and a copy of the mask in each layer
+    masked = not whole and (rows > 1 or recipe.packing)
     a_token = (
         kept.hidden * shape.hidden
-        + kept.key_value * (shape.query if padded else shape.key_value)
+        + kept.query * shape.query
+        + kept.key_value * (shape.query if masked else shape.key_value)
         + kept.feed_forward * shape.feed_forward
     )
-    if recipe.uses_adapter and recipe.dropout > 0 and recipe.objective == "sft":
-        a_token += kept.dropout_hidden * shape.hidden + kept.dropout_feed_forward * shape.feed_forward
-    if whole:  # the softmax is held in 32 bits, and as what the values are multiplied by
-        a_token += shape.heads * length * (4 + (2 if kept.stream == 2 and recipe.method == "qlora" else 0))
+    if shape.norms_heads:
+        a_token += 4 * (shape.query + shape.key_value)
+    if recipe.uses_adapter:
+        a_token += kept.width * shape.adapted(recipe.targets) * recipe.r / max(1, shape.layers)
+        if recipe.dropout > 0 and recipe.objective == "sft":
+            a_token += kept.dropout_hidden * shape.hidden + kept.dropout_feed_forward * shape.feed_forward
+    if whole:
+        a_token += kept.width * shape.heads * length
+    end = tokens * shape.hidden * kept.end
+    if masked:
+        row = tokens if recipe.packing else length  # packed rows of a batch are one long row
+        a_token += kept.width * row
+        end += tokens * row  # the mask itself, a byte each
     one_layer = tokens * a_token
-    layers = (
-        tokens * shape.hidden * kept.stream * shape.layers + one_layer
-        if recipe.gradient_checkpointing
-        else one_layer * shape.layers
-    )
-    passing = 2 * tokens * max(shape.feed_forward, shape.hidden) * kept.stream  # gradients on their way
-    mask = rows * length**2 * 2 if padded else 0
-    whole_matrices = shape.largest_matrix * (2 if recipe.method == "qlora" else 0)
+    whole_matrices: float = shape.largest_matrix * (2 if recipe.method == "qlora" else 0)
     if recipe.uses_adapter and recipe.use_dora:
         whole_matrices += shape.largest_matrix * 4 * 3  # DoRA takes the norm of each weight with its adapter
-    return layers + passing + mask + whole_matrices
+    if not recipe.gradient_checkpointing:
+        return one_layer * shape.layers + end, whole_matrices
+    passing = tokens * (shape.feed_forward + shape.hidden) * kept.width  # gradients on their way
+    return tokens * shape.hidden * kept.stream * shape.layers + end, one_layer + passing + whole_matrices
 
 
 def _head(shape: ModelShape, recipe: Any, on_gpu: bool, tokens: int) -> float:
-    """Bytes of the chunked head: its tile and the gradient of the hidden states."""
+    """Bytes of the chunked head: its tile, and the gradient of the hidden states."""
     method = str(recipe.method)
     width = 2 if on_gpu or method == "qlora" else 4
     if not on_gpu and recipe.uses_adapter and recipe.objective == "sft":
-        held = min(tokens * shape.vocabulary, max(CPU_TILE, shape.vocabulary))
-        return held * (2 * 4 + 2 * width) + tokens * shape.hidden * width
+        every = tokens * shape.vocabulary
+        held = min(every, max(CPU_TILE, shape.vocabulary))
+        return held * CPU_LOGIT_BYTES["one" if held == every or width == 4 else "more"] + tokens * shape.hidden * width
     rows, words = min(tokens, HEAD_TILE[0]), HEAD_TILE[1]
-    # without Triton the tile is folded in torch, through six copies in 32 bits, and only what is written of it is held
-    tile = rows * words * width if on_gpu else rows * min(words, shape.vocabulary) * (width + 6 * 4)
+    # without Triton only what is written of the tile is held
+    tile = rows * words * width if on_gpu else rows * min(words, shape.vocabulary) * TORCH_LOGIT_BYTES
     gradients = tokens * shape.hidden * 4
-    if method == "full" and on_gpu:
-        gradients += min(words, shape.vocabulary) * shape.hidden * 2
+    if method == "full":
+        gradients += shape.vocabulary * shape.hidden * 4
     return tile + gradients
 
 

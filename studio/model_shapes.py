@@ -13,6 +13,10 @@ LEARNED_POSITIONS = ("gpt2", "gpt_neo", "gpt_bigcode", "opt")
 """Families (model_type) with an embedding for each position of the context."""
 FIXED_CONTEXT = (*LEARNED_POSITIONS, "biogpt", "codegen", "ctrl", "gptj", "mpt", "openai-gpt")
 """Families that cannot look at a position beyond their context: they keep something for each in a table."""
+NORMS_HEADS = (
+    "qwen3", "qwen3_moe", "olmo2", "olmo3", "olmoe", "flex_olmo", "gemma3_text", "exaone4", "apertus", "dots1",
+)  # fmt: skip
+"""Families whose attention norms each query and key, and keeps what they were."""
 CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 PROJECTIONS = ("q_proj k_proj v_proj", "o_proj", "gate_proj up_proj", "down_proj")
 """Modules for query, key and value, for what attention gives, into the feed-forward, and out of it: Llama's names, and
@@ -58,7 +62,8 @@ class ModelShape:
     """`matrices` are the linear layers but the head. The widths, in units: hidden, the widest feed-forward that one token
     goes through, query, key and value; `heads` of the query. `expert_parameters` are those of routed experts, which transformers 5 keeps as one
     tensor a layer and not as linear layers: neither quantised nor given adapters. `known`: from a configuration, and not
-    guessed from a name. `context`: tokens that it was made for, 0 where nobody says; it fails beyond where that is fixed."""
+    guessed from a name. `context`: tokens that it was made for, 0 where nobody says; it fails beyond where that is fixed.
+    `norms_heads`: attention norms each query and key."""
 
     hidden: int
     feed_forward: int
@@ -74,6 +79,7 @@ class ModelShape:
     heads: int = 1
     context: int = 0
     context_is_fixed: bool = False
+    norms_heads: bool = False
 
     @property
     def linear_parameters(self) -> int:
@@ -94,11 +100,17 @@ class ModelShape:
         """Parameters of the largest single linear layer but the head."""
         return max((matrix.inputs * matrix.outputs for matrix in self.matrices), default=0)
 
+    def adapted(self, targets: list[str] | str) -> int:
+        """How many linear layers of the whole model are targets."""
+        return sum(matrix.count for matrix in self._chosen(targets))
+
     def adapter_parameters(self, r: int, targets: list[str] | str) -> int:
         """r x (in + out) of every target (LoRA, Hu et al. 2021, section 4.2)."""
+        return sum(r * (matrix.inputs + matrix.outputs) * matrix.count for matrix in self._chosen(targets))
+
+    def _chosen(self, targets: list[str] | str) -> list[Linear]:
         ends = None if isinstance(targets, str) else {target.rsplit(".", 1)[-1] for target in targets}
-        chosen = [matrix for matrix in self.matrices if ends is None or matrix.name in ends]
-        return sum(r * (matrix.inputs + matrix.outputs) * matrix.count for matrix in chosen)
+        return [matrix for matrix in self.matrices if ends is None or matrix.name in ends]
 
     @classmethod
     def of(cls, model: str) -> "ModelShape":
@@ -150,7 +162,7 @@ class ModelShape:
             hidden, max(active, feed_forward if layers > experts.layers else 0), layers, query, key_value, vocabulary,
             bool(config.get("tie_word_embeddings", True)), (*attention, *dense, *shared), experts.parameters(hidden),
             positions=context if family in LEARNED_POSITIONS else 0, known=not any(kind in kinds for kind in RECURRENT),
-            heads=heads, context=context, context_is_fixed=family in FIXED_CONTEXT,
+            heads=heads, context=context, context_is_fixed=family in FIXED_CONTEXT, norms_heads=family in NORMS_HEADS,
         )  # fmt: skip
 
     @classmethod

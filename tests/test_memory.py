@@ -119,7 +119,7 @@ def test_the_verdict_is_against_what_is_free() -> None:
 
 
 def kept_a_token(
-    layers: int, device: str, method: str, dropout: float, hidden: int, feed_forward: int, groups: int, attention: str = "sdpa"
+    layers: int, device: str, method: str, dropout: float, hidden: int, feed_forward: int, groups: int
 ) -> int:  # fmt: skip
     """Bytes that a forward pass of a real Llama keeps for the way back, tensor by tensor."""
     from peft import LoraConfig, get_peft_model
@@ -129,7 +129,7 @@ def kept_a_token(
         hidden_size=hidden, intermediate_size=feed_forward, num_hidden_layers=layers, num_attention_heads=hidden // 64,
         num_key_value_heads=groups, vocab_size=128, use_cache=False,
     )  # fmt: skip
-    model: Any = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
+    model: Any = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
     half = method == "qlora" or (method == "lora" and device == "cuda")
     model = model.to(torch.bfloat16 if half else torch.float32).train()
     backbone = model.model
@@ -171,12 +171,3 @@ def test_activations_are_what_autograd_keeps(device: str, method: str, dropout: 
         two, four = (estimate(shape, recipe, machine).parts["activations"] for shape in shapes)
         measured = [kept_a_token(layers, device, method, dropout, *sizes) for layers in (2, 4)]
         assert (four - two) / 1000 == pytest.approx(measured[1] - measured[0], rel=0.06)
-
-
-@pytest.mark.parametrize("method", ["qlora", "lora"])
-def test_short_rows_on_a_cpu_hold_their_attention_scores(method: str) -> None:
-    recipe = small(method=method, dropout=0.0, gradient_checkpointing=False, max_length=128)
-    shapes = [shape_of("llama", 256, 704, layers, 4, 2, 128) for layers in (2, 4)]
-    two, four = (estimate(shape, recipe, CPU).parts["activations"] for shape in shapes)
-    measured = [kept_a_token(layers, "cpu", method, 0.0, 256, 704, 2, "eager") for layers in (2, 4)]
-    assert (four - two) / 128 == pytest.approx(measured[1] - measured[0], rel=0.08)
