@@ -149,7 +149,7 @@ def start(options: argparse.Namespace) -> None:
     from components import app
     from components.gate import Gate
     from components.left_pages import LeftPages
-    from components.told_states import ToldStates
+    from components.quick_page import QuickPage
     from studio import store
     from studio.jobs import queue
 
@@ -164,7 +164,7 @@ def start(options: argparse.Namespace) -> None:
     settings = {
         **app.launch_options(demo or auth is not None),
         "app_kwargs": {
-            "middleware": [Middleware(LeftPages), Middleware(ToldStates), *([Middleware(Gate)] if auth else [])]
+            "middleware": [Middleware(LeftPages), Middleware(QuickPage), *([Middleware(Gate)] if auth else [])]
         },
         "server_name": host,
         "server_port": port,
