@@ -11,6 +11,8 @@ from tests.jobs_here import work_here
 
 # one thread for each process that computes: small models gain nothing from more, and would block each other on two cores
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# where it is set (many images do), each process that a test starts compiles the whole studio again: up to 0.7 s of a core
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True)
