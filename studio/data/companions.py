@@ -38,8 +38,11 @@ def is_one(path: Path) -> bool:
     """Whether a file is a companion, whatever it is called by now."""
     if kind(path) != ".jsonl" or not path.is_file():
         return False
-    with open(path, "rb") as file:
-        return file.read(len(BEGINS)) == BEGINS
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(BEGINS)) == BEGINS
+    except OSError:  # the reader of rows says what is wrong with it
+        return False
 
 
 def header(name: str) -> str:

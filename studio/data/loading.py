@@ -217,9 +217,10 @@ def bringing(
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="studio-")))
         given = _given(source, pasted, scratch)
         if pasted is None:
+            for one in given if demo else ():
+                _check_allowed(one)
             given = _with_companions(given)
-        if demo and pasted is None:
-            for one in given:
+            for one in given if demo else ():  # what stands beside a file may be a link
                 _check_allowed(one)
         paths = [
             stack.enter_context(hub.downloaded(str(one), scratch, **hub_choices)) if hub.is_hub(one) else Path(one).expanduser()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from studio import InputError, Project
+from studio import ForbiddenError, InputError, Project
 from studio.data import companions
 from studio.examples import Dataset
 
@@ -138,6 +138,21 @@ def test_one_of_another_file_is_passed_over_with_a_word(project: Project, raw: D
         path.write_text(json.dumps(ROWS[1] | {"id": path.stem}))
     back = project.load([*others, ids])
     assert list(back.examples["id"]) == ["b", "c"] and "raw-v1.ids.jsonl is of raw-v1.jsonl" in notes(back)
+
+
+def test_in_the_demo_one_that_leads_out_of_the_uploads_is_refused(
+    project: Project, raw: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = tmp_path / "uploads"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+    uploads.mkdir()
+    path = project.save_copy(raw)
+    shutil.copy(path, uploads)
+    demo = Project.open("visitor", home=tmp_path / "home", demo=True)
+    assert len(demo.load(uploads / path.name)) == 4
+    companions.path_of(uploads / path.name).symlink_to(companions.path_of(path))
+    with pytest.raises(ForbiddenError):
+        demo.load(uploads / path.name)
 
 
 def test_a_newer_one_is_refused(project: Project, raw: Dataset) -> None:
