@@ -100,13 +100,13 @@ def build_model(page: Page) -> ModelCell:
         """What the chosen model is; a name that is nothing is said in the cell."""
         if not name:
             return {}
+        known: Updates = {report: "", facts: "", **download.nothing(), **code.nothing()}
         try:
             found = project.look_at_model(name)
+            known |= {report: report_words(found), **download.offer(found), **code.offer(project, found)}
+            return {**known, facts: machine_table(project, name)}
         except StudioError as error:  # what is said of the model before is not true of this one
-            return {report: "", facts: "", **download.nothing(), **code.nothing(), **cell.failed(str(error))}
-        return {
-            report: report_words(found), facts: machine_table(project, name), **download.offer(found), **code.offer(project, found),
-        }  # fmt: skip
+            return {**known, **cell.failed(str(error))}
 
     def look_anew(project: Project, name: str | None) -> Updates:
         """The same for a name that was just chosen: what was wrong with the one before is past."""

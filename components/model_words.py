@@ -84,7 +84,7 @@ def machine_words(project: Project, model: str, method: str, reference: str | No
     how = how.replace("16 bits", "32 bits, for there is no GPU,") if bits == "32-bit" and method == "lora" else how
     try:
         takes = f" Its weights take about {size(project.weights_in_memory(model)[bits])} of memory."
-    except NotFoundError:
+    except StudioError:  # a model that is not here, or none at all: the report of it says so
         takes = ""
     first = f"<p>{escape(here.sentence())}. {escape(how + takes)}</p>"
     if here.device == "cuda":

@@ -143,7 +143,8 @@ def test_of_a_folder_that_cannot_be_read_nothing_is_said_that_was_true_of_anothe
     type_model(page, broken)
     expect(page.locator("#train-model-message")).to_contain_text("config.json")
     state_of(page, "train-model", "! This model's config.json is not")  # a dot in a name ends no sentence
-    expect(page.locator("#train-model-report")).to_have_text("")
+    expect(page.locator("#train-model-report")).to_contain_text("its config.json names no model_type")
+    expect(page.locator("#train-model-report")).not_to_contain_text("3.5 M parameters")
     expect(page.locator("#train-model-machine")).not_to_contain_text("Its weights take")
     take_model(page, "starter")
     expect(page.locator("#train-model-report")).to_contain_text("3.5 M parameters")
