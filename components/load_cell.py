@@ -18,6 +18,7 @@ from components.load_kinds import (
     looks_like,
     mapping,
     missing,
+    not_used,
     which_list,
 )
 from studio import InputError, Project, StudioError
@@ -190,7 +191,7 @@ def build_load(page: Page) -> None:
         if wanted := missing(name, given):
             return {seen: f'<p class="why">Still to be chosen: {escape(", ".join(wanted))}.</p>'}
         found = project.preview_load(**where_from, **given)
-        words = f"So the first rows are read as <b>{escape(KINDS[name][0])}</b>."
+        words = f"So the first rows are read as <b>{escape(KINDS[name][0])}</b>.{not_used(found)}"
         if not found.preview:
             words = f"So no row can be read: {escape(next(iter(found.reasons), 'nothing stands in it'))}."
         return {seen: f'<p class="why">{words}</p>' + "".join(map(_example, found.preview[:2])), **cell.done(project)}

@@ -53,13 +53,18 @@ def is_unsure(found: Any) -> bool:
 def looks_like(found: Any) -> str:
     """What a source looks like and how sure that is, as HTML; where it is not, why, and what to do."""
     words = f"This looks like <b>{escape(str(found.shape))}</b>" if found.shape else "No known shape"
-    words += f" ({found.confidence:.0%} sure)."
+    words += f" ({found.confidence:.0%} sure).{not_used(found)}"
     if not is_unsure(found):
         return words
     question = next(
         (reason for reason in found.reasons if found.alternatives[:1] and "labels do not say" in reason), ""
     )
     return words + (f" {escape(question)}." if question else "") + " Say which column is which."
+
+
+def not_used(found: Any) -> str:
+    """The columns that nothing is learned from, as HTML, to follow a sentence; empty where there is none."""
+    return f" {escape(found.unused_said)}." if found.unused else ""
 
 
 def which_list(found: Any) -> str:

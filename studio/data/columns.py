@@ -22,7 +22,10 @@ SHAPES: dict[str, dict[str, tuple[str, ...]]] = {
         "label": LABELS,
     },
     "alpaca": {"instruction": ("instruction",), "output": ("output", "response", "answer", "completion")},
-    "question-answer": {"question": ("question",), "answer": ("answer", "answers", "response", "output")},
+    "question-answer": {
+        "question": ("question",),
+        "answer": ("answer", "answers", "response", "output", "answerkey", "answer_key"),
+    },
     "prompt-completion": {"prompt": ("prompt", "query", "input"), "completion": ANSWERS},
     "text": {"text": ("text", "content", "document", "passage", "body")},
 }
@@ -31,7 +34,7 @@ ALSO: dict[str, dict[str, tuple[str, ...]]] = {
     "preference": {"prompt": ("prompt", "question", "instruction", "input", "messages", "conversations")},
     "feedback": {"input": ("input", "context"), "history": ("history",)},
     "alpaca": {"input": ("input", "context"), "history": ("history",)},
-    "question-answer": {"context": ("context", "passage")},
+    "question-answer": {"context": ("context", "passage"), "choices": ("choices", "options")},
     "prompt-completion": {"history": ("history",)},
 }
 ANY: dict[str, tuple[str, ...]] = {"system": ("system", "system_prompt"), "tools": ("tools", "functions")}

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from studio.data import feedback, shapes
+from studio.data import feedback, shapes, unused
 from studio.data.column_guesses import GUESSED, by_name, guesses, renamed
-from studio.data.columns import LABELS, Choices, filled, plan
+from studio.data.columns import LABELS, TEXT_AMONG_OTHERS, Choices, filled, plan
 from studio.data.conversations import BadRowError
 
 SAMPLE_ROWS = 500
@@ -23,7 +23,8 @@ class Detection:
     `columns` maps fields to the file's columns; `preview` holds up to three {kind, messages, rejected}; `alternatives`
     are (shape, columns, confidence), the likeliest first; `shapes` counts the sampled rows by shape, `reasons` those
     that are no example by why; `fields` are all columns of the sampled rows, of which any may be mapped. Where nobody said
-    which of several lists of a JSON file is meant, `arrays` counts the objects of each, and the rows are of `array`."""
+    which of several lists of a JSON file is meant, `arrays` counts the objects of each, and the rows are of `array`.
+    `unused` names what is not read: columns, and fields of messages as in "thinking (in messages)"."""
 
     shape: str | None
     confidence: float
@@ -35,11 +36,17 @@ class Detection:
     fields: list[str] = field(default_factory=list)
     arrays: dict[str, int] = field(default_factory=dict)
     array: str = ""
+    unused: list[str] = field(default_factory=list)
 
     @property
     def is_sure(self) -> bool:
         """Whether the shape need not be asked for."""
         return self.confidence >= SURE
+
+    @property
+    def unused_said(self) -> str:
+        """The same as a sentence without its full stop."""
+        return unused.sentence(self.unused)
 
     def columns_for(self, shape: str, wanted: Sequence[str]) -> dict[str, str]:
         """The likeliest columns of these fields of a shape, whichever shape this is; those that nobody can tell are left
@@ -58,6 +65,17 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
 
     Raises InputError for mapped columns that no row has, and for labels that were chosen and are a scale."""
     choices = choices or Choices()
+    found = _detect(rows, choices)
+    mapped = choices if choices.columns or choices.shape else _as_found(found, choices)
+    return replace(found, unused=unused.names(rows[:SAMPLE_ROWS], mapped))
+
+
+def _as_found(found: Detection, choices: Choices) -> Choices:
+    """The choices with the columns that are proposed for rows whose own names do not say which is which."""
+    return choices if found.is_sure or found.shapes else Choices(found.shape, found.columns, choices.system)
+
+
+def _detect(rows: Sequence[dict[str, Any]], choices: Choices) -> Detection:
     if choices.columns and rows:
         choices.check(rows)
     if question := feedback.doubt(rows[:SAMPLE_ROWS], choices):
@@ -85,6 +103,12 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
         shown = preview.setdefault(shape, [])
         if len(shown) < PREVIEWED:
             shown.append({"kind": made.kind, "messages": made.messages, "rejected": made.rejected})
+    if beside := unused.beside_text(rows[:SAMPLE_ROWS], choices):
+        examples = _preview(rows, beside, choices)
+        others = [("text", columns["text"], TEXT_AMONG_OTHERS)] if "text" in columns else []
+        return Detection(
+            "prompt-completion", GUESSED, beside, examples, others, {}, dict(reasons.most_common()), fields
+        )
     sampled = min(len(rows), SAMPLE_ROWS)
     guessed = guesses(rows[:SAMPLE_ROWS]) if not choices.columns and not choices.shape else []
     if not found:

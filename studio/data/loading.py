@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from studio import sources, store
 from studio.chat import TokenCounter
-from studio.data import companions, data_folders, detection, feedback, hub, readers, shapes, slices
+from studio.data import companions, data_folders, detection, feedback, hub, readers, shapes, slices, unused
 from studio.data.columns import Choices
 from studio.data.compressed import kind
 from studio.data.json_rows import SeveralArraysError, no_array
@@ -60,19 +60,26 @@ class Loading:
         """The dataset of all that can be read; its description says where it comes from, relative to the project."""
         counts = TokenCounts(counter)
         origin: dict[str, Any] = {"verb": "load", "token_counter": counter.name, "estimated": counts.report}
-        if self.notes or self.told:
-            origin["notes"] = self.notes  # they grow while the rows are read
         called = name or sources.dataset_name(self.given[0])
 
         def in_slices(folder: Path) -> int:
             rows = self._slices(counts, folder)
             origin["source"] = self._source_in(project_folder)
+            origin.update(self._noted())
             return rows
+
+        def in_tables() -> Iterator[Any]:
+            yield from self.tables(counts)
+            origin.update(self._noted())
 
         if not self.processes:
             origin["source"] = self._source_in(project_folder)
-        examples = in_slices if self.processes else self.tables(counts)
+        examples = in_slices if self.processes else in_tables()
         return write_dataset(project_folder, called, examples, self.problems, made_by=origin)
+
+    def _noted(self) -> dict[str, Any]:
+        """What there is to say once all rows are read."""
+        return {"notes": self.notes} if self.notes else {}
 
     def _source_in(self, project_folder: Path) -> str | list[str]:
         paths = [str(path.relative_to(project_folder)) for path in self.given]
@@ -141,8 +148,11 @@ class Loading:
         """Raises InputError for what the first rows of a file show to be another choice than the user means."""
         if with_columns:
             self.choices.check(rows)
-        if question := feedback.doubt(rows, self.choices):
+        if question := feedback.doubt(rows, self.choices) or unused.doubt(rows, self.choices):
             raise question
+        note = unused.sentence(unused.names(rows, self.choices))
+        if note and note not in self.notes:
+            self.notes.append(note)
 
     def sample(self) -> detection.Detection:
         """What the first rows are, without loading more of them."""

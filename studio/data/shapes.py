@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from studio.data import feedback, preferences
+from studio.data import answer_choices, feedback, media, preferences
 from studio.data.columns import ACCEPTED, LABELS, Choices, Plan, filled, plan
 from studio.data.conversations import BadRowError, check_order, from_json, learned, parse, with_system
 from studio.data.gathering import Gathered
@@ -86,7 +86,7 @@ class Turn(NamedTuple):
 def turn_of(there: tuple[str, ...], shape: str | None) -> Turn | None:
     """How rows with these columns (and no others that say anything) are read as a turn; None when they are more."""
     how = plan(there, shape)
-    if how is None or how.shape not in _TURNS or not set(how.columns) <= {*_TURNS[how.shape]}:
+    if how is None or how.shape not in _TURNS or media.may_be_in(there) or not set(how.columns) <= {*_TURNS[how.shape]}:
         return None
     asked, given, answer = (how.columns.get(name) for name in _TURNS[how.shape])
     if (
@@ -114,6 +114,7 @@ def parts(row: dict[str, Any], choices: Choices) -> Parts:
     how = plan(filled(chosen), choices.shape)
     if how is None:
         raise BadRowError(f"no known shape: the fields are {', '.join(map(str, row))[:100]}; needed are {ACCEPTED}")
+    media.refuse(row, is_mapped=bool(choices.columns))
     system = _field(chosen, how, "system", False) or choices.system
     made = READERS[how.shape](chosen, how, system)
     return made if "tools" not in how.columns else made._replace(tools=_tools(chosen[how.columns["tools"]]))
@@ -207,6 +208,8 @@ def _from_question(row: dict[str, Any], how: Plan, system: str) -> Parts:
     question, context = _field(row, how, "question"), _field(row, how, "context", False)
     asked = f"{question}\n\nInput: {context}" if context.strip() else question
     answer = _value(row, how, "answer")
+    if choices := _value(row, how, "choices"):
+        return _turns(system, answer_choices.asked_along(asked, choices), answer_choices.chosen(choices, answer))
     if isinstance(answer, dict):  # of SQuAD, or one that is itself the answer
         answer = answer.get("text", answer)
     if isinstance(answer, list):
