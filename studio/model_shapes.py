@@ -2,12 +2,13 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from studio import counted_shapes
 from studio.errors import InputError, NotFoundError
-from studio.models import resolve
+from studio.models import READ_PAST, resolve
 
 LEARNED_POSITIONS = ("gpt2", "gpt_neo", "gpt_bigcode", "opt")
 """Families (model_type) with an embedding for each position of the context."""
@@ -39,6 +40,28 @@ NAMES: dict[str, tuple[str, str, str, str]] = {
 }
 """One word for what is one matrix: "c_attn" is query, key and value together. `gate_up_proj` holds both; a family whose
 feed-forward has one matrix in and no gate has any other single word there."""
+TOLD = (
+    "llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi", "phi3", "glm", "glm4", "starcoder2", "gpt2", "gptj",
+    "gpt_bigcode", "gpt_neo", "gpt_neox", "falcon", "opt", "bloom", "mpt", "mixtral", "gpt_oss", "qwen2_moe", "qwen3_moe", "olmoe", "deepseek_v3",
+)  # fmt: skip
+"""Families whose configuration tells every size, exactly: a test holds each against the model itself and its adapters."""
+ATTENDS_NOT = ("mamba", "mamba2", "falcon_mamba", "rwkv", "xlstm")
+"""Families without attention; what some of them call heads is another thing."""
+MAMBA = ("falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h")
+"""Families in which PEFT 0.21 refuses an adapter on any of REFUSED, as their kernels read its weights past the adapter."""
+REFUSED = ("out_proj", "conv1d")
+MIXTRAL_NAMES = {"gate_up_proj": "w1 w3", "down_proj": "w2", "weight": "gate"}
+QWEN_NAMES = {"gate_up_proj": "gate_proj up_proj", "down_proj": "down_proj", "weight": "gate"}
+ROUTED: dict[str, dict[str, str]] = {
+    **dict.fromkeys(("mixtral", "minimax", "minimax_m2"), MIXTRAL_NAMES),
+    **dict.fromkeys((
+        "afmoe", "cohere2_moe", "deepseek_v2", "deepseek_v3", "deepseek_v32", "dots1", "ernie4_5_moe", "exaone_moe", "flex_olmo",
+        "glm4_moe", "glm4_moe_lite", "glm_moe_dsa", "hunyuan_v1_moe", "longcat_flash", "mellum", "olmoe", "qwen3_moe", "qwen3_next",
+        "solar_open",
+    ), QWEN_NAMES),
+}  # fmt: skip
+"""Families whose routed experts are one tensor a layer and get adapters from PEFT 0.21 all the same, each expert its own: for
+each tensor the targets that stand for it, all of which must be named (of a router, whose tensor is its "weight", the gate)."""
 RECURRENT = ("linear_attention", "mamba", "recurrent", "conv")
 """Kinds of layers that have no matrices like these: such a model is judged as if they had, and said to be so."""
 
@@ -60,9 +83,11 @@ class Linear:
 @dataclass(frozen=True)
 class ModelShape:
     """`matrices` are the linear layers but the head. The widths, in units: hidden, the widest feed-forward that one token
-    goes through, query, key and value; `heads` of the query. `expert_parameters` are those of routed experts, which transformers 5 keeps as one
-    tensor a layer and not as linear layers: neither quantised nor given adapters. `known`: from a configuration, and not
-    guessed from a name. `context`: tokens that it was made for, 0 where nobody says; it fails beyond where that is fixed.
+    goes through, query, key and value; `heads` of the query, none where nothing attends. `expert_parameters` are those of
+    routed experts, which transformers 5 keeps as one tensor a layer and not as linear layers: never quantised. `routed`: what
+    adapters PEFT puts on them, as if each expert were a matrix; where there are any, linear layers of the same names get
+    none. `refused`: linear layers on which no adapter can be put. `others`: parameters outside the linear layers, where they
+    were counted and not reckoned. `known`: from a configuration, and not guessed from a name. `context`: tokens that it was made for, 0 where nobody says; it fails beyond where that is fixed.
     `norms_heads`: attention norms each query and key."""
 
     hidden: int
@@ -80,6 +105,9 @@ class ModelShape:
     context: int = 0
     context_is_fixed: bool = False
     norms_heads: bool = False
+    routed: tuple[Linear, ...] = ()
+    refused: tuple[str, ...] = ()
+    others: int = 0
 
     @property
     def linear_parameters(self) -> int:
@@ -88,6 +116,8 @@ class ModelShape:
     @property
     def other_parameters(self) -> int:
         """Embeddings, head, norms and routed experts: what stays in 16 bits when the rest is quantised."""
+        if self.others:
+            return self.others
         embeddings = self.vocabulary * (1 if self.tied else 2) + self.positions
         return (embeddings + 2 * self.layers + 1) * self.hidden + self.expert_parameters
 
@@ -100,9 +130,23 @@ class ModelShape:
         """Parameters of the largest single linear layer but the head."""
         return max((matrix.inputs * matrix.outputs for matrix in self.matrices), default=0)
 
+    @property
+    def modules(self) -> list[str]:
+        """The names that adapters can be put on."""
+        return list(dict.fromkeys(name for one in self._adaptable for name in one.name.split()))
+
+    @property
+    def not_adapted(self) -> list[str]:
+        """The names of linear layers but the head on which none can be put."""
+        return list(dict.fromkeys(matrix.name for matrix in self.matrices if matrix.name in self.refused))
+
     def adapted(self, targets: list[str] | str) -> int:
         """How many linear layers of the whole model are targets."""
-        return sum(matrix.count for matrix in self._chosen(targets))
+        return sum(matrix.count for matrix in self._chosen(targets) if matrix not in self.routed)
+
+    def adapts_experts(self, targets: list[str] | str) -> bool:
+        """Whether routed experts, or what routes to them, are among the targets."""
+        return any(matrix in self.routed for matrix in self._chosen(targets))
 
     def adapter_parameters(self, r: int, targets: list[str] | str) -> int:
         """r x (in + out) of every target (LoRA, Hu et al. 2021, section 4.2)."""
@@ -110,20 +154,45 @@ class ModelShape:
 
     def _chosen(self, targets: list[str] | str) -> list[Linear]:
         ends = None if isinstance(targets, str) else {target.rsplit(".", 1)[-1] for target in targets}
-        return [matrix for matrix in self.matrices if ends is None or matrix.name in ends]
+        return [one for one in self._adaptable if ends is None or ends.issuperset(one.name.split())]
+
+    @property
+    def _adaptable(self) -> list[Linear]:
+        taken = {*self.refused, *(name for expert in self.routed for name in expert.name.split())}
+        return [*(matrix for matrix in self.matrices if matrix.name not in taken), *self.routed]
 
     @classmethod
     def of(cls, model: str) -> "ModelShape":
-        """From config.json; a Hub model that is not here yet is judged by the size in its name (7B), and says so."""
+        """From config.json, and for a family that this does not tell of counted on the model that transformers makes of it; a
+        Hub model that is not here yet is judged by the size in its name (7B), and says so."""
         place = resolve(model)
         if isinstance(place, Path):
-            return cls.from_config(json.loads((place / "config.json").read_text(encoding="utf-8")))
+            return cls._from_file(place / "config.json")
         from huggingface_hub import try_to_load_from_cache
 
         cached = try_to_load_from_cache(place, "config.json")
-        if isinstance(cached, str):
-            return cls.from_config(json.loads(Path(cached).read_text(encoding="utf-8")))
-        return cls._from_name(place)
+        return cls._from_file(Path(cached)) if isinstance(cached, str) else cls._from_name(place)
+
+    @classmethod
+    def _from_file(cls, path: Path) -> "ModelShape":
+        config = json.loads(path.read_text(encoding="utf-8"))
+        family = str(config.get("model_type"))
+        if family in TOLD:
+            return cls.from_config(config)
+        refused = refused_in(family)
+        found = counted_shapes.counted(config, refused)
+        if found is None:
+            return replace(cls.from_config(config), known=False)
+        shape = cls.from_config({**found["read"], **config.get("text_config", config)})
+        matrices = tuple(Linear(*matrix) for matrix in found["matrices"])
+        names = ROUTED.get(family, QWEN_NAMES)
+        linear = sum(matrix.parameters for matrix in matrices)
+        widest = max((max(matrix.inputs, matrix.outputs) for matrix in matrices), default=0)
+        return replace(
+            shape, matrices=matrices, others=found["parameters"] - linear, refused=refused,
+            routed=tuple(Linear(names.get(tensor, tensor), *sizes) for tensor, *sizes in found["routed"]),
+            feed_forward=shape.feed_forward if shape.heads else widest,
+        )  # fmt: skip
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ModelShape":
@@ -134,22 +203,22 @@ class ModelShape:
         try:
             hidden = _first(config, "hidden_size", "n_embd", "d_model")
             layers = _first(config, "num_hidden_layers", "n_layer", "n_layers", "num_layers")
-            heads = _first(config, "num_attention_heads", "n_head", "n_heads", "num_heads")
             vocabulary = config["vocab_size"]
         except KeyError as error:
             raise InputError(
                 "This model's config.json is not that of a language model", f"no {error}", "Choose another model"
             ) from None
         family = str(config.get("model_type"))
-        head = config.get("head_dim") or hidden // heads
+        heads = _heads(config, family)
+        head = (config.get("head_dim") or hidden // heads) if heads else 0
         query, key_value = head * heads, head * _key_value_heads(config, heads)
         feed_forward = config.get("intermediate_size") or config.get("n_inner") or config.get("ffn_dim") or 4 * hidden
         names = NAMES.get(family, PROJECTIONS)
-        attention = (
-            _latent_attention(config, hidden, heads, layers)
-            if config.get("kv_lora_rank")
-            else _attention(names, hidden, query, key_value, layers)
-        )
+        attention: tuple[Linear, ...] = ()
+        if config.get("kv_lora_rank"):
+            attention = _latent_attention(config, hidden, heads, layers)
+        elif heads:
+            attention = _attention(names, hidden, query, key_value, layers)
         experts = _Experts.of(config, layers, feed_forward)
         dense = _feed_forward(names, hidden, feed_forward, layers - experts.layers)
         shared = _feed_forward(names, hidden, experts.shared, experts.layers) if experts.shared else ()
@@ -161,8 +230,10 @@ class ModelShape:
         return cls(
             hidden, max(active, feed_forward if layers > experts.layers else 0), layers, query, key_value, vocabulary,
             bool(config.get("tie_word_embeddings", True)), (*attention, *dense, *shared), experts.parameters(hidden),
-            positions=context if family in LEARNED_POSITIONS else 0, known=not any(kind in kinds for kind in RECURRENT),
+            positions=context if family in LEARNED_POSITIONS else 0,
+            known=heads > 0 and not any(kind in kinds for kind in RECURRENT),
             heads=heads, context=context, context_is_fixed=family in FIXED_CONTEXT, norms_heads=family in NORMS_HEADS,
+            routed=experts.adapted(hidden, ROUTED.get(family)), refused=refused_in(family),
         )  # fmt: skip
 
     @classmethod
@@ -210,6 +281,16 @@ class _Experts:
     def parameters(self, hidden: int) -> int:
         return self.layers * self.count * (3 * hidden * self.each + hidden)
 
+    def adapted(self, hidden: int, names: dict[str, str] | None) -> tuple[Linear, ...]:
+        """What adapters PEFT makes of them: two ranks for the matrices into an expert, which are one tensor."""
+        if not names or not self.layers:
+            return ()
+        return (
+            Linear(names["gate_up_proj"], hidden, 2 * self.each, 2 * self.layers * self.count),
+            Linear(names["down_proj"], self.each, hidden, self.layers * self.count),
+            Linear(names["weight"], hidden, self.count, self.layers),
+        )
+
     @classmethod
     def of(cls, config: dict[str, Any], layers: int, feed_forward: int) -> "_Experts":
         names = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
@@ -223,6 +304,20 @@ class _Experts:
         shared = config.get("shared_expert_intermediate_size") or int(config.get("n_shared_experts") or 0) * each
         active = config.get("num_experts_per_tok") or config.get("moe_top_k") or config.get("moe_k") or 2
         return cls(sparse, count, each, int(active), int(shared))
+
+
+def refused_in(family: str) -> tuple[str, ...]:
+    """Ends of the names of linear layers that get no adapter in this family (a model_type): PEFT refuses them, or the adapter
+    would never learn."""
+    return (*REFUSED, *READ_PAST.get(family, ())) if family in MAMBA else ()
+
+
+def _heads(config: dict[str, Any], family: str) -> int:
+    """Of the attention; none where nothing attends."""
+    try:
+        return 0 if family in ATTENDS_NOT else _first(config, "num_attention_heads", "n_head", "n_heads", "num_heads")
+    except KeyError:
+        return 0
 
 
 def _first(config: dict[str, Any], *names: str) -> int:

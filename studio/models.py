@@ -21,6 +21,9 @@ STARTER = Path(__file__).resolve().parent.parent / "assets" / "starter"
 BASE = "__base__"
 TUNED = "tuned"
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+READ_PAST = dict.fromkeys(("mamba", "falcon_mamba", "jamba"), ("dt_proj",))
+"""By family (model_type), linear layers whose weights transformers 5.23 reads directly: in 4 bits they are no matrix to it, and
+an adapter on them would never be asked."""
 Quantisation = Literal["4bit", "8bit", "none"]
 
 
@@ -137,7 +140,7 @@ def load(
     no model's own code runs. Raises NotFoundError and InputError.
     """
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.utils import logging as library_logging
 
     library_logging.disable_progress_bar()
@@ -148,10 +151,13 @@ def load(
         check_without_gpu(quantisation)
     try:
         tokenizer = chat.load_tokenizer(source.place, local_files_only=source.offline, trusted=source.trusted)
+        family = AutoConfig.from_pretrained(
+            source.place, trust_remote_code=source.trusted, local_files_only=source.offline
+        ).model_type
         loaded = AutoModelForCausalLM.from_pretrained(
             source.place,
             dtype=torch.bfloat16 if half else torch.float32,
-            quantization_config=_quantisation_config(quantisation),
+            quantization_config=_quantisation_config(quantisation, family),
             device_map={"": int(os.environ.get("LOCAL_RANK", 0)) if on_gpu else "cpu"},
             use_safetensors=True,
             trust_remote_code=source.trusted,
@@ -162,6 +168,9 @@ def load(
     if source.trusted and isinstance(where := resolve(model), str):
         loaded.name_or_path = loaded.config._name_or_path = where  # an adapter names its base by this, not by the cache
     keep_weights_unpacked(loaded)
+    if getattr(loaded.config, "rescale_every", 0):
+        # RWKV halves weights when it answers, against overflow in float16, which is not used here; an adapter's it would not
+        loaded.config.rescale_every = 0
     if adapter is not None:
         from peft import PeftModel
 
@@ -210,21 +219,24 @@ def load_encoder(model: str | Path) -> tuple["PreTrainedModel", "PreTrainedToken
     return loaded.to("cuda" if on_gpu else "cpu").eval(), tokenizer
 
 
-def _quantisation_config(quantisation: Quantisation) -> object | None:
+def _quantisation_config(quantisation: Quantisation, family: str) -> object | None:
     import torch
     from transformers import BitsAndBytesConfig
 
+    past = READ_PAST.get(family)
+    left_whole = ["lm_head", *past] if past else None  # else the library leaves the head by itself
     if quantisation == "4bit":
         return BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=torch.bfloat16,
+            llm_int8_skip_modules=left_whole,
             # FSDP joins the weights of a layer, and can only where all are of one dtype
             bnb_4bit_quant_storage=torch.bfloat16 if launching.is_sharded() else torch.uint8,
         )
     if quantisation == "8bit":
-        return BitsAndBytesConfig(load_in_8bit=True)
+        return BitsAndBytesConfig(load_in_8bit=True, llm_int8_skip_modules=left_whole)
     if quantisation == "none":
         return None
     raise InputError("There is no such quantisation", repr(quantisation), 'Choose "4bit", "8bit" or "none"')

@@ -26,15 +26,48 @@ def make_model(folder: Path, family: str, chat_template: str | None = None) -> P
     return folder
 
 
+def adapted_parameters(config: Any, r: int, targets: list[str] | str = "all-linear") -> int:
+    """How many parameters the adapter has that PEFT puts on the model of this configuration, which is made without weights."""
+    import warnings
+
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    with warnings.catch_warnings():  # of fan_in_fan_out, which it sets right, and of ranks that it does use
+        warnings.simplefilter("ignore")
+        adapted = get_peft_model(model, LoraConfig(r=r, target_modules=targets, task_type="CAUSAL_LM"))
+    return sum(weight.numel() for weight in adapted.parameters() if weight.requires_grad)
+
+
 def _configuration(family: str, vocabulary: int, end: int) -> Any:
-    from transformers import GPT2Config, GPTNeoXConfig, Qwen2Config
+    from transformers import (
+        GPT2Config,
+        GPTNeoXConfig,
+        Mamba2Config,
+        MambaConfig,
+        MixtralConfig,
+        Qwen2Config,
+        RwkvConfig,
+    )
 
     common = {"vocab_size": vocabulary, "bos_token_id": end, "eos_token_id": end}
     if family == "gpt2":
         return GPT2Config(n_embd=64, n_layer=2, n_head=4, n_positions=CONTEXT, **common)
+    small = {"hidden_size": 64, "num_hidden_layers": 2, **common}
+    if family == "mamba":
+        return MambaConfig(**small, state_size=8)
+    if family == "mamba2":
+        return Mamba2Config(**small, state_size=8, num_heads=8, head_dim=16, n_groups=1)
+    if family == "rwkv":
+        return RwkvConfig(**small, context_length=CONTEXT)
     sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": CONTEXT}
     if family == "gpt_neox":
         return GPTNeoXConfig(**sizes, intermediate_size=256, **common)
+    if family == "mixtral":
+        return MixtralConfig(**sizes, intermediate_size=96, num_key_value_heads=2, num_local_experts=4, **common)
     return Qwen2Config(**sizes, intermediate_size=160, num_key_value_heads=2, **common)
 
 

@@ -1,4 +1,5 @@
-"""The shape read from config.json against the very model that transformers makes of it, matrix by matrix."""
+"""The shape read from config.json against the very model that transformers makes of it, and against the adapters that PEFT
+puts on it."""
 
 import json
 from pathlib import Path
@@ -9,6 +10,8 @@ import torch
 
 from studio import InputError, NotFoundError
 from studio.memory import ModelShape
+from studio.model_shapes import TOLD
+from tests.families import adapted_parameters
 
 BASE = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 8, "vocab_size": 1000}
 OLDER = {"n_embd": 256, "n_layer": 4, "n_head": 8, "vocab_size": 1000, "n_positions": 128}
@@ -19,10 +22,10 @@ LATENT = {
     "first_k_dense_replace": 1, "n_group": 2, "topk_group": 1, "num_experts_per_tok": 2, "moe_intermediate_size": 200,
 }  # fmt: skip
 FAMILIES: list[tuple[str, dict[str, Any]]] = [
-    ("llama", GROUPED), ("llama", {**GROUPED, "tie_word_embeddings": True}), ("qwen2", GROUPED), ("qwen3", {**GROUPED, "head_dim": 64}),
-    ("gemma3_text", {**GROUPED, "head_dim": 64}), ("phi", {**BASE, "intermediate_size": 700}), ("phi3", {**GROUPED, "pad_token_id": 0}),
-    ("glm4", {**GROUPED, "head_dim": 32, "pad_token_id": 0}), ("starcoder2", GROUPED), ("gpt2", OLDER), ("gptj", {**OLDER, "rotary_dim": 16}),
-    ("gpt_bigcode", OLDER), ("gpt_neox", {**BASE, "intermediate_size": 1024}), ("falcon", {**BASE, "multi_query": True}),
+    ("llama", GROUPED), ("llama", {**GROUPED, "tie_word_embeddings": True}), ("mistral", GROUPED), ("qwen2", GROUPED), ("qwen3", {**GROUPED, "head_dim": 64}),
+    ("gemma", {**GROUPED, "head_dim": 64}), ("gemma2", {**GROUPED, "head_dim": 64}), ("gemma3_text", {**GROUPED, "head_dim": 64}), ("phi", {**BASE, "intermediate_size": 700}), ("phi3", {**GROUPED, "pad_token_id": 0}),
+    ("glm", {**GROUPED, "head_dim": 32, "pad_token_id": 0}), ("glm4", {**GROUPED, "head_dim": 32, "pad_token_id": 0}), ("starcoder2", GROUPED), ("gpt2", OLDER), ("gptj", {**OLDER, "rotary_dim": 16}),
+    ("gpt_bigcode", OLDER), ("gpt_neo", {"hidden_size": 256, "num_layers": 4, "num_heads": 8, "vocab_size": 1000, "attention_types": [[["global"], 4]], "max_position_embeddings": 128}), ("gpt_neox", {**BASE, "intermediate_size": 1024}), ("falcon", {**BASE, "multi_query": True}),
     ("opt", {**BASE, "ffn_dim": 1024, "word_embed_proj_dim": 256, "max_position_embeddings": 128}),
     ("bloom", {"hidden_size": 256, "n_layer": 4, "n_head": 8, "vocab_size": 1000}),
     ("mpt", {"d_model": 256, "n_layers": 4, "n_heads": 8, "vocab_size": 1000}),
@@ -48,12 +51,26 @@ def test_what_is_counted_is_what_transformers_makes(family: str, sizes: dict[str
         name: module.weight.shape for name, module in model.named_modules() if isinstance(module, (torch.nn.Linear, Conv1D)) and module is not head
     }  # fmt: skip
     assert shape.linear_parameters == sum(size.numel() for size in linears.values())
-    assert shape.adapter_parameters(8, "all-linear") == sum(8 * sum(size) for size in linears.values())
     # biases and small norms are left out
     assert shape.parameters == pytest.approx(sum(weight.numel() for weight in model.parameters()), rel=0.005)
-    last = next(iter(linears)).rsplit(".", 1)[-1]
-    chosen = [size for name, size in linears.items() if name.endswith("." + last)]
-    assert shape.adapter_parameters(8, [last]) == sum(8 * sum(size) for size in chosen)
+    for targets in ("all-linear", [next(iter(linears)).rsplit(".", 1)[-1]], shape.modules[-4:]):
+        assert shape.adapter_parameters(8, targets) == adapted_parameters(config, 8, targets), targets
+
+
+def test_every_family_whose_configuration_is_said_to_tell_all_is_held_to_it() -> None:
+    assert {family for family, _ in FAMILIES} == {*TOLD}
+
+
+def test_an_adapter_on_mixtral_8x7b_counts_that_of_each_expert() -> None:
+    from transformers import MixtralConfig
+
+    config = MixtralConfig()  # 8x7B's
+    shape = ModelShape.from_config(json.loads(config.to_json_string(use_diff=False)))
+    assert shape.adapter_parameters(16, "all-linear") == adapted_parameters(config, 16) == 359_665_664
+    attention, experts = ["q_proj", "k_proj", "v_proj", "o_proj"], ["w1", "w2", "w3", "gate"]
+    assert shape.modules == [*attention, "w1", "w3", "w2", "gate"]
+    assert [shape.adapts_experts(targets) for targets in ("all-linear", attention, experts)] == [True, False, True]
+    assert shape.adapter_parameters(16, attention) + shape.adapter_parameters(16, experts) == 359_665_664
 
 
 def test_routed_experts_stay_in_16_bits_when_the_rest_is_quantised(tmp_path: Path) -> None:

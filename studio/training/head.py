@@ -77,7 +77,8 @@ def add_head(model: Any) -> bool:
         last.want(learned)
         hidden = self.base_model(*arguments, **{**options, "use_cache": False}).last_hidden_state[:, :-1]
         last.wanted = None
-        scores = Scores.apply(hidden[learned], head.weight, head.bias, targets[learned])
+        states = hidden[learned].to(head.weight.dtype)  # of Mamba they are in 32 bits whatever its weights are in
+        scores = Scores.apply(states, head.weight, head.bias, targets[learned])
         # connected to the model even where nothing is learned, so that its gradient is zero and not missing
         log_probabilities, entropy, is_best = (
             found.new_zeros(learned.shape).masked_scatter(learned, found) for found in scores

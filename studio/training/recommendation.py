@@ -105,12 +105,23 @@ def of_an_adapter(objective: str, shape: ModelShape) -> dict[str, tuple[Any, str
     billions = shape.parameters / 1e9
     without, against = "a tiny adapter needs none", "against learning by heart"
     dropout = (0.0, without) if billions < TINY else (0.05, against)
+    if shape.routed:
+        dropout = (0.0, "PEFT's adapters on routed experts can have none")
+    targets: tuple[Any, str] = (
+        "all-linear",
+        "adapters on every linear layer come near a full training (QLoRA, section 4)",
+    )
+    if shape.not_adapted:
+        targets = (
+            shape.modules,
+            f"every linear layer but {' and '.join(shape.not_adapted)}, which cannot learn so (PEFT)",
+        )
     return {
         "learning_rate": learning_rate(objective, "lora", billions),
         "r": (16, "enough for a format or a style"),
         "alpha": (32, "twice the rank"),
         "dropout": dropout if objective == "sft" else (0.0, PREFERENCES["dropout"]),
-        "targets": ("all-linear", "adapters on every linear layer come near a full training (QLoRA, section 4)"),
+        "targets": targets,
         "use_dora": (False, OTHERS["use_dora"]),
         "use_rslora": (False, OTHERS["use_rslora"]),
     }

@@ -7,10 +7,10 @@ from typing import Any
 
 from studio import model_files, models
 from studio.errors import InputError
-from studio.model_shapes import ModelShape
+from studio.model_shapes import ROUTED, ModelShape
 from studio.training.recipe import Recipe
 
-HEADS = ("lm_head", "embed_out")
+HEADS = ("lm_head", "embed_out", "head")
 """As the families of transformers name the layer that gives the logits."""
 HOLDING = ("weight", "qweight")
 """What a module's matrix is called in a file of weights; the second where they are quantised (GPTQ, AWQ)."""
@@ -20,18 +20,20 @@ NAMES_SHOWN = 20
 
 
 def check(recipe: Recipe) -> None:
-    """Raises InputError with every target on which no adapter can be put; of a model whose weights are not on this machine
-    only the head is known."""
-    if isinstance(recipe.targets, str) or not recipe.uses_adapter:
+    """Raises InputError with every target on which no adapter can be put, and with what its family does not allow; of a
+    model whose weights are not on this machine only the head is known."""
+    if not recipe.uses_adapter:
         return
     place = models.resolve(recipe.model)
     folder = place if isinstance(place, Path) else model_files.cached_folder(place)
-    matrices = {} if folder is None else _matrices_in(folder)
-    if not matrices:
-        _refuse(recipe.targets, {}, HEADS, {_end(target) for target in recipe.targets})
+    shape = None if folder is None else ModelShape.of(recipe.model)
+    if shape is not None:
+        _allowed(recipe, shape)
+    if isinstance(recipe.targets, str):
         return
+    matrices = {} if folder is None else _matrices_in(folder)
     # what transformers joins or renames as it loads is named by the shape alone
-    known = [matrix.name for matrix in ModelShape.of(recipe.model).matrices]
+    known = shape.modules if shape and matrices else [_end(target) for target in recipe.targets]
     _refuse(recipe.targets, matrices, HEADS, known)
 
 
@@ -39,16 +41,40 @@ def check_model(model: Any, targets: list[str] | str) -> None:
     """The same of a model that is loaded: `targets` match a module's whole name or the end of it, as peft 0.21 does."""
     if isinstance(targets, str):
         return
-    head = model.get_output_embeddings()
+    head, experts = model.get_output_embeddings(), " ".join(ROUTED.get(model.config.model_type, {}).values()).split()
     modules = dict(model.named_modules())
     matrices = {
         name: _holds_matrix(module) for name, module in modules.items() if getattr(module, "weight", None) is not None
     }
-    _refuse(targets, matrices, [name for name, module in modules.items() if module is head])
-    if missing := [target for target in targets if not _matching(target, modules)]:
+    _refuse(targets, matrices, [name for name, module in modules.items() if module is head], experts)
+    if missing := [target for target in targets if not _matching(target, modules) and _end(target) not in experts]:
         raise InputError(
             f"The model has no module {', '.join(missing)}", "the last part of a name fits, and not what stands before it",
             "Give the end of a module's name, or use all-linear",
+        )  # fmt: skip
+
+
+def _allowed(recipe: Recipe, shape: ModelShape) -> None:
+    """Raises InputError with what PEFT 0.21 would only say when the training has begun: on which linear layers of a family it
+    puts no adapter, and what adapters on routed experts can't have."""
+    ends = None if isinstance(recipe.targets, str) else {_end(target) for target in recipe.targets}
+    wrong: list[tuple[str, str]] = []
+    for name in shape.not_adapted:
+        if ends is None or name in ends:
+            wrong.append((f"an adapter on {name} is refused or never learns", f"name among {', '.join(shape.modules)}"))
+    for one in shape.routed:
+        parts = one.name.split()
+        if ends and 0 < len(ends.intersection(parts)) < len(parts):
+            both = " and ".join(parts)
+            wrong.append((f"{both} of the experts are one tensor", f"name {both}, or neither"))
+    if shape.adapts_experts(recipe.targets) and recipe.dropout > 0:
+        wrong.append((f"adapters on experts have no dropout, and it is {recipe.dropout:g}", "set dropout to 0"))
+    if shape.adapts_experts(recipe.targets) and recipe.use_dora:
+        wrong.append(("adapters on experts have no DoRA", "switch use_dora off"))
+    if wrong:
+        fix = "; ".join(dict.fromkeys(fix for _, fix in wrong))
+        raise InputError(
+            f"The model {recipe.model} cannot have these adapters", "; ".join(what for what, _ in wrong), fix[:1].upper() + fix[1:]
         )  # fmt: skip
 
 

@@ -53,6 +53,18 @@ def test_it_is_the_head_of_trl(dtype: torch.dtype, off: float, tile: int, monkey
     assert torch.linalg.norm(our_slope - their_slope) < off * torch.linalg.norm(their_slope)
 
 
+def test_hidden_states_in_more_bits_than_the_head_are_narrowed_as_the_family_does() -> None:
+    """Mamba's are in 32 bits whatever its weights are in."""
+    _, ours = models(torch.bfloat16)
+    ours.model.norm.register_forward_hook(lambda module, given, states: states.float())
+    assert head.add_head(ours)
+    out, slope = scored(ours, batch())
+    theirs, _ = models(torch.bfloat16)
+    expected, _ = scored(theirs, batch())
+    torch.testing.assert_close(out.loss, expected.loss)
+    assert slope.any()
+
+
 def test_only_positions_that_are_learned_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     _, ours = models(torch.float32)
     head.add_head(ours)
