@@ -64,7 +64,7 @@ def build_look(page: Page, place: int) -> None:
                     [], multiselect=True, label="With a flag of", elem_id="data-look-flags", min_width=160
                 )
                 sort = gr.Dropdown(SORTS, value=FIRST_SORT, label="Sort by", elem_id="data-look-sort", min_width=160)
-                go = gr.Button("Search", elem_id="data-look-go", min_width=90, scale=0)
+                go = gr.Button("Search", elem_id="data-look-go", min_width=110, scale=0)
             with gr.Accordion(
                 "Further filters: source, language, kind, pattern", open=False, elem_classes="more", elem_id="data-look-filters"
             ) as filters_box:  # fmt: skip

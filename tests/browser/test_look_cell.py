@@ -37,6 +37,11 @@ def page(project: Project, address: str, browser: Browser) -> Iterator[Page]:
         yield page
 
 
+def test_the_word_on_the_search_button_stands_in_one_line(page: Page) -> None:
+    lines = "button => { const range = document.createRange(); range.selectNodeContents(button); return new Set([...range.getClientRects()].filter(box => box.width).map(box => Math.round(box.top))).size; }"
+    assert page.locator("button#data-look-go").evaluate(lines) == 1
+
+
 def shown_id(page: Page) -> str:
     return page.locator("#data-look-example [data-row]").get_attribute("data-row") or ""
 
