@@ -13,8 +13,13 @@ LOOKED_AT = 100  # characters at the end
 MOST_GAPS = 10  # between the words of a farewell
 OPEN_WORDS = frozenset(
     "a an the of and or but your their its than der die das und oder mit für von zu im le la les des et ou avec pour el los las "
-    "y o con para".split()
+    "y o con para their our".split()
 )
+AFTER_COMMA = re.compile(
+    r", (?:who|whom|whose|which|where|when|while|although|because|but|if|since|unless|weil|dass|wenn|wobei|welche[rsmn]?|aber|qui|que|dont|"
+    r"où|mais|car|quien|pero|porque|donde|cuando|che|mas|maar|waar|men)\Z"
+)
+"""Behind a comma they begin a clause, of which more has to come."""
 LEADING_WORDS = frozenset("to for from in on at by as is are was were that which because if when into".split())
 """They are followed by more, but some sentences end with them: what it is, the place I came from."""
 OPEN_CHINESE = ("を", "以及", "或者", "但是", "因为", "而且", "如果", "并且", "由于", "虽然", "为了", "不仅")
@@ -60,7 +65,7 @@ def is_cut_off(text: str) -> bool:
         return text.endswith(OPEN_CHINESE) and WHOLE_SENTENCE.search(last_line) is not None
     is_long = len(text) >= SHORT_PROSE
     follows = len(last_line) > len(last_word) and not last_line.endswith(f"{last_word} {last_word}")
-    if follows and last_word in OPEN_WORDS:
+    if follows and (last_word in OPEN_WORDS or AFTER_COMMA.search(last_line[-LOOKED_AT:])):
         return True
     is_leading = follows and last_word in LEADING_WORDS
     if not (is_long or is_leading) or WHOLE_SENTENCE.search(last_line) is None:

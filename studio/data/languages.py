@@ -32,16 +32,14 @@ def name_of(text: str) -> str:
     """The English name of the text's language (its code where we have no name), or UNSURE where that is a guess."""
     if sum(map(str.isalpha, text)) < LEAST_LETTERS and text.isascii():
         return UNSURE
-    best = _detector().detect(text, model="lite")
-    if not best or best[0]["score"] < LEAST_CONFIDENCE:
-        return UNSURE
-    return NAMES.get(best[0]["lang"], best[0]["lang"])
+    code, confidence = _best(text)
+    return NAMES.get(code, code) if confidence >= LEAST_CONFIDENCE else UNSURE
 
 
 def surely(text: str, least: float) -> str:
     """The English name of the text's language where at least `least` (of 1) speaks for it, else an empty text."""
-    best = _detector().detect(text, model="lite")
-    return NAMES.get(best[0]["lang"], "") if best and best[0]["score"] >= least else ""
+    code, confidence = _best(text)
+    return NAMES.get(code, "") if confidence >= least else ""
 
 
 def of_conversation(messages: Sequence[dict[str, Any]], rejected: str | None = None) -> str:
@@ -52,6 +50,12 @@ def of_conversation(messages: Sequence[dict[str, Any]], rejected: str | None = N
 def of_turn(asked: str, answer: str) -> str:
     """The language of a question together with its answer."""
     return name_of(f"{asked[:LOOKED_AT]} {answer[:LOOKED_AT]}".strip())
+
+
+def _best(text: str) -> tuple[str, float]:
+    """The code of the likeliest language and how much (of 1) speaks for it; half a pair of surrogates says nothing."""
+    found = _detector().detect(text.encode("utf-8", "ignore").decode(), model="lite")
+    return (found[0]["lang"], found[0]["score"]) if found else ("", 0.0)
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Text that says the same again and again, by the measures of two published filters."""
+"""Text that says the same again and again: by the measures of two published filters, and caught in a loop."""
 
 import re
 from collections import Counter
@@ -16,6 +16,8 @@ LEAST_TOP_SHARE = (
 )
 LEAST_AGAIN_SHARE = 0.10
 LEAST_RUNS_SHARE = 0.25  # where over half of the 10-grams occur again
+LEAST_IN_A_ROW = 0.25  # of the letters and digits; see `in_a_row`, which asks for a long word or some that are the same
+FEWEST_WORDS, LONGEST_PLAIN_WORD = 4, 32
 LEAST_TIMES = 3  # a phrase that stands twice in a short text is no habit; the n-grams that stood before count it
 _WORD = re.compile(r"\w+")
 _PARAGRAPHS = re.compile(r"\n(?:[^\S\n]*\n)+")
@@ -27,8 +29,8 @@ class Thresholds:
 
     `top` n: of the characters in the most frequent n-gram. `again` n: of the characters in n-grams that stood earlier in
     the text. `lines` and `paragraphs`: of those that stood earlier. `line_characters` and `paragraph_characters`: of the
-    characters in these. `ten_grams`: of the 10-grams that occur more than once. None is over 1: a character that stands in
-    several n-grams is counted once.
+    characters in these. `ten_grams`: of the 10-grams that occur more than once. `in_a_row`: of the characters in a loop, of
+    texts of any length. None is over 1: a character that stands in several n-grams is counted once.
     """
 
     top: dict[int, float] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Thresholds:
     paragraphs: float = 1.0
     paragraph_characters: float = 1.0
     ten_grams: float = 1.0
+    in_a_row: float = 1.0
 
 
 PRESETS = {
@@ -47,12 +50,15 @@ PRESETS = {
     ),
     # Chen et al. 2023, Data-Juicer, word_repetition_filter
     "data-juicer": Thresholds(ten_grams=0.5),
+    "studio": Thresholds(in_a_row=LEAST_IN_A_ROW),
 }
 
 
 def measure(text: str, thresholds: Thresholds) -> list[str]:
-    """The measures over their threshold, in words; none for a text under LEAST_WORDS words."""
+    """The measures over their threshold, in words; for a text under LEAST_WORDS words none but that of loops."""
     found = _WORD.findall(text.lower())
+    if thresholds.in_a_row < 1:
+        return _loops(text, found, thresholds.in_a_row)
     if len(found) < LEAST_WORDS:
         return []
     total = sum(map(len, found))
@@ -79,6 +85,18 @@ def measure(text: str, thresholds: Thresholds) -> list[str]:
         if repeated > thresholds.ten_grams:
             over.append(f"{repeated:.0%} of the 10-grams occur again")
     return over
+
+
+def _loops(text: str, found: list[str], limit: float) -> list[str]:
+    """The longest loop, in words. In one of several words each stands four times at least, and less than a third of it is
+    cut off at its ends."""
+    often = sum(len(word) * count for word, count in Counter(found).items() if count > 3)
+    if max(map(len, found), default=0) < LONGEST_PLAIN_WORD and often < 0.6 * limit * sum(map(len, found)):
+        return []
+    from studio.data import in_a_row
+
+    loop = in_a_row.loop_of(text, limit)
+    return [f"“{loop.piece}” stands {loop.times} times in a row"] if loop else []
 
 
 def _covered(found: list[str], gram: tuple[str, ...]) -> int:
@@ -144,5 +162,5 @@ def suspects(texts: Sequence[str]) -> Array:
         letters = np.frombuffer("".join(plain).encode("utf-32-le", "surrogatepass"), np.uint32)
         data = np.where(letters < 0x80, letters, 0x80 | (letters ^ (letters >> 7)) & 0x7F).astype(np.uint8)
         bounds = np.append(0, np.cumsum([len(text) for text in plain]))
-        worth[begin : begin + len(part)] = word_look.look(data, bounds, bounds[:-1], LEAST_WORDS, (), 0).again
+        worth[begin : begin + len(part)] = word_look.look(data, bounds, bounds[:-1], FEWEST_WORDS, (), 0).again
     return worth

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from studio.data import language, privacy, refusals, repetition
+from studio.data import language, placeholders, privacy, refusals, repetition
 from studio.data.text_column import SIGNS, TextColumn
 from studio.data.words import Array
 
@@ -31,9 +31,8 @@ FEWEST_CHARACTERS = 2 * repetition.LEAST_WORDS - 1
 SMALL_WORDS = tuple(
     sorted({word for words in language.SMALL_WORDS.values() for word in words.split() if word.isascii()})
 )
-LOOK = repetition.LEAST_WORDS, SMALL_WORDS, language.LOOKED_AT
+LOOK = repetition.FEWEST_WORDS, SMALL_WORDS, language.LOOKED_AT
 ENGLISH = "|".join(language.PLAINLY_ENGLISH)
-LONGEST_PLACEHOLDER = 12  # bytes
 _SENTENCE_END = np.zeros(256, bool)
 _SENTENCE_END[list(b".!?)]}\"'`>:;|*_~")] = True
 _OPENINGS = np.array([list((start.encode() + b"\0\0")[:3]) for start in refusals.STARTS], np.uint8) | 0x20
@@ -85,7 +84,7 @@ def guide_words(answers: Answers) -> Array:
 
 
 def empty(rows: Rows) -> Array:
-    return rows.answers.last - rows.answers.first <= LONGEST_PLACEHOLDER
+    return rows.answers.stripped_characters <= placeholders.LONGEST
 
 
 def to_fill_in(rows: Rows) -> Array:
@@ -169,11 +168,13 @@ def unsure(rows: Rows) -> Array:
 
 
 def lines(answers: Answers) -> Array:
-    """Three lines or more, and long enough for a measure of repetition."""
+    """Three lines or more, and long enough for the words of which lines are measured."""
     several = (answers.signs[:, -1] > 1) | answers.beyond_ascii(LINE_BREAK)
     return several & (answers.stripped_characters >= FEWEST_CHARACTERS)
 
 
 def prose_differs(answers: Answers) -> Array:
-    """The words of the prose are not those of the bytes: there is code, or there are signs outside ASCII."""
-    return ((answers.count("`") > 1) | ~answers.is_ascii) & (answers.stripped_characters >= FEWEST_CHARACTERS)
+    """The words of the prose are not those of the bytes: there is code, or there are signs outside ASCII. It is long enough
+    for a loop."""
+    differ = (answers.count("`") > 1) | ~answers.is_ascii
+    return differ & (answers.stripped_characters >= repetition.LONGEST_PLAIN_WORD)

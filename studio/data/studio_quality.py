@@ -17,7 +17,8 @@ import numpy as np
 from studio.data import code_blocks, repetition, screens
 from studio.data.code_blocks import without_code
 from studio.data.endings import is_cut_off
-from studio.data.language import language, other_language
+from studio.data.language import other_language
+from studio.data.placeholders import has_todo, is_empty
 from studio.data.refusals import is_refusal
 from studio.data.screens import Answers, Rows
 from studio.data.text_column import TextColumn
@@ -25,26 +26,13 @@ from studio.data.words import Array
 from studio.errors import InputError
 
 JSON_START = re.compile(r'\s*(?:\{\s*(?:["\'{}]|\w+"?\s*:)|\[\s*(?:[\[{"\]]|(?:-?\d[\d.eE+-]*|true|false|null)\s*,))')
-TODO = re.compile(
-    r"\b(?:TODO(?! (?:comment|list|item|note|app|marker)s?\b)|TBD|TBA|FIXME)\b|\[(?i:placeholder|(?:insert|enter|fill in|add)\b[^\]\n]{0,60}|your (?:answer|response|output|text)\b[^\]\n]{0,40})\]"
-    r"|<(?i:placeholder|insert\b[^>\n]{0,60}|your (?:answer|response|output|text)\b[^>\n]{0,40})>"
-    r"|\{\{\s*(?i:answer|output|response|completion|placeholder|text)\s*\}\}|\b(?i:lorem ipsum)\b"
-)
-MARK = re.compile(r"\s*[:(\[\])]")
-ALL_AFTER = re.compile(r" (?:lo|el|la|los|las|un|una|bien|incluido|listo|mundo|esto|eso|está|es|tipo|que|va)\b")
-ALL_BEFORE = re.compile(r"\b(?:por|es|está|están|de|en|con|lo|que|para|sobre|ante|é|com|em) \Z", re.IGNORECASE)
-"""In Spanish and Portuguese TODO is the word for all, where no sign makes it a mark."""
 UNSURE = re.compile(r"\bI(?:['’]m| am) not sure\b|\bI don['’]t know\b", re.IGNORECASE)
-EMPTY = frozenset("n/a na none null nan nil undefined unknown ... … - -- ? . answer output response".split()) - {
-    "unknown",
-    "none",
-    "?",
-}
 EMOTICON = re.compile(r"[:;=8xX]['^o-]?[()\[\]]+|(?<![(\[])[(\[]++['^o-]?[:;=8]|<3|:-?[)(]")
 ENUMERATION = re.compile(r"(?:^|(?<=[\s,;]))\(?(?:[a-zA-Z]|[ivxIVX]{1,4}|\d{1,2})\)", re.MULTILINE)
 INTERVAL = re.compile(r"[\[(]\s*[-+\w.∞]+\s*[,;]\s*[-+\w.∞]+\s*[\])]")
 ADDRESS = re.compile(r"(?<!\w)\w++://\S+")
 INCHES = re.compile(r"\d\s?\"")
+JSON_COMMENT = re.compile(r'("(?:\\.|[^"\\])*+"?)|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?', re.DOTALL)
 MOJIBAKE = re.compile(r"�|Ã[\x80-\xbf¤¶¼©¨ª±]|â€[™œ\x9d\x93\x94]")
 SHORT_JSON = 1200  # under half of Python's limit of levels and of the digits of a number
 COPY_LEAST = 20
@@ -84,31 +72,22 @@ def is_json(text: str) -> bool:
     return True
 
 
-def is_empty(prompt: str, answer: str) -> bool:
-    return not answer or (len(answer) < 12 and answer.lower() in EMPTY)
-
-
-def has_todo(prompt: str, answer: str) -> bool:
-    prose = without_code(answer)
-    is_spanish = None
-    for found in TODO.finditer(prose):
-        if found[0] != "TODO" or MARK.match(prose, found.end()):
-            return True
-        if is_spanish is None:
-            is_spanish = bool(set(prompt + prose) & set("¿¡")) or language(prose) in ("Spanish", "Portuguese")
-        if not (
-            is_spanish
-            or ALL_AFTER.match(prose, found.end())
-            or ALL_BEFORE.search(prose[max(0, found.start() - 12) : found.start()])
-        ):
-            return True
-    return False
-
-
 def is_broken_json(prompt: str, answer: str) -> bool:
-    if looks_like_json(answer) and not is_json(answer):
+    if looks_like_json(answer) and not (is_json(answer) or is_json_lines(answer)):
         return True
-    return any(name.lower() == "json" and not is_json(block) for name, block in code_blocks.blocks(answer))
+    return any(name.lower() == "json" and not is_block_of_json(block) for name, block in code_blocks.blocks(answer))
+
+
+def is_block_of_json(block: str) -> bool:
+    """As it stands, line by line, or with comments, which editors and settings take."""
+    if is_json(block) or is_json_lines(block):
+        return True
+    return "/" in block and is_json(JSON_COMMENT.sub(lambda found: found[1] or " ", block))
+
+
+def is_json_lines(text: str) -> bool:
+    lines = [line for line in map(str.strip, text.split("\n")) if line]
+    return len(lines) > 1 and all(looks_like_json(line) and is_json(line) for line in lines)
 
 
 def is_broken_python(prompt: str, answer: str) -> bool:
@@ -176,9 +155,13 @@ def _balanced(text: str) -> bool:
         return False
     if text.isascii():
         return True
-    if any(count(first) != count(last) for first, last in ("«»", "「」", "『』", "（）", "【】")):
+    if any(count(first) != count(last) for first, last in ("「」", "『』", "（）", "【】")):
+        return False
+    if not (count("«") == count("»") or (not count("«") and count("»") % 2 == 0)):
         return False
     lower, left, right = count("„"), count("“"), count("”")
+    if not lower and not left:
+        return right % 2 == 0  # Swedish and Finnish open with what closes elsewhere, also with »
     return left + right == lower if lower else left == right
 
 
@@ -200,7 +183,7 @@ CHECKS = (
     Check("says that it is not sure", 0.1, "", is_unsure, screens.unsure),
 )  # fmt: skip
 REPETITION_PENALTIES = {
-    "studio": {"datatrove": 0.2, "data-juicer": 0.4},
+    "studio": {"datatrove": 0.2, "data-juicer": 0.4, "studio": 0.4},
     "datatrove": {"datatrove": 0.2},
     "data-juicer": {"data-juicer": 0.2},
 }

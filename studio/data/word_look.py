@@ -14,7 +14,7 @@ from numba import njit, types
 
 from studio.data.compiled import BYTES, EIGHTS, PLACES, loop
 from studio.data.folded_words import BASE, fold_bytes, hash_words, mixed, room, word_room
-from studio.data.repetition import LEAST_AGAIN_SHARE, LEAST_RUNS_SHARE, LEAST_TOP_SHARE
+from studio.data.repetition import LEAST_AGAIN_SHARE, LEAST_RUNS_SHARE, LEAST_TOP_SHARE, LONGEST_PLAIN_WORD
 from studio.data.words import Array, words
 
 
@@ -37,7 +37,8 @@ def look_apart(
     """For each text `data[starts[i]:ends[i]]` of bytes:
 
     few_different: perhaps under 30 % of its words (by whitespace, of which there must be none outside ASCII) differ.
-    again: perhaps it has `least_words` and is over a threshold of `repetition.PRESETS` but that of its lines.
+    again: perhaps it is over a threshold of `repetition.PRESETS` but that of its lines: it has `least_words` and some of
+    them again, or a word so long that it may be a loop.
     small_words: perhaps at least three of the words `small` begin in its first `within` bytes after `first[i]`, or a
     letter stands beside a digit or _ there.
     """
@@ -103,18 +104,25 @@ def _has_few_different(text, words, places, count, seen):  # type: ignore[no-unt
 @njit
 def _says_again(words, places, count, seen, times):  # type: ignore[no-untyped-def, misc]
     """The share of the characters in the most frequent pair of words (that of a longer one is in pairs that are as
-    frequent) or in runs of five that stood before (as every longer one holds), and the number of these runs."""
+    frequent) or in runs of five that stood before (as every longer one holds), and the number of these runs; or that one
+    word is long."""
     letters = pairs_again = 0
+    longest = np.int32(0)
     size = _cleared(seen, count)
     for at in range(count - 1):  # a bit a pair: few texts have two of which the bits stood already
-        letters += places[at, 1] - places[at, 0]
+        length = places[at, 1] - places[at, 0]
+        letters += length
+        longest = max(longest, length)
         pair = mixed(words[at] * BASE + words[at + 1])
         bit = np.uint64(1) << (pair >> np.uint64(58))
         pairs_again += (seen[pair & np.uint64(size - 1)] & bit) != 0
         seen[pair & np.uint64(size - 1)] |= bit
+    last = places[count - 1, 1] - places[count - 1, 0]
+    if max(longest, last) >= LONGEST_PLAIN_WORD:
+        return True
     if pairs_again < 2:
         return False  # every measure over its threshold has two at least
-    letters += places[count - 1, 1] - places[count - 1, 0]
+    letters += last
     pairs_again, size = 0, _cleared(seen, count)
     times[:size] = 0
     for at in range(count - 1):
@@ -123,8 +131,8 @@ def _says_again(words, places, count, seen, times):  # type: ignore[no-untyped-d
         seen[place] = pair
         times[place] += 1
         pairs_again += times[place] > 1
-        length = places[at, 1] - places[at, 0] + places[at + 1, 1] - places[at + 1, 0]
-        if times[place] > 2 and times[place] * length > LEAST_TOP_SHARE * letters:
+        both = places[at, 1] - places[at, 0] + places[at + 1, 1] - places[at + 1, 0]
+        if times[place] > 2 and times[place] * both > LEAST_TOP_SHARE * letters:
             return True
     if pairs_again < 2:
         return False
@@ -143,6 +151,14 @@ def _says_again(words, places, count, seen, times):  # type: ignore[no-untyped-d
             covered_to = at + 5
         seen[place] = run
     return covered > LEAST_AGAIN_SHARE * letters or (runs_again > 0 and runs_again >= LEAST_RUNS_SHARE * (count - 9))
+
+
+@njit
+def _has_long_word(places, count):  # type: ignore[no-untyped-def, misc]
+    longest = np.int32(0)
+    for at in range(count):
+        longest = max(longest, places[at, 1] - places[at, 0])
+    return longest >= LONGEST_PLAIN_WORD
 
 
 @njit
@@ -179,7 +195,7 @@ def look_at(text, folded, words, places, begin, within, least_words, small_words
     """(few_different, again, small_words) of one text; `begin` is the first byte that is no space."""
     count = len(words)
     few = _has_few_different(text, words, places, count, seen)
-    again = count >= least_words and _says_again(words, places, count, seen, times)
+    again = _says_again(words, places, count, seen, times) if count >= least_words else _has_long_word(places, count)
     return (
         few,
         again,

@@ -19,7 +19,7 @@ SOUND = [
     "It is in the lobby. Love, Ana xx", "Sure! I will check that for you", "Hi there. How can I help you today", "The review praises the food. Sentiment: positive",
     "Paris is on the Seine. So the answer is Paris", "I am sorry for your loss. That is so sad :(", "That is funny. You made my day :D", "The term is over. Your grade is an A+",
     "It runs fast. It is written in C#", "Most are written by hand. The rest is in C++", "Half a cup is enough. Add ½", "Er nannte die Aussicht „unbezahlbar“", "Han kaldte det for »umuligt«",
-    "The bytes are below. aGVsbG8gd29ybGQgZm9vYmFy==", "What a day. #blessed #sunny", "Follow us. We are @hotel_99", "La la la la la la la la la", "I don't know what it is", "That's just how things are",
+    "The bytes are below. aGVsbG8gd29ybGQgZm9vYmFy==", "What a day. #blessed #sunny", "Follow us. We are @hotel_99", "La la la la la la la la la", "I don't know what it is", "I heard a knock and wonder who", "Tell me where it is and when", "That's just how things are",
     "はい、できます。明日の朝に駅の近くのホテルまでお届けします", "ありがとうございます。ホテルは駅の近くにあります", "可以的。我们明天早上会把您的行李送到车站旁边", "お問い合わせありがとうございます。お大事に", "सब ठीक है। धन्यवाद।", "هل أنت بخير؟ نعم، أنا بخير؟",
 ]  # fmt: skip
 CUT = [
@@ -27,6 +27,8 @@ CUT = [
     f"{LONG} Staff label the blanket slowly, since the greenhouse", f"{LONG} On that day the orchard closes early because a lant", f"{LONG} Staff v",
     "He wrote the first line as total =", "We have to call the function f(", "So he opened the big box [", "Der Schlüssel liegt in der Halle bei der", "Er nannte die Aussicht vom Dach „", "El hervidor está en la sala y",
     "はい、できます。明日の朝に駅の近くのホテルまでお荷物を", "可以的，我们明天早上就会把您的行李送到车站，", "可以的。我们明天早上会把您的行李送到车站，但是",
+    "Gravity is a force that attracts two bodies towards each other. It was first described by Isaac Newton, who",
+    "The kettle stands in the lobby, which", "Der Schlüssel liegt in der Halle, weil", "La bouilloire est dans le salon, où", "They met the staff of the hotel and their",
 ]  # fmt: skip
 
 

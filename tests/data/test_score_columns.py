@@ -140,7 +140,11 @@ def test_any_kind_of_string_column() -> None:
         quality.score_columns(*(pa.chunked_array([some[:1], some[1:]]) for some in (prompts, answers, others)))
     )
     assert all(table == tables[0] for table in tables)
-    assert tables[0]["flags"].to_pylist() == [["short", "e-mail address"], ["TODO", "short"], ["short", "empty"]]
+    assert tables[0]["flags"].to_pylist() == [
+        ["short", "e-mail address"],
+        ["TODO", "short", "empty"],
+        ["short", "empty"],
+    ]
     assert len(quality.score_columns(pa.array([], pa.string()), pa.array([], pa.string()), pa.array([], pa.list_(pa.string())))) == 0  # fmt: skip
 
 
