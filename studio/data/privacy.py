@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from studio.data import key_signs, presidio
+from studio.data import key_signs, phone_numbers, plain_signs, presidio
 from studio.data.row_texts import RowTexts
 from studio.data.text_column import TextColumn
 from studio.data.words import Array
@@ -33,33 +33,30 @@ MASKS = {
     "e-mail address": "[EMAIL]", "phone number": "[PHONE]", "card number": "[CARD]", "IBAN": "[IBAN]", "IP address": "[IP]",
     "key or token": "[KEY]",
 }  # fmt: skip
-EMAIL = re.compile(r"(?<![\w.+-])[\w+-][\w.+-]{0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?![\w@])")
-SUSPECT = rf"@|{key_signs.SIGN}|::|\d\.\d{{1,3}}\.\d|[0-9A-Fa-f]:[0-9A-Fa-f]{{1,4}}:|\d(?:[ ()./-]{{0,3}}\d){{6}}"
-# what must stand in a text (RE2, over bytes) for one of a kind to be found in it
+EMAIL = re.compile(r"(?<![\w.+-])[\w+-](?:[\w.+-]|'(?=\w)){0,63}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?![\w@])")
+TOP_DOMAIN = re.compile(r"[^\W\d_]{2,63}|xn--[\w-]+")
+FILES = set(
+    "png jpg jpeg gif webp svg ico css js ts jsx tsx json html htm txt csv xml yml yaml php cpp pdf exe dll".split()
+)
+REPOSITORIES = ("git", "hg", "svn")  # the user of a shared address: nobody
+SUSPECT = rf"@|{key_signs.SIGN}|::|\d\.\d{{1,3}}\.\d|[0-9A-Fa-f]:[0-9A-Fa-f]{{1,4}}:|{phone_numbers.SIGN}|{plain_signs.ANY_PLACE}"
+# what must stand in a text (RE2, over bytes) for one of a kind to be found in it, but for those of plain_signs.ANY_PLACE
 SIGNS = {
-    "e-mail address": "@", "phone number": r"\d(?:[ ()./-]{0,22}\d){6}", "card number": r"\d(?:[ -]?\d){12}", "IBAN": r"[A-Za-z]{2}\d\d ?[A-Za-z0-9]{4}",
+    "e-mail address": "@", "phone number": phone_numbers.SIGN, "card number": rf"\d(?:(?:[ -]|{plain_signs.BETWEEN_DIGITS})?\d){{12}}",
+    "IBAN": rf"[A-Za-z]{{2}}\d\d(?: |{plain_signs.SPACE})?[A-Za-z0-9]{{4}}",
     "IP address": r"\d\.\d{1,3}\.\d{1,3}\.\d|:[0-9A-Fa-f]{0,4}:", "key or token": key_signs.SIGN,
 }  # fmt: skip
-OTHER_DIGITS = r"[\xd9-\xe1\xe3-\xff]"  # first bytes of the scripts that have digits of their own
-CARD = re.compile(r"(?<![A-Za-z]{2}\d\d )(?<![\w.-])[2-6]\d{3}(?:[ -]?\d{2,6}){2,4}(?![\w-])")
+CARD = re.compile(r"(?<![A-Za-z]{2}\d\d )(?<![\w.+-])[2-6]\d{3}(?:[ -]?\d{2,6}){2,4}(?![\w-])")
+ISSUED = re.compile(  # American Express; Diners and JCB; Visa; Mastercard; Maestro, Discover and UnionPay
+    r"3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}|3\d{15}|4\d{15}(?:\d{3})?|(?:5[1-5]|2[2-7])\d{14}|(?:50|5[6-9]|6\d)\d{11,17}"
+)
 IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?(?![A-Za-z0-9])")
 IP4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 IP6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])")
-VERSION_BEFORE = re.compile(r"(?:\bversion|\bv|\brelease|\bsection|§)\s*$", re.IGNORECASE)
-PHONE = re.compile(r"(?<![\w.,@#/-])(?:\+|00|\()?\d[\d ()./-]{5,22}\d(?![\w-]|[.,]\d)")
-DATE = re.compile(
-    r"(?:19|20)\d\d(?:[-./ ](?:19|20)\d\d)+(?!\d)|(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}(?!\d)|\d{1,2}[-./ ]\d{1,2}[-./ ](?:19|20)\d\d(?!\d)"
-)
-PHONE_WORD = re.compile(
-    r"\b(?:phone|tel|telephone|telefon|call|mobile|cell|fax|whatsapp|number is|dial|handy|reach \w+ (?:at|on))\b\W{0,12}(?:\w+\W{1,3}){0,2}$",
+VERSION_BEFORE = re.compile(
+    r"(?:\b(?:versi\w{2,4}|ver|v|release|build|revision|section|chapter|kapitel|clause|article|appendix|table|figure|step|верси\w)\.?|§|版本?|章)\s*$",
     re.IGNORECASE,
 )
-NOT_PHONE_WORD = re.compile(
-    r"\b(?:isbn|issn|order|invoice|ticket|sku|id|ref|reference|doi|case|serial|part|rechnung|bestellung)\b[\w .:#-]{0,12}$",
-    re.IGNORECASE,
-)
-REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "IN", "AU", "NL", "BR", "CH", "AT", "JP")
-SHORTEST_NATIONAL = 9  # a date has eight digits
 IBAN_LENGTHS = (15, 34)
 
 
@@ -78,8 +75,10 @@ def find(text: str, kinds: Sequence[str] = KINDS) -> list[Detail]:
 
 def _find(text: str, kinds: Sequence[str]) -> list[Detail]:
     found: list[Detail] = []
+    said = plain_signs.plain(text)
+    parted = plain_signs.parted(said)
     for kind in kinds:
-        for detail in _FINDERS[kind](text):
+        for detail in _FINDERS[kind](parted, said):
             if all(detail.end <= other.start or detail.start >= other.end for other in found):
                 found.append(detail)
     return sorted(found, key=lambda detail: detail.start)
@@ -107,7 +106,7 @@ def find_batch(texts: Sequence[str], kinds: Sequence[str] = KINDS) -> list[list[
 def find_in(column: TextColumn, suspect: Array) -> Iterator[tuple[int, list[Detail]]]:
     """(place, details) of each text of a column that has any, among those of the mask `suspect` (by SUSPECT)."""
     rows = np.flatnonzero(suspect)
-    any_kind = column.matching(OTHER_DIGITS, suspect)
+    any_kind = column.matching(plain_signs.ANY_PLACE, suspect)
     signs = np.array([(column.matching(SIGNS[kind], suspect) | any_kind)[rows] for kind in ORDER]).reshape(
         len(ORDER), -1
     )
@@ -130,19 +129,29 @@ def check_kinds(kinds: Sequence[str], how: str = "mask") -> None:
         raise InputError("Private details cannot be removed like this", "; ".join(mistakes), "Correct it and run again")
 
 
-def _emails(text: str) -> Iterator[Detail]:
+def _emails(text: str, _: str) -> Iterator[Detail]:
     if "@" in text:
         for match in EMAIL.finditer(text):
-            if any(sign.isalpha() for sign in match[0].rsplit(".", 1)[1]):
-                yield Detail("e-mail address", *match.span())
+            name, domain = match[0].split("@")
+            start, labels = match.start(), domain.lower().split(".")
+            if text[match.end() : match.end() + 1] == "'":  # it is quoted, and what stands before the quote is code
+                start += name.rfind("'") + 1
+            is_file = labels[-1] in FILES or (labels[-1] == "py" and len(labels) == 2)
+            if TOP_DOMAIN.fullmatch(labels[-1]) and not is_file and name not in REPOSITORIES:
+                yield Detail("e-mail address", start, match.end())
 
 
-def _keys(text: str) -> Iterator[Detail]:
-    for start, end in key_signs.find(text):
+def _keys(_: str, said: str) -> Iterator[Detail]:
+    for start, end in key_signs.find(said):
         yield Detail("key or token", start, end)
 
 
-def _ibans(text: str) -> Iterator[Detail]:
+def _phones(text: str, said: str) -> Iterator[Detail]:
+    for start, end in phone_numbers.find(text, said):
+        yield Detail("phone number", start, end)
+
+
+def _ibans(text: str, _: str) -> Iterator[Detail]:
     for match in IBAN.finditer(text):
         for end in sorted(
             {match.end(), *(match.start() + at for at, sign in enumerate(match[0]) if sign == " ")}, reverse=True
@@ -152,20 +161,23 @@ def _ibans(text: str) -> Iterator[Detail]:
                 break
 
 
-def _cards(text: str) -> Iterator[Detail]:
+def _cards(text: str, _: str) -> Iterator[Detail]:
     for match in CARD.finditer(text):
         if is_card(match[0]):
             yield Detail("card number", *match.span())
 
 
-def _addresses(text: str) -> Iterator[Detail]:
+def _addresses(text: str, said: str) -> Iterator[Detail]:
     if text.count(".") > 2:
         for match in IP4.finditer(text):
-            if _is_address(match[0]) and not VERSION_BEFORE.search(text, max(0, match.start() - 12), match.start()):
+            if _is_address(match[0]) and not VERSION_BEFORE.search(said, max(0, match.start() - 12), match.start()):
                 yield Detail("IP address", *match.span())
     if text.count(":") > 1:
         for match in IP6.finditer(text):
-            if len(match[0]) > 4 and ("::" in match[0] or match[0].count(":") == 7) and _is_address(match[0]):
+            is_whole = (
+                match[0].count(":") == 7 and max(map(len, match[0].split(":"))) > 2
+            )  # not a list of small numbers
+            if len(match[0]) > 4 and ("::" in match[0] or is_whole) and _is_address(match[0]):
                 yield Detail("IP address", *match.span())
 
 
@@ -177,58 +189,10 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _phones(text: str) -> Iterator[Detail]:
-    for match in PHONE.finditer(text):
-        opened = match[0].count("(") > match[0].count(")")  # a bracket around the whole number
-        start = match.start() + opened
-        found = match[0][opened:]
-        if is_phone(found, text[max(0, start - 40) : start]):
-            yield Detail("phone number", start, match.end())
-
-
-def is_phone(found: str, before: str = "") -> bool:
-    """Whether `found` is a telephone number: with a country's code one of a possible length (phonenumbers), else one
-    that is valid in one of REGIONS, or a possible one after a word like "call". `before` is the text before it."""
-    if DATE.match(found):  # the most frequent run of digits
-        return False
-    import phonenumbers
-
-    digits = "".join(filter(str.isdigit, found))
-    if not 7 <= len(digits.removeprefix("00")) <= 15 or len(set(digits)) < 2 or NOT_PHONE_WORD.search(before):
-        return False
-    is_international = found.startswith(("+", "00"))
-    invited = PHONE_WORD.search(before) is not None
-    if not is_international and len(digits) < SHORTEST_NATIONAL and not invited:
-        return False
-    if not is_international and digits == found and not (invited or found.startswith("0")):
-        return False  # a bare number is more often anything else
-    groups = re.findall(r"\d+", found)
-    if not invited and not is_international and len(groups) == 2 and groups[1].startswith("0"):
-        return False  # no subscriber's number begins with 0, a line number in a log does
-    for region in REGIONS if not is_international else ("DE",):
-        try:
-            number = phonenumbers.parse(found, region)
-        except phonenumbers.NumberParseException:
-            continue
-        if is_international or invited or found.startswith("("):
-            if phonenumbers.is_possible_number(number):
-                return True
-        elif phonenumbers.is_valid_number(number) and (found.startswith("0") or _is_grouped(found)):
-            return True
-    return False
-
-
-def _is_grouped(found: str) -> bool:
-    """At least three groups of two to five digits, and not the threes of a large number."""
-    groups = re.findall(r"\d+", found)
-    thousands = all(len(group) == 3 for group in groups[1:]) and " " in found and len(groups[0]) <= 3
-    return len(groups) > 2 and not thousands and all(1 < len(group) < 6 for group in groups)
-
-
 def is_card(text: str) -> bool:
-    """13 to 19 digits, of which the last is right (Luhn, ISO/IEC 7812-1), and not all the same."""
+    """As many digits as an issuer's cards have, the last of them right (Luhn, ISO/IEC 7812-1), and not all the same."""
     digits = [int(sign) for sign in text if sign.isdigit()]
-    if not 13 <= len(digits) <= 19 or len(set(digits)) < 2:
+    if not ISSUED.fullmatch("".join(map(str, digits))) or len(set(digits)) < 2:
         return False
     doubled = [2 * digit - 9 * (digit > 4) for digit in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
@@ -331,7 +295,7 @@ class _Replacements:
         plain = (
             value.lower()
             if kind == "e-mail address"
-            else re.sub(r"[\s()./-]", "", value)
+            else re.sub(r"[\s()./-]", "", plain_signs.plain(value))
             if kind != "key or token"
             else value
         )
