@@ -1,11 +1,12 @@
-"""Exact duplicates: examples whose question and answer are the same to the letter."""
+"""Exact duplicates: examples whose question and answer are the same to the letter, under the same system prompt."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from xxhash import xxh3_128_digest
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
+from studio.chat import DEFAULT_SYSTEM
 from studio.data.words import Array
 from studio.example_tables import Message
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def fingerprint_of(messages: Sequence[Message], rejected: str | None = None) -> bytes:
-    """XXH3 (128 bits) over all that is asked, called and answered, and the answer to avoid; the system prompt left out.
+    """XXH3 (128 bits) over all that is asked, called and answered, and the answer to avoid, begun with the system prompt:
+    the same question under another one is another question. One that all rows share so changes nothing, and the usual
+    one is as good as none.
 
     Two rows that differ share it by chance once in 10^38 pairs; nobody gains by making two that do."""
     parts = [
@@ -22,12 +25,24 @@ def fingerprint_of(messages: Sequence[Message], rejected: str | None = None) -> 
         for message in messages
         if message["role"] != "system"
     ]
-    return _digest("".join(parts) if rejected is None else "".join([*parts, "\x1d", rejected]))
+    said = "".join(parts) if rejected is None else "".join([*parts, "\x1d", rejected])
+    return _digest(said, seed_of(system_of(messages)))
 
 
-def fingerprint_of_turn(asked: str, answer: str) -> bytes:
+def fingerprint_of_turn(asked: str, answer: str, system: str = "") -> bytes:
     """The same of one question and its answer."""
-    return _digest("".join(parts_of_turn(asked, answer)))
+    return _digest("".join(parts_of_turn(asked, answer)), seed_of(system))
+
+
+def system_of(messages: Sequence[Message]) -> str:
+    """The system prompt; empty where there is none or the usual one."""
+    said = messages[0]["content"] if messages and messages[0]["role"] == "system" else ""
+    return "" if said == DEFAULT_SYSTEM else said
+
+
+def seed_of(system: str) -> int:
+    """What the hash of a row under this system prompt begins with."""
+    return xxh3_64_intdigest(system.encode("utf-8", "replace")) if system and system != DEFAULT_SYSTEM else 0
 
 
 def parts_of_turn(asked: Any, answer: Any) -> tuple[Any, ...]:
@@ -35,8 +50,8 @@ def parts_of_turn(asked: Any, answer: Any) -> tuple[Any, ...]:
     return "user\x1f", asked, "\x1eassistant\x1f", answer, "\x1e"
 
 
-def _digest(text: str) -> bytes:
-    return xxh3_128_digest(text.encode("utf-8", "replace"))
+def _digest(text: str, seed: int) -> bytes:
+    return xxh3_128_digest(text.encode("utf-8", "replace"), seed)
 
 
 def fingerprints(examples: "pd.DataFrame") -> Any:

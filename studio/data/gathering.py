@@ -45,6 +45,7 @@ class Gathered:
         self.tools: dict[int, str | None] = {}
         self.brought: dict[int, float] = {}
         self.calls: dict[int, str] = {}
+        self.systems: dict[int, str] = {}
         self.avoided: set[int] = set()
         self.others: dict[int, list[str]] = {}
         self.prints: dict[int, bytes] = {}
@@ -97,6 +98,7 @@ class Gathered:
         if system:
             if system != DEFAULT_SYSTEM:
                 self.others[len(self.ids)] = [system]
+                self.systems[len(self.ids)] = system
             self.contents += (system, asked, answer)
             self.roles += ANSWERED
             self.counts.append(3)
@@ -133,10 +135,14 @@ class Gathered:
         return near_duplicates.sign_some(self.texts(), common)
 
     def characters(self) -> Array:
-        """How many characters (int64) the messages of each row have together."""
+        """How many characters (int64) the messages of each row have together, the longer answer where there are two."""
         lengths = np.zeros(len(self.contents) + 1, np.int64)
         np.cumsum(np.fromiter(map(len, self.contents), np.int64, len(self.contents)), out=lengths[1:])
-        return np.diff(lengths[self._ends()])
+        characters: Array = np.diff(lengths[self._ends()])
+        for at, worse in self.rejected.items():
+            if worse:
+                characters[at] += len(worse) if at in self.avoided else max(0, len(worse) - len(self.last[at]))
+        return characters
 
     def _ends(self) -> Array:
         ends = np.zeros(len(self) + 1, np.int32)
@@ -162,7 +168,7 @@ class Gathered:
             "rejected": [self.rejected.get(at) for at in rows] if self.rejected else None,
             "tools": [self.tools.get(at) for at in rows] if self.tools else None,
             "fingerprint": [
-                self.prints[at] if at in self.prints else fingerprint_of_turn(asked, answer)
+                self.prints[at] if at in self.prints else fingerprint_of_turn(asked, answer, self.systems.get(at, ""))
                 for at, asked, answer in zip(rows, self.asked, self.last, strict=True)
             ],
             "tokens": tokens,

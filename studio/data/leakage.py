@@ -9,7 +9,9 @@ import pandas as pd
 
 from studio.data import near_duplicates
 from studio.data import words as word_hashes
+from studio.data.duplicates import system_of
 from studio.data.near_duplicates import text
+from studio.data.studio_quality import is_avoided
 from studio.data.watching import tell
 from studio.data.words import Array, Grams
 
@@ -79,24 +81,65 @@ def not_in(ids: Array, found: pd.DataFrame, asked: str) -> tuple[Array, pd.DataF
 
 def question(messages: Sequence[dict[str, Any]]) -> str:
     """Everything before the answer but the system prompt, in lower case and with single spaces."""
-    return " ".join(text(messages[:-1]).lower().split())
+    return _plain(text(messages if is_avoided(messages) else messages[:-1]))
+
+
+def _plain(said: str) -> str:
+    return " ".join(said.lower().split())
+
+
+class _Asked:
+    """The rows of one side: `said` (all of it), `questions` and `systems` of each."""
+
+    def __init__(self, examples: pd.DataFrame) -> None:
+        rows = list(examples["messages"])
+        self.said, self.questions = [text(row) for row in rows], [question(row) for row in rows]
+        self.systems = [_plain(system_of(row)) for row in rows]
+
+    @property
+    def has_different_systems(self) -> bool:
+        return len(set(self.systems)) > 1
+
+    def under(self, texts: list[str], with_systems: bool) -> list[str]:
+        """The texts, under their system prompts where these are part of the question."""
+        if not with_systems:
+            return texts
+        return [one and f"{system}\0{one}" for system, one in zip(self.systems, texts, strict=True)]
+
+    def answer(self, at: int) -> str:
+        return _plain(self.said[at])[len(self.questions[at]) :]
+
+
+def _is_asked_of_another(learned: _Asked, at: int, asked: _Asked, of: int) -> bool:
+    """Whether what two rows share is a question that their system prompts make two of; a long answer says that it is one."""
+    if learned.questions[at] != asked.questions[of] or learned.systems[at] == asked.systems[of]:
+        return False
+    answer = asked.answer(of)
+    return answer != learned.answer(at) or len(answer.split()) < RUN
 
 
 def of_part(
     name: str, train: pd.DataFrame, part: pd.DataFrame, threshold: float = near_duplicates.THRESHOLD
 ) -> pd.DataFrame:
-    """The pairs of one part, called `name`, with the training rows; see Leakage."""
+    """The pairs of one part, called `name`, with the training rows; see Leakage. Where the system prompts vary on both
+    sides (a document or a person of each row's own) they are part of the question: the same words under another one are
+    no leak. Where one side has the same throughout, or none, they are passed over."""
     every = len(train) + len(part)
     tell(every * READ, every, "rows read")
-    learned, asked = [text(row) for row in train["messages"]], [text(row) for row in part["messages"]]
-    same = _equal([" ".join(one.lower().split()) for one in learned], [" ".join(one.lower().split()) for one in asked])
-    questions = _equal([question(row) for row in train["messages"]], [question(row) for row in part["messages"]])
+    both = _Asked(train), _Asked(part)
+    learned, asked = (side.said for side in both)
+    vary = all(side.has_different_systems for side in both)
+    same = _equal(*(side.under([*map(_plain, side.said)], vary) for side in both))
+    questions = _equal(*(side.under(side.questions, vary) for side in both))
     near = _near(learned, asked, threshold)
     tell(every * NEARED, every, "rows compared")
     rows = [
         *((at, of, SAME, 1.0) for at, of in same), *((at, of, QUESTION, 1.0) for at, of in questions),
         *((at, of, NEAR, value) for at, of, value in near), *((at, of, OVERLAP, share) for at, of, share in _overlap(learned, asked)),
     ]  # fmt: skip
+    if vary:
+        exact = (SAME, QUESTION)
+        rows = [one for one in rows if one[2] in exact or not _is_asked_of_another(both[0], one[0], both[1], one[1])]
     table = pd.DataFrame(rows, columns=["train", "row", "kind", "similarity"])
     strength = table["kind"].map({kind: rank for rank, kind in enumerate(KINDS)})
     table = (

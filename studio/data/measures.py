@@ -177,11 +177,26 @@ class Measures:
                 texts, first = DatasetTexts(self._of), self.first_of_each()
             else:
                 texts, first = near_duplicates.texts_of(self._of), None
-            return pd.DataFrame(near_duplicates.pairs(texts, threshold, run, first, signed)._asdict())
+            found = near_duplicates.pairs(texts, threshold, run, first, signed)
+            return pd.DataFrame(self._under_one_system(found)._asdict())
 
         near_duplicates.check(threshold, run)
         found = self._kept(near_name(threshold, run), measure)
         return Pairs(*(found[name].to_numpy() for name in Pairs._fields))
+
+    def _under_one_system(self, found: Pairs) -> Pairs:
+        """Without the pairs that read the same but for their system prompts, which are of two questions."""
+        first = self.first_of_each()
+        alike = np.flatnonzero((found.similarity == 1) & (first[found.first] != first[found.second]))
+        if not len(alike):
+            return found
+        rows = np.unique([found.first[alike], found.second[alike]])
+        messages = self._of.take(rows)["messages"] if isinstance(self._of, Dataset) else self._of["messages"].iloc[rows]
+        systems = dict(zip(rows.tolist(), map(duplicates.system_of, messages), strict=True))
+        both = zip(found.first[alike].tolist(), found.second[alike].tolist(), strict=True)
+        stays = np.ones(len(found.first), bool)
+        stays[alike] = [systems[one] == systems[other] for one, other in both]
+        return Pairs(*(column[stays] for column in found))
 
     def together(self) -> Pairs:
         """What no split should part: `pairs`, and each preference with the first one of the same prompt."""

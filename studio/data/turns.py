@@ -14,7 +14,7 @@ from studio import example_tables
 from studio.chat import DEFAULT_SYSTEM
 from studio.data import near_duplicates, pieces, plain_lines, quality, shapes
 from studio.data.columns import Choices
-from studio.data.duplicates import parts_of_turn
+from studio.data.duplicates import parts_of_turn, seed_of
 from studio.data.rows import clean
 from studio.data.screens import LOOK, Answers
 from studio.data.shapes import Turn
@@ -44,6 +44,10 @@ class Turns:
 
     @property
     def kinds(self) -> dict[int, str]:
+        return {}
+
+    @property
+    def rejected(self) -> dict[int, str | None]:
         return {}
 
     def __len__(self) -> int:
@@ -128,7 +132,8 @@ class Turns:
         import pyarrow
 
         data, ends = memoryview(self.printed.data.data), self.printed.ends.tolist()
-        made = [xxh3_128_digest(data[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+        seed = seed_of(self.system)
+        made = [xxh3_128_digest(data[start:end], seed) for start, end in zip([0, *ends], ends, strict=False)]
         kind = pyarrow.binary(16)
         return pyarrow.Array.from_buffers(kind, len(made), [None, pyarrow.py_buffer(b"".join(made))])
 

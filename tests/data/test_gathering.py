@@ -94,9 +94,8 @@ def test_a_call_and_an_answer_to_avoid_are_part_of_a_row() -> None:
     calls = [[ask, {"role": "assistant", "content": "", "tool_calls": name}] for name in ("[1]", "[2]")]
     assert duplicates.fingerprint_of(calls[0]) != duplicates.fingerprint_of(calls[1])
     assert duplicates.fingerprint_of([ask], "No.") != duplicates.fingerprint_of([ask], "Yes.")
-    assert duplicates.fingerprint_of([{"role": "system", "content": "Be kind."}, ask]) == duplicates.fingerprint_of(
-        [ask]
-    )
+    kind, usual = ([{"role": "system", "content": said}, ask] for said in ("Be kind.", "You are a helpful assistant."))
+    assert duplicates.fingerprint_of(usual) == duplicates.fingerprint_of([ask]) != duplicates.fingerprint_of(kind)
 
 
 def turns(count: int) -> Gathered:
