@@ -33,6 +33,12 @@ REPEATING = [f"messages.list.element.{name}" for name in ("role", "name")] + [
 ]
 
 
+def worse_side(messages: Sequence[Message], rejected: str) -> list[Message]:
+    """The conversation with the answer to avoid in the place of the other, or behind the question where there is none."""
+    asked = messages[:-1] if messages[-1]["role"] == "assistant" else messages
+    return [*asked, {"role": "assistant", "content": rejected}]
+
+
 def schema() -> Any:
     """The Arrow schema of a stored table."""
     import pyarrow

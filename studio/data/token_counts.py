@@ -6,13 +6,15 @@ from studio.chat import TokenCounter
 from studio.data.gathering import Gathered
 from studio.data.turns import Turns
 from studio.data.words import Array
+from studio.example_tables import worse_side
 
 COUNTED_ROWS = 20_000  # counted first of all; it takes about 3 s on two cores
 COUNTED_THEN = 2000  # of those that follow every so many'th is counted, so that the estimate follows the data
 
 
 def exact(gathered: "Gathered | Turns", counter: TokenCounter) -> Array:
-    """The tokens (int64) of each row with the template's own; a passage is plain text."""
+    """The tokens (int64) of each row with the template's own; a passage is plain text, and of an answer to learn and one to
+    avoid the longer counts."""
     return _counted(gathered, counter, range(len(gathered)))
 
 
@@ -22,10 +24,15 @@ def _counted(gathered: "Gathered | Turns", counter: TokenCounter, rows: "range |
     counts = iter(
         counter.count_many([messages for messages, plain in zip(conversations, is_passage, strict=True) if not plain])
     )
-    return np.array([
+    tokens = np.array([
         counter.count_text(messages[0]["content"]) if plain else next(counts)
         for messages, plain in zip(conversations, is_passage, strict=True)
     ], np.int64)  # fmt: skip
+    worse = [(place, bad) for place, at in enumerate(rows) if (bad := gathered.rejected.get(at)) is not None]
+    others = counter.count_many([worse_side(conversations[place], bad) for place, bad in worse])
+    for (place, _), count in zip(worse, others, strict=True):
+        tokens[place] = max(tokens[place], count)
+    return tokens
 
 
 class TokenCounts:

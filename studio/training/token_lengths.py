@@ -10,6 +10,7 @@ import numpy as np
 
 from studio.chat import CHARACTERS_PER_TOKEN, TokenCounter
 from studio.errors import StudioError
+from studio.example_tables import Message, worse_side
 from studio.examples import Dataset
 from studio.models import STARTER, resolve
 from studio.training import objectives
@@ -77,25 +78,32 @@ def _counted(dataset: Dataset, folder: Path) -> OwnCount:
     longest = np.argsort(-tokens, kind="stable")[:LONGEST]
     rows = dataset.take(sorted({*spread.tolist(), *longest.tolist()}))
     own = np.array([
-        counter.count_text(messages[0]["content"]) if kind == "passage" else counter.count(list(messages))
-        for kind, messages in zip(rows["kind"], rows["messages"], strict=True)
+        _count(counter, *row) for row in rows[["kind", "messages", "rejected"]].itertuples(index=False)
     ])  # fmt: skip
     factor = float(own.sum() / max(1, rows["tokens"].sum()))
     return OwnCount(factor, int(own.max()), f"lengths are counted with the model's own vocabulary on {len(own):,} rows")
 
 
+def _count(counter: TokenCounter, kind: str, messages: list[Message], rejected: str | None) -> int:
+    """As the dataset counts: of an answer to learn and one to avoid the longer."""
+    if kind == "passage":
+        return counter.count_text(messages[0]["content"])
+    sides = [messages] if rejected is None else [messages, worse_side(messages, rejected)]
+    return max(counter.count(side) for side in sides)
+
+
 def row_lengths(dataset: Dataset) -> "np.ndarray[Any, Any]":
-    """Tokens of each row by the dataset's counts. Counted were the conversations; what an answer to avoid or tools on offer
-    add is estimated."""
-    rows = objectives.count_rows(dataset)
-    if not rows.preferences and not rows.with_tools:
+    """Tokens of each row by the dataset's counts. Counted were the conversations, with the longer of two answers; what tools
+    on offer add is estimated."""
+    if not objectives.count_rows(dataset).with_tools:
         return dataset.columns("tokens")["tokens"].to_numpy()
     lengths = []
     for batch in dataset.batches():
         for row in batch.to_dict("records"):
             answered = row["messages"] and row["messages"][-1]["role"] == "assistant"
             chosen = len(row["messages"][-1]["content"]) if answered else 0
-            more = max(0, len(row["rejected"] or "") - chosen) + len(row["tools"] or "")
-            characters = sum(len(message["content"]) for message in row["messages"])
+            more = len(row["tools"] or "")
+            worse = max(0, len(row["rejected"] or "") - chosen)
+            characters = worse + sum(len(message["content"]) for message in row["messages"])
             lengths.append(row["tokens"] + more * max(row["tokens"] / max(characters, 1), 1 / CHARACTERS_PER_TOKEN))
     return np.ceil(np.array(lengths)) if lengths else np.zeros(0)

@@ -76,8 +76,8 @@ def _tokens_a_character(dataset: Dataset) -> tuple[float, float]:
 
 
 def _of_batch(batch: Any, a_character: tuple[float, float]) -> "tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]":
-    """The better and the worse of each row. Counted was the conversation; what tools and the answer to avoid add is
-    estimated by their characters."""
+    """The better and the worse of each row. Counted was the conversation with the longer of both; what tools add, and by how
+    much the shorter is shorter, is estimated by their characters."""
     import pyarrow.compute
 
     of_own, of_other = a_character
@@ -93,9 +93,11 @@ def _of_batch(batch: Any, a_character: tuple[float, float]) -> "tuple[np.ndarray
     own = np.where(answered, characters(flat.field("content").take(last)) * of_own, 0)
     here = np.asarray(batch["tokens"]) + (characters(batch["tools"]) * of_other if "tools" in there else nothing)
     avoids = ~np.asarray(pyarrow.compute.is_null(batch["rejected"])) if "rejected" in there else nothing > 0
-    worse = np.maximum(here - own + characters(batch["rejected"]) * of_other, 1) if avoids.any() else nothing
+    other = characters(batch["rejected"]) * of_other if avoids.any() else nothing
+    asked = here - np.maximum(own, other)
+    better, worse = (np.maximum(asked + answer, 1) for answer in (own, other))
     judged = np.asarray(batch["kind"].to_pylist()) == "preference" if "kind" in there else nothing > 0
-    return np.where(answered | ~judged, here, 0), np.where(avoids, worse, 0)
+    return np.where(answered | ~judged, np.where(avoids, better, here), 0), np.where(avoids, worse, 0)
 
 
 def operations(recipe: Recipe) -> int:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from studio import Project
-from studio.data import languages, quality
+from studio.chat import TokenCounter
+from studio.data import languages, quality, token_counts
+from studio.data.gathering import Gathered
 from studio.data.measures import Measures
 from studio.data.studio_quality import AVOIDED, question_and_answer, score_messages
 from studio.examples import Dataset
@@ -127,3 +129,21 @@ def test_a_users_rule_is_for_the_answers_to_learn(project: Project) -> None:
     kept = project.filter(data, min_quality=0, rules=[rule])
     assert [messages[0]["content"] for messages in kept.examples["messages"]] != []
     assert kept.examples["rejected"].notna().tolist() == [True, False]
+
+
+def test_the_longer_answer_counts_for_the_tokens(project: Project) -> None:
+    long = "word " * 4500
+    pair = {"prompt": GRAVITY, "chosen": HELPFUL, "rejected": long}
+    other = {"prompt": GRAVITY, "chosen": long, "rejected": HELPFUL}
+    data = load(
+        project, pair, other, judged(GRAVITY, long, False), judged(GRAVITY, long, True), judged("A?", HELPFUL, False)
+    )
+    tokens = data.examples["tokens"].tolist()
+    assert tokens[0] == tokens[1] == tokens[2] == tokens[3] > 4096
+    assert len(project.filter(data, max_tokens=4096)) == 1
+    counts = token_counts.TokenCounts(TokenCounter(), 1)
+    gathered = Gathered()
+    for at, (messages, worse) in enumerate(zip(data.examples["messages"], data.examples["rejected"], strict=True)):
+        gathered.add(str(at), "pasted", "preference", messages, worse)
+    assert len({*gathered.characters()[:4].tolist()}) == 1
+    assert len({*counts.of(gathered)[:4].tolist()}) == 1

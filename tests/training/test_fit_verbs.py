@@ -73,7 +73,8 @@ def test_every_token_that_is_gone_through_counts(long: Dataset, pairs: Dataset) 
     ]
     roomy = DPO.model_copy(update={"max_length": 512})
     assert tokens_an_epoch(pairs, roomy) == pytest.approx(sum(better) + sum(worse), rel=0.05)
-    assert tokens_an_epoch(pairs, roomy) > 3 * sum(better) == 3 * tokens_an_epoch(pairs, SFT)
+    assert tokens_an_epoch(pairs, roomy) > 3 * sum(better)
+    assert tokens_an_epoch(pairs, SFT) == pytest.approx(sum(better), rel=0.05)
 
 
 def test_what_is_no_answer_is_not_counted_and_a_passage_is_whole(project: Project) -> None:
