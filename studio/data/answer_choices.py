@@ -8,6 +8,8 @@ from studio.data.conversations import BadRowError, from_json
 from studio.data.rows import as_text, clean, is_absent, is_number
 from studio.errors import InputError
 
+WORDS = 5
+
 
 def asked_along(question: str, given: Any) -> str:
     """The question with its choices below it, each after its letter or number. Raises BadRowError for what are none."""
@@ -15,8 +17,8 @@ def asked_along(question: str, given: Any) -> str:
 
 
 def chosen(given: Any, answer: Any) -> str:
-    """The text of the choice that `answer` means: by its text, by its letter, or by its place, counted from 0. Raises
-    BadRowError where it means none."""
+    """The text of the choice that `answer` means: by its text, by its letter, or by its place, counted from 0; an answer
+    in words of its own (more than WORDS) stays as it is. Raises BadRowError where it means none."""
     choices = choices_of(given)
     said = answer.strip() if isinstance(answer, str) else as_text(answer)
     if said is None or is_absent(said):
@@ -28,6 +30,8 @@ def chosen(given: Any, answer: Any) -> str:
         return by_label[label]
     texts = list(choices.values())
     place = _place(said)
+    if place is None and len(said.split()) > WORDS:
+        return clean(said)
     if place is None or not 0 <= place < len(texts):
         last = len(texts) - 1
         raise BadRowError(f"answer {said!r:.40} is none of the choices, nor a place of one from 0 to {last}")

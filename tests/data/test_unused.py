@@ -113,6 +113,11 @@ def test_an_answer_that_is_no_choice_is_set_aside(project: Project) -> None:
     assert reasons[2] == "answer is missing" and reasons[3] == "choices are not a list of two to 26"
 
 
+def test_an_answer_in_its_own_words_stays(project: Project) -> None:
+    answer = "It must be b, since a is too small."
+    assert said_in(load(project, {"question": "Which?", "choices": ["a", "b"], "answer": answer}))[0][1] == answer
+
+
 def test_choices_counted_from_one_are_asked_about(project: Project) -> None:
     rows = [{"question": "Which?", "choices": ["red", "green"], "answer": at} for at in (1, 2, 1)]
     with pytest.raises(InputError, match=r"seem to count the choices from 1.*answer 2 of 2 choices"):
