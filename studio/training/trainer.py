@@ -21,7 +21,7 @@ from studio.training.saving import SavesByTime
 from studio.training.short_attention import attend_shortly
 from studio.training.stopping import StoppingEvaluations
 from studio.training.unpacked import keep_unpacked
-from studio.training.whole_loss import WholeLoss, WholePairLoss, WholeRowLoss
+from studio.training.whole_loss import WholeLoss, WholePairLoss, WholeRowLoss, WholeStepLoss
 
 
 class Continuing(StoppingEvaluations):
@@ -76,7 +76,7 @@ class Ordered(Dividing):
         return order
 
 
-class Trainer(Continuing, Ordered, WholeLoss, SFTTrainer):  # type: ignore[misc]
+class Trainer(Continuing, Ordered, WholeStepLoss, WholeLoss, SFTTrainer):  # type: ignore[misc]
     """Learns to write the answers as they are. A CPU scores what is learned alone, unpacks weights once where they fit,
     computes each layer with its adapter, and attends in the way that is quickest there."""
 

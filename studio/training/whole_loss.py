@@ -1,7 +1,9 @@
-"""The loss of an evaluation: of all that it looks at together, however the rows are divided into batches and processes.
+"""The loss of an evaluation: of all that it looks at together, however the rows are divided into batches and processes. The
+loss of the steps between two points of the curve likewise.
 
 transformers 5.23 takes the mean of the means of the batches, in which a token of a batch with few answers weighs more than
-one of a batch with many: the same weights then have another loss with another batch size.
+one of a batch with many: the same weights then have another loss with another batch size. Of the steps it takes the mean
+too, and the last one of an epoch may have a single short row, which then makes the curve leap at its end.
 """
 
 import math
@@ -46,6 +48,32 @@ class WholeLoss:
 
     def _weigh_rewards(self) -> None:
         """There are none where answers are learned as they are."""
+
+
+class WholeStepLoss:
+    """Beside a trainer of transformers that learns answers as they are: `loss` is in nats a token that is answered, of all
+    the steps since it was logged last."""
+
+    args: Any
+    accelerator: Any
+    current_gradient_accumulation_steps: int
+    _summed_loss: Any = 0.0
+    _learned: Any = 0.0
+    """Tokens, of all processes."""
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)  # type: ignore[misc]
+        if num_items_in_batch is not None:  # of the whole step, to whose mean each of its passes gives a part
+            self._summed_loss = self._summed_loss + loss.detach() * num_items_in_batch
+            self._learned = self._learned + num_items_in_batch / self.current_gradient_accumulation_steps
+        return loss
+
+    def log(self, logs: dict[str, float], *arguments: Any, **options: Any) -> None:
+        if "loss" in logs and isinstance(self._summed_loss, torch.Tensor):
+            summed = self.accelerator.reduce(self._summed_loss, "mean")
+            logs["loss"] = float(summed) / max(float(self._learned), 1.0)
+            self._summed_loss = self._learned = 0.0
+        super().log(logs, *arguments, **options)  # type: ignore[misc]
 
 
 class WholeRowLoss(WholeLoss):

@@ -76,6 +76,24 @@ def test_it_is_the_mean_of_the_tokens_that_are_answered(tmp_path: Path) -> None:
             assert evaluated(tmp_path, batch, packing) == pytest.approx(summed / count, rel=ALIKE)
 
 
+@pytest.mark.parametrize("passes", [1, 2])
+def test_of_the_steps_between_two_points_it_is_that_too(tmp_path: Path, passes: int) -> None:
+    """Thirteen rows in steps of four: the last step has one, which weighs no more than it holds."""
+    _, tokenizer = models.load("starter", for_training=True)
+    options = options_for(Recipe(method="full", packing=False, max_length=64), answers())
+    trainer = Trainer(
+        model=model(), processing_class=tokenizer, train_dataset=answers(), eval_dataset=answers(),
+        args=SFTConfig(
+            output_dir=str(tmp_path), per_device_train_batch_size=4 // passes, gradient_accumulation_steps=passes, learning_rate=1e-30,
+            num_train_epochs=1, logging_steps=4, activation_checkpointing=False, use_cpu=True, bf16=False, report_to="none",
+            save_strategy="no", **options,
+        ),
+    )  # fmt: skip
+    trainer.train()
+    (logged,) = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    assert logged == pytest.approx(evaluated(tmp_path / "whole", 4), rel=ALIKE)
+
+
 def test_of_pairs_it_is_the_mean_of_the_pairs(tmp_path: Path) -> None:
     _, tokenizer = models.load("starter", for_training=True)
     found = []

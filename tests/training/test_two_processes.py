@@ -123,7 +123,7 @@ def test_what_cannot_be_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPa
 
 def test_one_process_sees_one_device_and_several_as_many() -> None:
     given = {"PATH": "/bin", "RANK": "3", "CUDA_VISIBLE_DEVICES": "4,5,6"}
-    order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", **starting.KERNELS}
     assert starting.environment(given, {}) == {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "4", **order}
     assert starting.environment(given, {"processes": 2})["CUDA_VISIBLE_DEVICES"] == "4,5"
     assert starting.environment({}, {})["CUDA_VISIBLE_DEVICES"] == "0"
