@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from studio.data import feedback, shapes, unused
+from studio.data import feedback, questions_alone, shapes, unused
 from studio.data.column_guesses import GUESSED, by_name, guesses, renamed
 from studio.data.columns import LABELS, TEXT_AMONG_OTHERS, Choices, filled, plan
 from studio.data.conversations import BadRowError
@@ -103,6 +103,11 @@ def _detect(rows: Sequence[dict[str, Any]], choices: Choices) -> Detection:
         shown = preview.setdefault(shape, [])
         if len(shown) < PREVIEWED:
             shown.append({"kind": made.kind, "messages": made.messages, "rejected": made.rejected})
+    if alone := questions_alone.choices(rows[:SAMPLE_ROWS], choices):
+        examples = _preview(rows, {**alone.columns}, choices)
+        return Detection(
+            "text", GUESSED, {**alone.columns}, examples, [], {}, {questions_alone.NOTE: len(rows)}, fields
+        )
     if beside := unused.beside_text(rows[:SAMPLE_ROWS], choices):
         examples = _preview(rows, beside, choices)
         others = [("text", columns["text"], TEXT_AMONG_OTHERS)] if "text" in columns else []

@@ -80,8 +80,9 @@ def not_in(ids: Array, found: pd.DataFrame, asked: str) -> tuple[Array, pd.DataF
 
 
 def question(messages: Sequence[dict[str, Any]]) -> str:
-    """Everything before the answer but the system prompt, in lower case and with single spaces."""
-    return _plain(text(messages if is_avoided(messages) else messages[:-1]))
+    """Everything before the answer but the system prompt, in lower case and with single spaces; of a text alone all of it,
+    which is the question where a benchmark brings no answers."""
+    return _plain(text(messages if is_avoided(messages) or len(messages) == 1 else messages[:-1]))
 
 
 def _plain(said: str) -> str:

@@ -9,7 +9,18 @@ from typing import Any, cast
 
 from studio import sources, store
 from studio.chat import TokenCounter
-from studio.data import companions, data_folders, detection, feedback, hub, readers, shapes, slices, unused
+from studio.data import (
+    companions,
+    data_folders,
+    detection,
+    feedback,
+    hub,
+    questions_alone,
+    readers,
+    shapes,
+    slices,
+    unused,
+)
 from studio.data.columns import Choices
 from studio.data.compressed import kind
 from studio.data.json_rows import SeveralArraysError, no_array
@@ -145,9 +156,13 @@ class Loading:
             yield rows, self.choices
 
     def _check(self, rows: list[dict[str, Any]], with_columns: bool = True) -> None:
-        """Raises InputError for what the first rows of a file show to be another choice than the user means."""
+        """Raises InputError for what the first rows of a file show to be another choice than the user means. A file of
+        questions alone is read as texts."""
         if with_columns:
             self.choices.check(rows)
+        if len(self.files) == 1 and (alone := questions_alone.choices(rows, self.choices)):
+            self.choices = alone
+            self.notes.append(questions_alone.NOTE)
         if question := feedback.doubt(rows, self.choices) or unused.doubt(rows, self.choices):
             raise question
         note = unused.sentence(unused.names(rows, self.choices))
