@@ -77,9 +77,11 @@ def _find(text: str, kinds: Sequence[str]) -> list[Detail]:
     found: list[Detail] = []
     said = plain_signs.plain(text)
     parted = plain_signs.parted(said)
+    taken = bytearray(len(text))  # 1 where a detail stands
     for kind in kinds:
         for detail in _FINDERS[kind](parted, said):
-            if all(detail.end <= other.start or detail.start >= other.end for other in found):
+            if taken.find(1, detail.start, detail.end) < 0:
+                taken[detail.start : detail.end] = b"\1" * (detail.end - detail.start)
                 found.append(detail)
     return sorted(found, key=lambda detail: detail.start)
 
