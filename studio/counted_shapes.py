@@ -22,7 +22,9 @@ from studio import store
 MOST_SECONDS = 180
 """For the libraries to load on a busy machine, and the model to be made: 10 s where nothing else runs."""
 COUNTED_BY = ("transformers", "peft")
-FORMAT = 1
+TOLD = ("intermediate_size", "state_size", "num_heads", "chunk_size")
+"""Settings of recurrent layers that tell what they hold."""
+FORMAT = 2
 _one_at_a_time = threading.Lock()
 _not_counted: set[str] = set()
 
@@ -87,6 +89,8 @@ def count(config: dict[str, Any], refused: tuple[str, ...] = ()) -> dict[str, An
         "num_hidden_layers": text.num_hidden_layers,
         "vocab_size": words.num_embeddings,
     }
+    told = {name: getattr(text, name, None) for name in TOLD}
+    read |= {name: value for name, value in told.items() if isinstance(value, int)}
     return {
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "matrices": [[*matrix, times] for matrix, times in linear.items()],

@@ -102,14 +102,14 @@ class Correction:
 @dataclass(frozen=True)
 class MemoryEstimate:
     """Bytes by part, and the interval of their sum; `free` is what the machine has now. `computed` is the sum without the
-    overhead and before any correction: what later measurements are held against."""
+    overhead and before any correction: what later measurements are held against. `doubt`: a sentence where it is a guess."""
 
     parts: dict[str, int]
     low: int
     high: int
     free: int
     computed: int
-    known: bool = True
+    doubt: str = ""
 
     @property
     def expected(self) -> int:
@@ -124,10 +124,7 @@ class MemoryEstimate:
         return "fits" if self.fits else ("may not fit" if self.low <= self.free else "does not fit")
 
     def sentence(self) -> str:
-        needs = (
-            f"Needs {self.low / GIB:.1f} to {self.high / GIB:.1f} GB of {self.free / GIB:.1f} GB free: {self.verdict}."
-        )
-        return needs if self.known else needs + " The model's shape is guessed from its name until it is downloaded."
+        return f"Needs {self.low / GIB:.1f} to {self.high / GIB:.1f} GB of {self.free / GIB:.1f} GB free: {self.verdict}.{self.doubt}"
 
 
 def estimate(
@@ -164,7 +161,7 @@ def estimate(
     margin = 0 if on_gpu else FEW_BYTES // (1 + correction.runs)
     low, high = int(total * (1 - below)) - margin, int(total * (1 + above)) + margin
     return MemoryEstimate(
-        {name: parts[name] for name in PARTS}, max(0, low), high, machine.memory_free, computed, shape.known
+        {name: parts[name] for name in PARTS}, max(0, low), high, machine.memory_free, computed, shape.doubt
     )
 
 
@@ -214,6 +211,7 @@ def _activations(shape: ModelShape, recipe: Any, device: str, rows: int, length:
         + kept.query * shape.query
         + kept.key_value * (shape.query if masked else shape.key_value)
         + kept.feed_forward * shape.feed_forward
+        + shape.recurrent
     )
     if shape.norms_heads:
         a_token += 4 * (shape.query + shape.key_value)
@@ -224,7 +222,7 @@ def _activations(shape: ModelShape, recipe: Any, device: str, rows: int, length:
     if whole:
         a_token += kept.width * shape.heads * length
     end = tokens * shape.hidden * kept.end
-    if masked:
+    if masked and shape.heads:
         row = tokens if recipe.packing else length  # packed rows of a batch are one long row
         a_token += kept.width * row
         end += tokens * row  # the mask itself, a byte each
@@ -232,8 +230,13 @@ def _activations(shape: ModelShape, recipe: Any, device: str, rows: int, length:
     whole_matrices: float = shape.largest_matrix * (2 if recipe.method == "qlora" else 0)
     if recipe.uses_adapter and recipe.use_dora:
         whole_matrices += shape.largest_matrix * 4 * 3  # DoRA takes the norm of each weight with its adapter
+    # of the experts of a layer that get adapters PEFT makes a copy with what these add, which has a gradient of its own
+    adapted = recipe.uses_adapter and shape.adapts_experts(recipe.targets)
+    experts = kept.width * shape.expert_parameters / max(1, shape.layers) if adapted else 0
+    whole_matrices += experts
     if not recipe.gradient_checkpointing:
-        return one_layer * shape.layers + end, whole_matrices
+        return (one_layer + experts) * shape.layers + end, whole_matrices
+    one_layer += experts
     passing = tokens * (shape.feed_forward + shape.hidden) * kept.width  # gradients on their way
     return tokens * shape.hidden * kept.stream * shape.layers + end, one_layer + passing + whole_matrices
 

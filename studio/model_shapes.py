@@ -43,6 +43,7 @@ feed-forward has one matrix in and no gate has any other single word there."""
 TOLD = (
     "llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi", "phi3", "glm", "glm4", "starcoder2", "gpt2", "gptj",
     "gpt_bigcode", "gpt_neo", "gpt_neox", "falcon", "opt", "bloom", "mpt", "mixtral", "gpt_oss", "qwen2_moe", "qwen3_moe", "olmoe", "deepseek_v3",
+    "smollm3", "olmo", "olmo2", "olmo3", "granite", "cohere", "cohere2", "stablelm", "ernie4_5", "exaone4", "seed_oss", "glm4_moe",
 )  # fmt: skip
 """Families whose configuration tells every size, exactly: a test holds each against the model itself and its adapters."""
 ATTENDS_NOT = ("mamba", "mamba2", "falcon_mamba", "rwkv", "xlstm")
@@ -86,7 +87,8 @@ class ModelShape:
     goes through, query, key and value; `heads` of the query, none where nothing attends. `expert_parameters` are those of
     routed experts, which transformers 5 keeps as one tensor a layer and not as linear layers: never quantised. `routed`: what
     adapters PEFT puts on them, as if each expert were a matrix; where there are any, linear layers of the same names get
-    none. `refused`: linear layers on which no adapter can be put. `others`: parameters outside the linear layers, where they
+    none. `refused`: linear layers on which no adapter can be put. `recurrent`: bytes that a layer's recurrence keeps of a token
+    for the way back. `from_name`: only that is known of it. `others`: parameters outside the linear layers, where they
     were counted and not reckoned. `known`: from a configuration, and not guessed from a name. `context`: tokens that it was made for, 0 where nobody says; it fails beyond where that is fixed.
     `norms_heads`: attention norms each query and key."""
 
@@ -108,6 +110,17 @@ class ModelShape:
     routed: tuple[Linear, ...] = ()
     refused: tuple[str, ...] = ()
     others: int = 0
+    recurrent: int = 0
+    from_name: bool = False
+
+    @property
+    def doubt(self) -> str:
+        """Why what it needs is a rough guess, as a sentence behind another; empty where it is none."""
+        if self.known:
+            return ""
+        if self.from_name:
+            return " The model's shape is guessed from its name until it is downloaded."
+        return " What layers of this kind hold is guessed roughly."
 
     @property
     def linear_parameters(self) -> int:
@@ -191,7 +204,7 @@ class ModelShape:
         return replace(
             shape, matrices=matrices, others=found["parameters"] - linear, refused=refused,
             routed=tuple(Linear(names.get(tensor, tensor), *sizes) for tensor, *sizes in found["routed"]),
-            feed_forward=shape.feed_forward if shape.heads else widest,
+            feed_forward=shape.feed_forward if shape.heads else widest, recurrent=_recurrent(found["read"], family),
         )  # fmt: skip
 
     @classmethod
@@ -263,6 +276,7 @@ class ModelShape:
             False,
             matrices,
             known=False,
+            from_name=True,
             heads=max(1, hidden // 128),
         )
 
@@ -310,6 +324,18 @@ def refused_in(family: str) -> tuple[str, ...]:
     """Ends of the names of linear layers that get no adapter in this family (a model_type): PEFT refuses them, or the adapter
     would never learn."""
     return (*REFUSED, *READ_PAST.get(family, ())) if family in MAMBA else ()
+
+
+def _recurrent(read: dict[str, int], family: str) -> int:
+    """Bytes that a layer's recurrence keeps of a token in transformers' own code, which is what runs where no kernels are
+    installed: counted in 5.23 tensor by tensor, nearly all in 32 bits, beside what a feed-forward part would keep."""
+    inner, state = read.get("intermediate_size", 2 * read["hidden_size"]), read.get("state_size", 0)
+    heads, chunk = read.get("num_heads", 0), read.get("chunk_size", 0)
+    if family in ("mamba", "falcon_mamba"):
+        return inner * (6 + 14 * state)
+    if family == "mamba2":
+        return 27 * inner + heads * (10 * chunk + 23 * state)
+    return 66 * read["hidden_size"] if family == "rwkv" else 0
 
 
 def _heads(config: dict[str, Any], family: str) -> int:

@@ -45,8 +45,7 @@ def foresee(plan: Plan, machine: Machine) -> Foreseen:
     verdict = "may not fit" if low <= size else "does not fit"
     where = f"each GPU of {machine.name}" if plan.gpus > 1 else machine.name
     said = f"By what is predicted it needs {low / GIB:,.0f} to {high / GIB:,.0f} GB, and {where} has {machine.memory} GB: it {verdict}."
-    if not shape.known:
-        said += " The model's shape is guessed from its name until it is downloaded."
+    said += shape.doubt
     # of several GPUs the changes would be those of one GPU's share of the batch
     changes = [] if plan.gpus > 1 else nearest_changes(shape, recipe, card, longest)
     if changes:
