@@ -21,7 +21,7 @@ from studio.errors import InputError
 from studio.example_tables import complete
 from studio.examples import Dataset
 
-VERSION = 9  # one up where a score, a similarity or what is private changes: what was kept of an older one is measured again
+VERSION = 9  # one up where what is measured changes: what was kept of an older one is measured again
 HELD = 4  # datasets whose columns (some 50 bytes a row) stay in memory
 
 

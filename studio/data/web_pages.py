@@ -31,6 +31,7 @@ IN_LAYOUT = [
     "h6",
 ]  # in a cell they say that it is no table of data
 UNSEEN = re.compile("[\u00ad\u200b\ufeff]")  # where a word may be broken
+DEEPEST = 10  # lists within lists that set a line in
 SPACE = re.compile(r"[ \t\n\r\f\xa0]+")
 
 
@@ -180,7 +181,7 @@ class _Page:
         self.spaces = ""
 
     def _indent(self) -> int:
-        return sum(width for width, _ in self.lists)
+        return sum(width for width, _ in self.lists[:DEEPEST])
 
     def _part(self, name: str) -> None:
         """What comes is on another line where a tag of this name begins or ends."""

@@ -53,3 +53,10 @@ def test_a_page_that_nests_without_end_is_read_or_listed(tmp_path: Path, tag: st
     (tmp_path / "other.txt").write_text("A good text.")
     loaded = Project.open("pages", home=tmp_path / "home").load([path, tmp_path / "other.txt"])
     assert len(loaded) + len(loaded.problems) == 2
+
+
+def test_lists_in_lists_set_a_line_in_only_so_far(tmp_path: Path) -> None:
+    path = tmp_path / "lists.html"
+    path.write_text("<ul><li>x" * 2_000)
+    loaded = Project.open("pages", home=tmp_path / "home").load(path)
+    assert all(len(line) < 100 for one in loaded.examples["messages"] for line in one[0]["content"].splitlines())
