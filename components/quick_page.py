@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from starlette.responses import Response
 
 FOLDER = Path(gr.__file__).parent / "templates" / "frontend" / "assets"
 FILE = re.compile(r"/assets/((?:Blocks|core)-[\w-]+\.js)$")
@@ -58,4 +57,7 @@ class QuickPage:
         if text is None:
             await self.app(scope, receive, send)
         else:
-            await Response(text, media_type="text/javascript")(scope, receive, send)
+            content = text.encode()
+            about = [(b"content-type", b"text/javascript; charset=utf-8"), (b"content-length", b"%d" % len(content))]
+            await send({"type": "http.response.start", "status": 200, "headers": about})
+            await send({"type": "http.response.body", "body": content})

@@ -91,14 +91,32 @@ def _walk(root: "Tag") -> "Iterator[tuple[Tag | str, bool]]":
 
 def _write_tables(soup: "BeautifulSoup") -> None:
     """Tables of data are text from here on; those that only lay out the page stay as they are."""
-    for table in soup("table"):
-        if table.find(IN_LAYOUT):
-            continue
+    for table in _tables_of_data(soup):
         captions = [_line(caption) for caption in table("caption")]
         rows = ["\t".join(_line(cell) for cell in row(["td", "th"])) for row in table("tr")]
         text = soup.new_tag("pre")
         text.string = "\n".join(line for line in captions + rows if line.strip())
         table.replace_with(text)
+
+
+def _tables_of_data(soup: "BeautifulSoup") -> "list[Tag]":
+    """In one walk: to search each table of thousands within each other goes to the end of all of them each time."""
+    found: list[Tag] = []
+    around: list[Tag] = []  # the tables that are open
+    layouts: set[int] = set()
+    for node, is_end in _walk(soup):
+        if isinstance(node, str):
+            continue
+        if is_end:
+            if node.name == "table":
+                around.pop()
+            continue
+        if around and node.name in IN_LAYOUT:
+            layouts.add(id(around[-1]))
+        if node.name == "table":
+            around.append(node)
+            found.append(node)
+    return [table for table in found if id(table) not in layouts]
 
 
 def _line(element: "Tag") -> str:

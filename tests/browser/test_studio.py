@@ -126,12 +126,17 @@ def test_another_project_and_back(page: Page, project: Project) -> None:
     name.press("Enter")
     state_of(page, "data-load", "not run yet")
     expect(page.locator("#data-load-result")).to_contain_text("Nothing is loaded yet")
-    assert "project=second" in page.url
+    page.wait_for_url("**project=second**")
     page.reload()
     expect(name).to_have_value("second")
     state_of(page, "data-load", "not run yet")
+    tab(page, "4 Compare")
+    press(page, "compare-row")
+    expect(page.locator("#compare-both-message")).to_be_visible()  # there is no row to take
     choose(page, "project-name", project.name)
+    tab(page, "1 Data")
     state_of(page, "data-load", "✓ 18 rows in broken@v1")
+    expect(page.locator("#compare-both-message")).to_be_hidden()
     assert Project.open("second", home=project.home).datasets() == []
 
 
@@ -149,6 +154,9 @@ def test_measured_on_held_out_rows(page: Page, trained: Project) -> None:
     opened(page, "compare-measure", "compare-measure-run")
     expect(page.locator("#compare-run input")).to_have_value("run-001")
     choose(page, "compare-dataset", "test@v1")
+    press(page, "compare-row")
+    expected = page.locator("#compare-expected")
+    expect(expected).to_contain_text("Expected for this row")
     press(page, "compare-measure-run")
     state_of(page, "compare-measure", "✓ exact match", timeout=3 * MINUTES)
     table = page.locator("#compare-measure-table")
@@ -158,6 +166,7 @@ def test_measured_on_held_out_rows(page: Page, trained: Project) -> None:
     measured = trained.evaluations()[-1].table.set_index("metric")
     expect(table).to_contain_text(f"{measured.loc['valid_json', 'tuned']:.1%}")
     expect(page.locator("#compare-measure-answers")).to_contain_text("send somebody")
+    expect(expected).to_contain_text("Expected for this row")  # nobody took away what is read there
 
 
 def test_a_merged_bundle_with_its_parity_and_its_zip(page: Page, trained: Project, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One training in two processes that speak over gloo: the same losses as in one, and an end that leaves nobody behind."""
 
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -26,8 +27,13 @@ def processes_of(run: Run) -> list[psutil.Process]:
     pid = run.job.state.pid
     assert pid is not None
     launcher = psutil.Process(pid)
-    ranks = [child for child in launcher.children() if "RANK" in child.environ()]  # one just begun has none yet
-    return [launcher, *sorted(ranks, key=lambda child: child.environ()["RANK"])]
+    ranks = {}
+    for child in launcher.children():
+        with suppress(
+            psutil.NoSuchProcess
+        ):  # a helper of the launcher may end meanwhile; what has just begun has no rank yet
+            ranks[child.environ().get("RANK", "")] = child
+    return [launcher, *(child for rank, child in sorted(ranks.items()) if rank)]
 
 
 def recipe(**changes: object) -> Recipe:
