@@ -114,10 +114,13 @@ def _ask(page: Page, run: Any) -> Any:
     settings = {"concurrency_id": "gpu", "concurrency_limit": 1, "show_progress": "hidden"}
     asking = page.on(ask.click, ask_both, [run, prompt, row], [base, tuned], cell, **settings)
     stop.click(None, None, None, cancels=[asking])
-    # what somebody reads goes with its project, and not because something else was made
-    panes = {base: _pane("Base", "", ""), tuned: _pane("Tuned", "", "tuned"), expected: ""}
-    nothing = {**panes, place: -1, row: {}, **cell.says("")}
-    page.follow(page.name.input, lambda project: nothing, [], list(nothing))
+
+    def cleared(project: Project) -> Updates:
+        """What somebody reads goes with its project, and not because something else was made."""
+        panes = {base: _pane("Base", "", ""), tuned: _pane("Tuned", "", "tuned"), expected: ""}
+        return {**panes, place: -1, row: {}, **cell.says("")}
+
+    page.follow(page.name.input, cleared, [], [base, tuned, expected, place, row], cell)
     return lambda dataset: page.on(take.click, take_row, [dataset, place], [prompt, place, row, expected], cell)
 
 
