@@ -62,7 +62,7 @@ def _wire(page: Page, blocks: gr.Blocks, looks: list[tuple[Any, Any]]) -> None:
     chosen.then(None, page.name, None, js=SWITCH)
     page.on(page.made.change, refresh, [], outputs, refresh=True, show_progress="hidden")
     for tab, refresher in looks:
-        page.on(tab.select, refresher.function, [], refresher.outputs, refresh=True, show_progress="hidden")
+        page.follow(tab.select, refresher.function, refresher.inputs, refresher.outputs)
     if page.demo:
 
         def leave(request: gr.Request) -> None:

@@ -171,10 +171,12 @@ def job_line(job: Any) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Refresher:
-    """`function(project) -> updates` of `outputs`: run when the page opens, the project changes, or a step was made."""
+    """`function(project, *inputs) -> updates` of `outputs`: run when the page opens, the project changes, or a step was
+    made (without inputs then), or when a tab is turned to."""
 
-    function: Callable[[Project], Updates]
+    function: Callable[..., Updates]
     outputs: list[Any]
+    inputs: Sequence[Any] = ()
 
 
 @dataclass

@@ -37,8 +37,16 @@ def held_out(project: Project) -> str | None:
     return next((one for one in found if one.startswith("test@")), found[0] if found else None)
 
 
+def run_box(project: Project, chosen: str | None = None) -> Any:
+    """An update of a box of runs that can answer: `chosen` stays, and where it is none of them the newest is."""
+    found = ready_runs(project)
+    return gr.update(choices=found, value=chosen if chosen in found else next(iter(found), None))
+
+
 def chosen_run(project: Project, run_id: str | None) -> Any:
-    if not run_id:
+    """The run of a box, and of one that does not know yet that a run has finished the one that it would show."""
+    run_id = run_id or next(iter(ready_runs(project)), None)
+    if run_id is None:
         raise InputError("No run is chosen", "", "Train one in tab 3 and wait until it has finished")
     return project.run(run_id)
 
@@ -49,20 +57,16 @@ def build(page: Page) -> Refresher:
     rows = _ask(page, run)
     measure = _measure(page, run, rows)
 
-    def show(project: Project) -> Updates:
-        found = ready_runs(project)
-        chosen = gr.update(choices=found, value=found[0] if found else None)
-        return {run: chosen, notice: gr.update(visible=not found), **measure.function(project)}
-
     def look(project: Project, chosen: str | None) -> Updates:
-        found = ready_runs(project)
-        kept = {} if chosen in found else {"value": found[0] if found else None}
-        return {run: gr.update(choices=found, **kept), notice: gr.update(visible=not found)}
+        return {run: run_box(project, chosen), notice: gr.update(visible=not ready_runs(project))}
+
+    def show(project: Project, chosen: str | None = None) -> Updates:
+        return {**look(project, chosen), **measure.function(project)}
 
     outputs = [run, notice, *measure.outputs]
     page.refresh_with(show, outputs)
     page.follow(page.changed.change, look, [run], [run, notice])
-    return Refresher(show, outputs)
+    return Refresher(show, outputs, [run])
 
 
 def _ask(page: Page, run: Any) -> Any:

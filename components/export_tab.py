@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import ENDED, Cell, Page, Refresher, Updates, empty, job_line, size, table
-from components.compare_tab import NO_RUN, chosen_run, ready_runs
+from components.compare_tab import NO_RUN, chosen_run, ready_runs, run_box
 from components.handout import handout
 from studio import JobError, NotFoundError, Project
 
@@ -98,16 +98,22 @@ def build(page: Page) -> Refresher:
     reporting = _report(page)
     notebook = _notebook(page)
 
-    def show(project: Project) -> Updates:
-        found = ready_runs(project)
-        updates = {run: gr.update(choices=found, value=found[0] if found else None), **follow(project)}
-        for part in (reporting, notebook):
-            updates |= part.function(project)
-        return {**updates, **show_bundles(project)}
+    def show(project: Project, chosen: str | None = None, reported: str | None = None) -> Updates:
+        return {
+            run: run_box(project, chosen),
+            **follow(project),
+            **reporting.function(project, reported),
+            **notebook.function(project),
+            **show_bundles(project),
+        }
+
+    def look(project: Project, chosen: str | None, before: str) -> Updates:
+        return {run: run_box(project, chosen), **follow(project, before)}
 
     outputs = [run, *reporting.outputs, *notebook.outputs, *follow_outputs, *cell.outputs]
     page.refresh_with(show, outputs)
-    return Refresher(show, outputs)
+    page.follow(page.changed.change, look, [run, seen], [run, *follow_outputs], cell)
+    return Refresher(show, outputs, [run, *reporting.inputs])
 
 
 def _parity(bundle: Any) -> str:
@@ -149,12 +155,12 @@ def _report(page: Page) -> Refresher:
     page.on(make.click, write, [run], [file, view], cell)
     page.on(run.input, written, [run], [file, view], cell)
 
-    def show(project: Project) -> Updates:
-        found = ready_runs(project)
-        newest = found[0] if found else None
-        return {run: gr.update(choices=found, value=newest), **written(project, newest)}
+    def show(project: Project, chosen: str | None = None) -> Updates:
+        box = run_box(project, chosen)
+        return {run: box, **written(project, box["value"])}
 
-    return Refresher(show, [run, file, view, *cell.outputs])
+    page.follow(page.changed.change, show, [run], [run, file, view], cell)
+    return Refresher(show, [run, file, view, *cell.outputs], [run])
 
 
 def _notebook(page: Page) -> Refresher:

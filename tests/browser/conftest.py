@@ -1,15 +1,26 @@
 """One browser and one studio for all files here that can share them: each has a project of its own. They are closed after
 the last, so that the browser's event loop is in no other test's way."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.page import FLAGS, studio
+from tests.browser.page import FLAGS, all_that_it_says, studio
 
 expect.set_options(timeout=30_000)  # a busy machine is slow to show what a quiet one shows at once
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails says what its page showed then: of what fails once in a hundred times nothing else is left."""
+    report = yield
+    page: Any = getattr(item, "funcargs", {}).get("page")
+    if report.failed and page is not None:
+        report.sections.append(("what the page shows", all_that_it_says(page)))
+    return report
 
 
 @pytest.fixture(scope="package")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 import launch
 from tests.waiting import until
@@ -67,6 +67,14 @@ def visit(browser: Browser, address: str, project: str, permissions: Sequence[st
         yield page
     finally:
         page.close()  # an open one goes on asking the studio
+
+
+def all_that_it_says(page: Page) -> str:
+    """The text that is seen, for whoever must find out why a test failed."""
+    try:
+        return str(page.locator("body").inner_text(timeout=5_000))
+    except Error as error:
+        return f"It can no longer be read: {error}"
 
 
 def tab(page: Page, name: str) -> None:

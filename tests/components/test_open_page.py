@@ -9,7 +9,8 @@ import gradio as gr
 import pytest
 
 from components import app
-from studio import Project
+from components.compare_tab import chosen_run
+from studio import Project, StudioError, store
 from studio.jobs import queue
 from studio.jobs.job import Job, Progress, process_started
 from studio.training.run import Run
@@ -84,6 +85,11 @@ def at_work(run: Run) -> Run:
     pid = os.getpid()
     run.job.set_state(status="running", pid=pid, process_started=process_started(pid), ended=None)
     return run
+
+
+def can_answer(run: Run) -> None:
+    run.adapter_folder.mkdir()
+    store.write_json(run.folder / "result.json", {"complete": True})
 
 
 def test_the_sign_changes_with_the_runs_and_with_nothing_else(project: Project) -> None:
@@ -200,3 +206,30 @@ def test_a_resumed_run_begins_without_the_progress_of_before(page: OpenPage, pro
         assert "waits for the card" in page.shown("train-live", "label")
         assert 'aria-valuenow="0"' in page.value("train-live-state") and "saving" not in page.value("train-live-state")
         run.stop()
+
+
+def test_a_run_that_has_finished_can_be_taken_at_once_and_a_choice_stays(page: OpenPage, project: Project) -> None:
+    boxes = ["compare-run", "export-run", "export-report-run"]
+
+    def show() -> list[Any]:
+        return [page.value(box) for box in boxes]
+
+    with pytest.raises(StudioError, match="No run is chosen"):
+        chosen_run(project, None)
+    run = at_work(made_run(project.folder))
+    page.notice()
+    assert show() == [None, None, None]
+    can_answer(run)
+    run.job.set_state(status="finished", ended=1.0)
+    assert chosen_run(project, None).id == "run-001"  # before the page has noticed
+    page.notice()
+    assert show() == ["run-001"] * 3
+    can_answer(made_run(project.folder))
+    page.notice()
+    assert show() == ["run-001"] * 3 and "run-002" in page.shown("export-run", "choices")
+    for name in ("tab-compare", "tab-export"):
+        page.happens(page.part(name), "select")
+    assert show() == ["run-001"] * 3
+    run.delete()
+    page.notice()
+    assert show() == ["run-002"] * 3
