@@ -125,7 +125,7 @@ def build_review(page: Page, number: int, threshold: Threshold) -> None:
 
     place = [dataset, reviewer, preset]
     for changed in (dataset.change, reviewer.submit, reviewer.blur, preset.input):
-        page.on(changed, look, place, outputs, cell, show_progress="hidden")
+        page.follow(changed, look, place, outputs, cell)
     at_once: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple"}
     page.on(good.click, judge("good"), [*place, shown], outputs, cell, **at_once)
     page.on(bad.click, judge("bad"), [*place, shown], outputs, cell, **at_once)

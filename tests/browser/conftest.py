@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.page import FLAGS, all_that_it_says, studio
+from tests.browser.page import FLAGS, MINUTES, all_that_it_says, studio
 
-expect.set_options(timeout=30_000)  # a busy machine is slow to show what a quiet one shows at once
+expect.set_options(timeout=MINUTES)  # a busy machine is slow to show what a quiet one shows at once
 
 
 @pytest.hookimpl(wrapper=True)

@@ -61,7 +61,7 @@ def studio(home: Path, project: str, **environment: str) -> Iterator[str]:
 def visit(browser: Browser, address: str, project: str, permissions: Sequence[str] = ()) -> Iterator[Page]:
     """The page of a project that is there, 1280 pixels wide, as somebody sees it who was never here before."""
     page = browser.new_page(viewport={"width": 1280, "height": 900}, permissions=[*permissions])
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(MINUTES)
     page.goto(f"{address}?project={project}")
     try:
         yield page
@@ -102,10 +102,10 @@ def unfold(page: Page, box: str, title: str = "") -> None:
         head.click()
         return False
 
-    until(is_open, 30)
+    until(is_open, 60)
 
 
-def state_of(page: Page, cell: str, words: str, timeout: float = 60_000) -> None:
+def state_of(page: Page, cell: str, words: str, timeout: float = 2 * MINUTES) -> None:
     """Waits until the title line of a cell says `words` (a pattern)."""
     expect(page.locator(f"#{cell} button.label-wrap").first).to_contain_text(re.compile(words), timeout=timeout)
 
@@ -125,7 +125,7 @@ def choose(page: Page, box: str, choice: str) -> None:
         page.wait_for_timeout(150)
         return field.input_value() == choice
 
-    until(holds, 30)
+    until(holds, 60)
 
 
 def fill(page: Page, box: str, value: object) -> None:
@@ -138,4 +138,4 @@ def fill(page: Page, box: str, value: object) -> None:
         page.wait_for_timeout(150)
         return field.input_value() == str(value)
 
-    until(holds, 30)
+    until(holds, 60)

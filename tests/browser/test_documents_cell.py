@@ -25,7 +25,7 @@ def page(project: Project, address: str, browser: Browser) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with Server().serving() as made:
-        made.delay = 3.0
+        made.delay = 5.0
         made.answer = lambda passage, attempt: (200, good(passage))
         yield made
 

@@ -131,7 +131,7 @@ CUT = """() => [...document.querySelectorAll('#train-live svg')].flatMap(chart =
 def test_no_label_of_a_chart_is_cut(page: Page) -> None:
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
-        until(lambda width=width: page.locator("#train-live-loss svg").bounding_box()["width"] <= width, 20)  # type: ignore[index]
+        until(lambda width=width: page.locator("#train-live-loss svg").bounding_box()["width"] <= width, 60)  # type: ignore[index]
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(CUT) == []
 
