@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from studio.data import answer_choices, feedback, media, preferences
+from studio.data import answer_choices, feedback, media, preferences, prompts_and_answers
 from studio.data.columns import ACCEPTED, LABELS, Choices, Plan, filled, plan
 from studio.data.conversations import BadRowError, check_order, from_json, learned, parse, with_system
 from studio.data.gathering import Gathered
@@ -61,16 +61,20 @@ def _there(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 class Turn(NamedTuple):
-    """The columns of rows that are one question and one answer of plain text: most files are made of them alone."""
+    """The columns of rows that are one question and one answer of plain text: most files are made of them alone.
+    `may_be_more` where a text may be that of messages; see `prompts_and_answers.is_more_than_text`."""
 
     asked: str
     given: str | None
     answer: str
+    may_be_more: bool
 
     def said(self, row: dict[str, Any]) -> tuple[str, str] | None:
         """Question and answer as `parts` gives them; None for a row that must be looked at more closely."""
         asked, answer = row[self.asked], row[self.answer]
         if type(asked) is not str or type(answer) is not str or asked.isspace() or answer.isspace():
+            return None
+        if self.may_be_more and prompts_and_answers.is_more_than_text(asked, answer):
             return None
         if not (asked.isascii() and answer.isascii()):
             asked, answer = clean(asked), clean(answer)
@@ -98,7 +102,7 @@ def turn_of(there: tuple[str, ...], shape: str | None) -> Turn | None:
         )
     ):
         return None
-    return Turn(asked, given, answer)
+    return Turn(asked, given, answer, how.shape != "alpaca")
 
 
 _TURNS = {
@@ -140,33 +144,28 @@ def _value(row: dict[str, Any], how: Plan, name: str) -> Any:
 
 
 def _said(row: dict[str, Any], how: Plan, name: str) -> Any:
-    """A prompt or an answer that may be messages: anything else as text, where it can be."""
+    """A prompt or an answer: a text, or the list of its messages as they stand; None when it is absent."""
     value = _value(row, how, name)
-    if value is None or isinstance(value, str | list) or _is_message(value):
-        return value
-    text = as_text(value, objects=name != "prompt")
-    return value if text is None else text
-
-
-def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and ("role" in value or "from" in value)
+    messages = prompts_and_answers.messages_of(value, name)
+    if messages is not None or value is None or isinstance(value, str):
+        return value if messages is None else messages
+    return _field(row, how, name, objects=name != "prompt")
 
 
 def _field(row: dict[str, Any], how: Plan, name: str, required: bool = True, objects: bool = False) -> str:
     column = how.columns.get(name)
-    value = row[column] if column is not None else next((row[key] for key in row if key.lower() == name), None)
+    given = row[column] if column is not None else next((row[key] for key in row if key.lower() == name), None)
+    value = prompts_and_answers.answer_in(given)
     if value is None or (isinstance(value, float) and value != value):
         if required:
             raise BadRowError(f"{name} is missing")
         return ""
-    if not isinstance(value, str):
-        text = as_text(value, objects)
-        if text is None:
-            raise BadRowError(f"{column or name} {not_text(value)}")
-        value = text
-    if required and not value.strip():
+    text = value if isinstance(value, str) else as_text(value, objects)
+    if text is None:
+        raise BadRowError(f"{column or name} {not_text(value)}")
+    if required and not text.strip():
         raise BadRowError(f"{column or name} is empty")
-    return clean(value)
+    return clean(text)
 
 
 def _turns(system: str, user: str, answer: str, history: Any = None) -> Parts:
@@ -194,12 +193,10 @@ def _from_alpaca(row: dict[str, Any], how: Plan, system: str) -> Parts:
 
 def _from_prompt(row: dict[str, Any], how: Plan, system: str) -> Parts:
     prompt, completion = _said(row, how, "prompt"), _said(row, how, "completion")
-    if not any(isinstance(said, list) or _is_message(said) for said in (prompt, completion)):
+    if not isinstance(prompt, list) and not isinstance(completion, list) and not prompts_and_answers.is_dialog(prompt):
         answer = _field(row, how, "completion", objects=True)
         return _turns(system, _field(row, how, "prompt"), answer, _value(row, how, "history"))
-    if completion is None:
-        raise BadRowError("completion is missing")
-    messages = learned(preferences.prompt_messages(prompt) + preferences.answer_messages(completion, "completion"))
+    messages = learned(prompts_and_answers.conversation(prompt, completion, "completion"))
     check_order(messages)
     return Parts("conversation", with_system(messages, system))
 
@@ -210,13 +207,10 @@ def _from_question(row: dict[str, Any], how: Plan, system: str) -> Parts:
     answer = _value(row, how, "answer")
     if choices := _value(row, how, "choices"):
         return _turns(system, answer_choices.asked_along(asked, choices), answer_choices.chosen(choices, answer))
-    if isinstance(answer, dict):  # of SQuAD, or one that is itself the answer
-        answer = answer.get("text", answer)
-    if isinstance(answer, list):
-        texts = (one.get("text") if isinstance(one, dict) else one for one in answer)
-        answer = next((text for text in texts if isinstance(text, str) and text.strip()), None)
     if "answer" in how.columns:
-        row = {**row, how.columns["answer"]: answer}
+        column = how.columns["answer"]
+        found = prompts_and_answers.spans_in(answer, column) if isinstance(answer, str) else answer
+        row = {**row, column: None if found == [] else found}  # SQuAD's questions that have no answer
     return _turns(system, asked, _field(row, how, "answer", objects=True))
 
 

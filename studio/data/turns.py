@@ -12,7 +12,7 @@ from xxhash import xxh3_128_digest
 
 from studio import example_tables
 from studio.chat import DEFAULT_SYSTEM
-from studio.data import near_duplicates, pieces, plain_lines, quality, shapes
+from studio.data import near_duplicates, pieces, plain_lines, prompts_and_answers, quality, shapes
 from studio.data.columns import Choices
 from studio.data.duplicates import parts_of_turn, seed_of
 from studio.data.rows import clean
@@ -153,7 +153,7 @@ def read(block: bytes, first_line: int, name: str, choices: Choices) -> Turns | 
     if found is None or any(_nulls(found[name]) for name in (how.asked, how.answer)):
         return None
     asked, last = _text(found[how.asked]), _text(found[how.answer])
-    if _blank(asked).any() or _blank(last).any():
+    if _blank(asked).any() or _blank(last).any() or (how.may_be_more and _is_more_than_text(asked, last)):
         return None
     numbers, source = _numbers(first_line, lines), _repeated(clean(name), lines)
     return Turns(
@@ -273,6 +273,27 @@ def _parsed(block: bytes, fields: dict[str, str], lines: int) -> dict[str, Any] 
 def _blank(column: TextColumn) -> Array:
     blank: Array = column.first == column.last
     return blank
+
+
+def _is_more_than_text(asked: TextColumn, last: TextColumn) -> bool:
+    """As of `prompts_and_answers`, of any row."""
+    for column, pattern in ((asked, prompts_and_answers.DIALOG), (last, prompts_and_answers.SPANS)):
+        opening = column.opening(0)
+        objects, human = (opening == ord("[")) | (opening == ord("{")), opening == ord("H")
+        if _any_matches(column, objects, *prompts_and_answers.MESSAGE_SIGNS):
+            return True
+        if _any_matches(column, human if column is asked else objects, pattern):
+            return True
+    return False
+
+
+def _any_matches(column: TextColumn, rows: Array, *patterns: str) -> bool:
+    """Whether one of the rows of a mask matches all the patterns."""
+    for pattern in patterns:
+        if not rows.any():
+            return False
+        rows = column.matching(pattern, rows)
+    return bool(rows.any())
 
 
 def _said(given: "pyarrow.Array", otherwise: "pyarrow.Array") -> "pyarrow.Array":

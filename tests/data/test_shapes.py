@@ -75,7 +75,7 @@ def test_an_answer_may_be_a_number_a_truth_value_or_an_object(names: tuple[str, 
 def test_an_object_that_is_a_message_stays_a_message() -> None:
     assert read({"prompt": "Hi", "completion": TURN[1]}).messages == TURN
     assert read({"prompt": TURN[0], "completion": "Hello"}).messages == TURN
-    assert read({"question": "Hi", "answer": {"text": "Hello"}}).messages == TURN
+    assert read({"question": "Hi", "answer": {"text": "Hello", "answer_start": 3}}).messages == TURN
     assert (
         read({"instruction": "Add", "input": {"a": 1}, "output": 1}).messages[0]["content"] == 'Add\n\nInput: {"a": 1}'
     )

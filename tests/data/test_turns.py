@@ -98,6 +98,29 @@ def test_a_block_with_any_other_line_is_read_one_by_one(line: bytes) -> None:
     same(line + b"\n" + usual)
 
 
+SAID = json.dumps([{"content": "b", "role": "assistant"}])
+
+
+@pytest.mark.parametrize(
+    ("row", "is_more"),
+    [
+        ({"prompt": "a", "completion": SAID}, True), ({"prompt": SAID.replace("assistant", "user"), "completion": "b"}, True),
+        ({"prompt": "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant:", "completion": " d"}, True),
+        ({"question": "a", "answers": '{"text": ["b"], "answer_start": [10]}'}, True),
+        ({"instruction": "a", "output": SAID}, False),
+        ({"prompt": "a", "completion": '{"name": "Bob", "role": "admin"}'}, False),
+        ({"prompt": "a", "completion": '[{"name": "Bob", "role": "admin"}]'}, False),
+        ({"prompt": "Human: a\n\nAssistant: b", "completion": "c"}, False),
+    ],
+)  # fmt: skip
+def test_texts_that_are_more_are_read_one_by_one(row: dict[str, Any], is_more: bool) -> None:
+    usual = dict.fromkeys(row, "a")
+    found = same(lines(usual, row, usual))
+    assert (found is None) is is_more
+    rows, bad = one_by_one(lines(usual, row, usual), Choices())
+    assert bad == 0 and bool(rows.prints) is is_more
+
+
 @pytest.mark.parametrize(
     ("row", "choices"),
     [
