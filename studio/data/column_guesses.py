@@ -21,6 +21,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "text": ("text", "content", "article", "document", "body", "passage"),
 }
 """Words in the name of a column that make it likely a field's, the likeliest first; a field above takes its column first."""
+TRANSLATED = ("source", "target")
 LIKE = {
     "instruction": "prompt",
     "question": "prompt",
@@ -57,7 +58,7 @@ def is_number_of_row(column: str) -> bool:
 
 def guesses(rows: Sequence[dict[str, Any]]) -> list[Guess]:
     """By what stands in the columns: the one with the longest texts, and one before it that may be the question; a better
-    and a worse answer by their names."""
+    and a worse answer by their names, and a text with its translation."""
     lengths: dict[str, list[int]] = {}
     numbers: Counter[str] = Counter()
     for row in rows:
@@ -66,9 +67,17 @@ def guesses(rows: Sequence[dict[str, Any]]) -> list[Guess]:
                 lengths.setdefault(name, []).append(len(value))
             elif isinstance(value, int | float) or (isinstance(value, str) and value.strip()):
                 numbers[name] += 1
-    often = [name for name, found in lengths.items() if len(found) >= len(rows) / 2 and not is_number_of_row(name)]
+    frequent = [name for name, found in lengths.items() if len(found) >= len(rows) / 2]
+    often = [name for name in frequent if not is_number_of_row(name)]
     if not often:
         return []
+    named = {name.lower(): name for name in frequent}
+    if set(TRANSLATED) <= set(named):  # what else is called source says where a row is from
+        source, target = (named[name] for name in TRANSLATED)
+        return [
+            ("prompt-completion", {"prompt": source, "completion": target}, GUESSED),
+            ("text", {"text": target}, GUESSED / 2),
+        ]
     mean = {name: sum(lengths[name]) / len(lengths[name]) for name in often}
     longest = sorted(often, key=lambda name: -mean[name])
     passage = ("text", {"text": longest[0]}, GUESSED)

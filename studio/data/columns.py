@@ -55,7 +55,7 @@ class Plan:
 @dataclass(frozen=True)
 class Choices:
     """What the user says about a source: its shape, {field: column}, the system prompt of rows without one, and which list
-    of a JSON file holds the rows.
+    of a JSON file holds the rows. `other_scales` are columns that are called a score and, as the first rows show, are none.
 
     Raises InputError with all mistakes when a shape or field is not known."""
 
@@ -63,6 +63,7 @@ class Choices:
     columns: Mapping[str, str] = field(default_factory=dict)
     system: str = DEFAULT_SYSTEM
     array: str | None = None
+    other_scales: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         fields = known_fields(self.shape) if self.shape is None or self.shape in SHAPES else known_fields(None)

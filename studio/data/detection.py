@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from studio.data import feedback, questions_alone, shapes, unused
+from studio.data import brought_scores, feedback, questions_alone, shapes, unused
 from studio.data.column_guesses import GUESSED, by_name, guesses, renamed
 from studio.data.columns import LABELS, TEXT_AMONG_OTHERS, Choices, filled, plan
 from studio.data.conversations import BadRowError
@@ -67,6 +67,7 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
     choices = choices or Choices()
     found = _detect(rows, choices)
     mapped = choices if choices.columns or choices.shape else _as_found(found, choices)
+    mapped = replace(mapped, other_scales=brought_scores.other_scales(rows))
     return replace(found, unused=unused.names(rows[:SAMPLE_ROWS], mapped))
 
 

@@ -29,7 +29,8 @@ class Gathered:
     """Some examples as lists: of each row id, source, the last question (`asked`) and the answer (`last`); of all messages,
     one after the other, role and content; and for the rows that have it kind, rejected, tools, the score that it brought
     (0 to 1), the tool calls of the answer, whether it is one to avoid, and the texts in which private details alone are
-    looked for: those of the other messages but the usual system prompt, and what stands beside the messages."""
+    looked for: those of the other messages but the usual system prompt, and what stands beside the messages. `other_scale`
+    counts the rows whose quality is a number of another scale than 0 to 1."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
@@ -50,6 +51,7 @@ class Gathered:
         self.others: dict[int, list[str]] = {}
         self.prints: dict[int, bytes] = {}
         self.extras: dict[str, dict[int, str]] = {name: {} for name in EXTRAS}
+        self.other_scale = 0
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -10,6 +10,7 @@ from typing import Any, cast
 from studio import sources, store
 from studio.chat import TokenCounter
 from studio.data import (
+    brought_scores,
     companions,
     data_folders,
     detection,
@@ -110,6 +111,7 @@ class Loading:
             counts.add(part.estimated)
         first_row = next((part.first_row for part in found if part.first_row is not None), None)
         rows = sum(part.rows for part in found)
+        self._note_other_scales(sum(part.other_scale for part in found))
         if first_row is None:
             raise readers.nothing_read(name, self.problems)
         if not rows:
@@ -122,6 +124,7 @@ class Loading:
     def tables(self, counts: TokenCounts) -> Iterator[Any]:
         """Arrow tables of scored examples. Raises InputError when a file cannot be read at all or no row is an example."""
         taken: set[str] = set()
+        other_scale = 0
         first_row: dict[str, Any] | None = None
         for path, name in self.files:
             several = f"{name}: " if len(self.files) > 1 else ""
@@ -134,6 +137,7 @@ class Loading:
                 for some, choices in self._restored(path, rows):
                     gathered, unshaped = shapes.gather(some, name, choices, taken)
                     found += unshaped
+                    other_scale += gathered.other_scale
                     if len(gathered):
                         yield gathered.scored(counts.of(gathered))
                 found.sort(key=lambda problem: problem[0])
@@ -143,10 +147,15 @@ class Loading:
                 self.watch.report(0, 0, f"{len(taken):,} rows read")
             if path in self.told:
                 self.notes.append(self.told[path].note(name))
+        self._note_other_scales(other_scale)
         if first_row is None:
             raise readers.nothing_read(self.files[0][1], self.problems)
         if not taken:
             raise shapes.no_examples(self.files[0][1], first_row, self.problems)
+
+    def _note_other_scales(self, count: int) -> None:
+        if count:
+            self.notes.append(brought_scores.note(count))
 
     def _restored(self, path: Path, rows: list[readers.Row]) -> Iterator[tuple[list[readers.Row], Choices]]:
         """The rows, with their ids and sources where the file has a companion, and how to read them."""
@@ -160,6 +169,7 @@ class Loading:
         questions alone is read as texts."""
         if with_columns:
             self.choices.check(rows)
+        self.choices = replace(self.choices, other_scales=brought_scores.other_scales(rows))
         if len(self.files) == 1 and (alone := questions_alone.choices(rows, self.choices)):
             self.choices = alone
             self.notes.append(questions_alone.NOTE)

@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from studio.data import answer_choices, feedback, media, preferences, prompts_and_answers
+from studio.data import answer_choices, brought_scores, feedback, media, preferences, prompts_and_answers
 from studio.data.columns import ACCEPTED, LABELS, Choices, Plan, filled, plan
 from studio.data.conversations import BadRowError, check_order, from_json, learned, parse, with_system
 from studio.data.gathering import Gathered
-from studio.data.quality import BROUGHT
 from studio.data.rows import Problem, Row, as_text, clean, is_absent, not_text, shown
 from studio.errors import InputError
 from studio.example_tables import KINDS, Message
@@ -31,13 +30,18 @@ def gather(
     problems: list[Problem] = []
     found = Gathered()
     quick, source = not choices.columns, clean(source)
+    taken_up = {*choices.columns.values(), *choices.other_scales}  # what is learned says nothing about the row
+    names_source = "source" not in taken_up
     for number, row in rows:
-        named = row.get("source")
+        named = row.get("source") if names_source else None
         source_of_row = clean(str(named)) if named else source
+        brought = brought_scores.of(row, taken_up)
+        if brought is not None and not brought_scores.is_score(brought):
+            found.other_scale, brought = found.other_scale + 1, None
         if quick and (turn := turn_of(_there(row), choices.shape)):
             said = turn.said(row)
             if said is not None:
-                found.add_turn(_id(row, number, taken), source_of_row, choices.system, *said, _quality(row))
+                found.add_turn(_id(row, number, taken), source_of_row, choices.system, *said, brought)
                 continue
         try:
             made = parts(row, choices)
@@ -45,7 +49,7 @@ def gather(
             problems.append((number, clean(str(error)), shown(_raw(row))))
             continue
         found.add(
-            _id(row, number, taken), source_of_row, made.kind, made.messages, made.rejected, made.tools, _quality(row)
+            _id(row, number, taken), source_of_row, made.kind, made.messages, made.rejected, made.tools, brought
         )  # fmt: skip
     return found, problems
 
@@ -308,17 +312,3 @@ def _raw(row: dict[str, Any]) -> str:
         return json.dumps(row, ensure_ascii=False, default=str)
     except (RecursionError, ValueError):
         return str(list(row))
-
-
-def _quality(row: dict[str, Any]) -> float | None:
-    reasons = row.get("reasons")
-    if isinstance(reasons, list) and reasons != [BROUGHT] and row.get("kind") in KINDS:
-        return None  # a table that the studio wrote, with a score of its own: it comes again, with its reasons
-    value = row.get("quality", row.get("quality_score"))
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if 0 <= number <= 1 else None

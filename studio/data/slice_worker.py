@@ -62,7 +62,7 @@ def main() -> None:
     from studio.data.token_counts import TokenCounts
 
     task = slices.Task(**json.load(sys.stdin))
-    choices = Choices(task.shape, task.columns, task.system)
+    choices = Choices(task.shape, task.columns, task.system, other_scales=tuple(task.other_scales))
     counts = TokenCounts(TokenCounter(task.model_folder), task.counted_rows)
     common = np.load(task.common)
     found = slices.Found()
@@ -93,6 +93,7 @@ def main() -> None:
             for _, row in rows:
                 note(row)
             gathered, unshaped = shapes.gather(rows, task.name, choices, None)
+            found.other_scale += gathered.other_scale
             problems = sorted([*unread, *unshaped], key=lambda problem: problem[0])
             found.problems += [(line, clean(reason), clean(raw)) for line, reason, raw in problems]
             if len(gathered):

@@ -53,16 +53,18 @@ class Task:
     shape: str | None
     columns: dict[str, str]
     system: str
+    other_scales: tuple[str, ...]
 
 
 @dataclass
 class Found:
-    """What one process read: rows kept, problems, the fields of the first row, whether rows bring ids, and how many
-    tokens were estimated and how far off that was."""
+    """What one process read: rows kept, problems, the fields of the first row, whether rows bring ids, how many bring a
+    quality of another scale, and how many tokens were estimated and how far off that was."""
 
     rows: int = 0
     first_row: dict[str, Any] | None = None
     has_ids: bool = False
+    other_scale: int = 0
     problems: list[Problem] = field(default_factory=list)
     estimated: dict[str, float] = field(default_factory=dict)
 
@@ -124,7 +126,7 @@ def read(
     for number, (process, (start, end), first) in enumerate(zip(processes, bounds, firsts, strict=True)):
         task = Task(
             str(path), name, number, start, end, first, str(folder), str(model_folder) if model_folder else None,
-            max(500, COUNTED_ROWS // len(bounds)), str(common), choices.shape, dict(choices.columns), choices.system,
+            max(500, COUNTED_ROWS // len(bounds)), str(common), choices.shape, dict(choices.columns), choices.system, choices.other_scales,
         )  # fmt: skip
         _tell(process, task)
     return _followed(processes, [end - start for start, end in bounds], progress, should_stop)

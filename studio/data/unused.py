@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from studio.data import answer_choices
+from studio.data import answer_choices, brought_scores
 from studio.data.columns import ANSWERS, LABELS, Choices, filled, plan
 from studio.data.conversations import TEXTS, BadRowError, from_json
 from studio.data.rows import is_absent
@@ -22,22 +22,28 @@ MOST_NAMED = 12
 
 
 def names(rows: Sequence[dict[str, Any]], choices: Choices) -> list[str]:
-    """The columns of rows that are not read, in their order; fields of messages as in "thinking (in messages)"."""
+    """The columns of rows that are not read, in their order; fields of messages as in "thinking (in messages)", and
+    what is called a score as in "quality (not a score from 0 to 1)"."""
     found: dict[str, None] = {}
     for row in rows:
         chosen = choices.columns_of(row)
         how = plan(filled(chosen), choices.shape)
         if how is None:
             continue
-        used = {choices.columns.get(column, column) for column in how.columns.values()} | {*ABOUT}
+        used = {choices.columns.get(column, column) for column in how.columns.values()}
+        used |= {*ABOUT} - {*choices.other_scales}
         if row.get("kind") in KINDS:
             used |= {*COLUMNS, *MEASURED}  # a table that the studio wrote: it is measured anew
         for name, value in row.items():
             if name not in used and not is_absent(value) and value not in ([], {}):
-                found[str(name)] = None
+                found[_called(str(name), choices)] = None
         for name in used & set(row):
             found |= dict.fromkeys(f"{field} (in {name})" for field in _in_messages(row[name]))
     return list(found)
+
+
+def _called(name: str, choices: Choices) -> str:
+    return f"{name} ({brought_scores.UNUSED})" if name in choices.other_scales else name
 
 
 def sentence(found: Sequence[str]) -> str:

@@ -101,6 +101,17 @@ def test_progress_is_told_and_a_mapping_is_used(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("values", [[1, 2, 3, 4, 5], [1.0] * 2500 + [4]])
+def test_a_score_of_another_scale_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [{"prompt": f"Why {at}?", "completion": "Since it is.", "quality": value} for at, value in enumerate(values * 90)]  # fmt: skip
+    path.write_text("\n".join(map(json.dumps, rows[:3000])), encoding="utf-8")
+    sliced, whole = both(tmp_path, path, monkeypatch)
+    assert sliced.examples[["quality", "reasons"]].equals(whole.examples[["quality", "reasons"]])
+    assert sliced.description["notes"] == whole.description["notes"] and len(sliced.files) == 3
+
+
+@pytest.mark.usefixtures("large")
 def test_what_cannot_be_loaded_is_said_as_ever(tmp_path: Path) -> None:
     project = Project.open("slices", home=tmp_path / "home")
     path = tmp_path / "rows.jsonl"

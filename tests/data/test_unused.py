@@ -9,6 +9,7 @@ import pytest
 from components.load_kinds import is_unsure, looks_like
 from studio import InputError, Project
 from studio.data import detection
+from studio.data.quality import BROUGHT
 from studio.examples import Dataset
 
 TURN = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
@@ -151,3 +152,58 @@ def test_the_name_of_a_picture_beside_a_text_that_needs_none_is_not_used(project
     row = {"prompt": "What does it say?", "completion": "Hello", "images": [{"path": "a.png"}]}
     mapped = load(project, row, columns={"prompt": "prompt", "completion": "completion"})
     assert len(mapped) == 1 and mapped.description["notes"] == ["Columns that are not used: images"]
+
+
+# ---- a score of another scale, and a column that is mapped
+
+
+def rated(values: list[Any], name: str = "quality") -> list[dict[str, Any]]:
+    return [{"prompt": f"Why {at}?", "completion": f"Since {at} is.", name: value} for at, value in enumerate(values)]
+
+
+def brought(dataset: Dataset) -> list[float | None]:
+    own = [list(reasons) == [BROUGHT] for reasons in dataset.examples["reasons"]]
+    return [score if is_own else None for score, is_own in zip(dataset.examples["quality"], own, strict=True)]
+
+
+@pytest.mark.parametrize("values", [[1, 2, 3, 4, 5], [0, 1, 55, 100], ["1", "3"], [0.5, -1], ["good", "bad"], [True]])
+@pytest.mark.parametrize("name", ["quality", "quality_score"])
+def test_a_rating_of_another_scale_is_no_score_and_is_named(project: Project, name: str, values: list[Any]) -> None:
+    said = f"{name} (not a score from 0 to 1)"
+    assert detection.detect(rated(values, name)).unused == [said]
+    made = load(project, *rated(values, name))
+    assert set(brought(made)) == {None} and made.description["notes"] == [f"Columns that are not used: {said}"]
+    assert "notes" not in load(project, *rated([0.5, "0.25", 1, None, "n/a"], name)).description
+    assert brought(project.dataset("raw")) == [0.5, 0.25, 1, None, None]
+
+
+def test_of_two_columns_the_one_that_is_a_score_is_taken(project: Project) -> None:
+    made = load(project, *({**row, "quality_score": 0.5} for row in rated([1, 2, 3])))
+    assert brought(made) == [0.5] * 3
+
+
+def test_a_rating_that_comes_late_is_said(project: Project) -> None:
+    made = load(project, *rated([1.0] * 2100 + [4, 5]))
+    assert brought(made) == [1.0] * 2100 + [None] * 2
+    assert [note.partition(",")[0] for note in made.description["notes"]] == ["In 2 rows the quality is beyond 0 to 1"]
+
+
+def test_each_of_several_files_has_its_own_scale(project: Project, tmp_path: Path) -> None:
+    for name, values in (("a", [1, 5]), ("b", [1, 0.5])):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rated(values))))
+    made = project.load([tmp_path / "a.jsonl", tmp_path / "b.jsonl"])
+    assert brought(made) == [None, None, 1, 0.5]
+
+
+def test_source_and_target_are_offered_as_a_pair_and_a_mapped_column_is_no_source(project: Project) -> None:
+    rows = [{"source": f"Sentence {at} is here.", "target": f"Satz {at}.", "id": at} for at in range(4)]
+    found = detection.detect(rows)
+    assert (found.shape, found.columns) == ("prompt-completion", {"prompt": "source", "completion": "target"})
+    assert not found.is_sure and found.unused == [] and found.alternatives[0][:2] == ("text", {"text": "target"})
+    assert found.columns_for("prompt-completion", ["prompt", "completion"]) == found.columns
+    with pytest.raises(InputError, match="Say which is which"):
+        load(project, *rows)
+    made = load(project, *rows, columns=found.columns)
+    assert said_in(made)[1] == ["Sentence 1 is here.", "Satz 1."] and set(made.examples["source"]) == {"pasted.jsonl"}
+    rated_text = load(project, {"text": "Fine.", "quality": 0.5}, columns={"prompt": "text", "completion": "quality"})
+    assert said_in(rated_text) == [["Fine.", "0.5"]] and brought(rated_text) == [None]
