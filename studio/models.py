@@ -21,6 +21,8 @@ STARTER = Path(__file__).resolve().parent.parent / "assets" / "starter"
 BASE = "__base__"
 TUNED = "tuned"
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+SHOWN = 200
+"""Letters of a name that means no model, at most."""
 READ_PAST = dict.fromkeys(("mamba", "falcon_mamba", "jamba"), ("dt_proj",))
 """By family (model_type), linear layers whose weights transformers 5.23 reads directly: in 4 bits they are no matrix to it, and
 an adapter on them would never be asked."""
@@ -34,26 +36,32 @@ def resolve(model: str | Path) -> Path | str:
     """
     if str(model) == "starter":
         return _checked_folder(STARTER, "starter")
-    folder = Path(model).expanduser()
-    if folder.is_dir():
+    folder = _place(model)
+    if os.path.isdir(folder):
         return _checked_folder(folder.absolute(), str(model))
     if isinstance(model, str) and HUB_ID.fullmatch(model):
         return model
     raise NotFoundError(
         "There is no such model",
-        f"{str(model)!r}, which is no folder of this machine and no Hub id",
+        f"{str(model)[:SHOWN]!r}, which is no folder of this machine and no Hub id",
         'Give "starter", the path of a model folder (with config.json), or a Hub id such as owner/name',
     )
 
 
+def _place(model: str | Path) -> Path:
+    """The folder that a name may mean. Such a name is anybody's text: os.path answers for one that is too long, of an
+    unknown user or out of reach as for any that is no folder, where Path raises an error for each."""
+    return Path(os.path.expanduser(model))
+
+
 def _checked_folder(folder: Path, asked: str) -> Path:
-    if (folder / "config.json").is_file():
+    if os.path.isfile(folder / "config.json"):
         return folder
     if asked == "starter":
         raise NotFoundError(
             "The starter model is missing", f"no config.json in {folder}", "Restore assets/starter from the repository"
         )
-    if (folder / "adapter_config.json").is_file():
+    if os.path.isfile(folder / "adapter_config.json"):
         raise NotFoundError(
             "This folder holds an adapter, not a model",
             str(folder),
@@ -103,8 +111,8 @@ def source_of(model: str | Path, home: Path | None = None, code_of: str | None =
 
 def known_as(model: str | Path) -> str:
     """How a consent names a model: its Hub id, or the whole path of its folder, whether that is still there or not."""
-    folder = Path(model).expanduser()
-    return str(model) if HUB_ID.fullmatch(str(model)) and not folder.is_dir() else str(folder.absolute())
+    folder = _place(model)
+    return str(model) if HUB_ID.fullmatch(str(model)) and not os.path.isdir(folder) else str(folder.absolute())
 
 
 def check_before(model: str | Path, home: Path) -> None:

@@ -3,9 +3,10 @@
 import json
 import math
 import os
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from studio.errors import FormatError, RecipeError
 from studio.examples import Dataset
@@ -21,6 +22,20 @@ FORMAT = 3
 Method = Literal["qlora", "lora", "full"]
 ANSWER_TOKENS = 64
 """Tokens of a sample answer at most."""
+SHOWN = 60
+"""Letters of a wrong name or value at most."""
+
+
+def _writable(text: str) -> str:
+    """JSON can hold half of a character (a lone surrogate), and no file in UTF-8 can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("half_character", "it should hold whole characters alone, no half of one") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_writable)]
 
 
 class Recipe(BaseModel):
@@ -51,7 +66,7 @@ class Recipe(BaseModel):
     r: int = Field(16, ge=1, le=1024, description="rank of the adapter's matrices")
     alpha: int = Field(32, ge=1, le=4096, description="scale of the adapter: its output is multiplied by alpha / r")
     dropout: float = Field(0.05, ge=0, lt=1, description="dropout before the adapter, in training (sft only)")
-    targets: list[str] | Literal["all-linear"] = Field("all-linear", description="modules that get an adapter")
+    targets: list[Text] | Literal["all-linear"] = Field("all-linear", description="modules that get an adapter")
     use_dora: bool = Field(
         False, description="DoRA: the size of each weight is learned apart from its direction; slower"
     )
@@ -69,9 +84,11 @@ class Recipe(BaseModel):
     )
     wandb: bool = Field(False, description="also write the curves for Weights & Biases; offline without an account")
     seed: int = Field(0, ge=0, lt=2**32, description="of the data order, dropout and the adapter's start")
-    reasons: dict[str, str] = Field(default_factory=dict, exclude=True, repr=False, description="why each value")
+    reasons: dict[Text, Text] = Field(default_factory=dict, exclude=True, repr=False, description="why each value")
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
+        unknown = [name for name in values if name not in type(self).model_fields]
+        values = {name: value for name, value in values.items() if name not in unknown}
         if isinstance(model := values.get("model"), str):
             values["model"] = _from_anywhere(model)
         mistakes: list[str] = []
@@ -83,6 +100,7 @@ class Recipe(BaseModel):
             mistakes, unsound = [_sentence(name, mistake) for name, mistake in found.items()], set(found)
             # the sound ones alone, so that those of them that do not fit together are named in the same round
             super().__init__(**{name: value for name, value in values.items() if name not in unsound})
+        mistakes += [f"{_shown(name)} is no field of a recipe" for name in unknown]
         mistakes += [words for fields, words in self._clashes() if not unsound & fields]
         if mistakes:
             raise RecipeError(mistakes)
@@ -148,6 +166,13 @@ class Recipe(BaseModel):
     def from_json(cls, text: str) -> "Recipe":
         """Raises RecipeError with every mistake, FormatError when a newer studio wrote it."""
         try:
+            return cls._read(text)
+        except RecursionError:  # of the reading, or of what names the value that is wrong
+            raise RecipeError(["it is JSON nested far deeper than any recipe"]) from None
+
+    @classmethod
+    def _read(cls, text: str) -> "Recipe":
+        try:
             values = json.loads(text)
         except ValueError as error:
             raise RecipeError([f"it is not JSON ({error})"]) from None
@@ -155,7 +180,7 @@ class Recipe(BaseModel):
             raise RecipeError([f"it is a JSON {type(values).__name__}, not an object"])
         written = values.pop("format", FORMAT)
         if not isinstance(written, int) or isinstance(written, bool) or written < 1:
-            raise RecipeError([f"format: it should be a whole number from 1 (found {str(written)[:60]!r})"])
+            raise RecipeError([f"format: it should be a whole number from 1 (found {str(written)[:SHOWN]!r})"])
         if written > FORMAT:
             raise FormatError("This recipe was written by a newer studio", f"format {written}", "Update the studio")
         return cls(**values)
@@ -203,9 +228,11 @@ def _from_anywhere(model: str) -> str:
 
 
 def _sentence(name: str, mistake: Any) -> str:
-    if mistake["type"] == "extra_forbidden":
-        return f"{name} is no field of a recipe"
     words = mistake["msg"][0].lower() + mistake["msg"][1:]
     if name == "targets":  # two forms, each with a complaint of its own
         words = "it should be all-linear or a list of module names"
-    return f"{name}: {words} (found {str(mistake['input'])[:60]!r})"
+    return f"{name}: {words} (found {str(mistake['input'])[:SHOWN]!r})"
+
+
+def _shown(name: str) -> str:
+    return name if name.isprintable() and len(name) <= SHOWN else repr(name[:SHOWN])

@@ -5,8 +5,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from studio import FormatError, InputError, Project, Recipe, RecipeError
+from studio import FormatError, InputError, NotFoundError, Project, Recipe, RecipeError
 from studio.examples import Dataset, write_dataset
+from studio.training import checks
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -73,6 +74,45 @@ def test_json_round_trip() -> None:
     for text, words in (("{", "not JSON"), ("[]", "a JSON list"), ('{"format": "2"}', "whole number"), ('{"r": 0, "q": 1}', "r: .*; q is no")):  # fmt: skip
         with pytest.raises(RecipeError, match=words):
             Recipe.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000, "nested"),
+        ('{"reasons": ' + '{"a":' * 50_000 + "1" + "}" * 50_000 + "}", "nested"),
+        ('{"self": 1, "r": 0}', "r: .*; self is no field of a recipe"),
+        ('{"\\ud800": 1, "r": 0}', r"r: .*; '\\ud800' is no field"),
+        (json.dumps({"a" * 5000: 1}), "'a{60}' is no field"),
+        ('{"targets": ["\\ud800"], "epochs": 0}', "epochs: .*targets: "),
+        ('{"reasons": {"epochs": "\\ud800"}, "r": 0}', "r: .*reasons: it should hold whole characters"),
+        ('{"reasons": {"\\ud800": "why"}}', "reasons: it should hold whole characters"),
+    ],
+)
+def test_json_that_is_no_recipe_ends_in_one_error_with_every_mistake(text: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words) as caught:
+        Recipe.from_json(text)
+    assert str(caught.value).encode() and len(str(caught.value)) < 500
+
+
+def test_json_as_deep_as_can_be_read_is_refused_in_words() -> None:
+    """The value that is wrong is named further down than it was read."""
+    for depth in range(700, 1000):
+        with pytest.raises(RecipeError):
+            Recipe.from_json('{"r": ' + "[" * depth + "]" * depth + "}")
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "~nobody_such/x", "a\0b"])
+def test_a_name_that_can_be_no_model_is_a_model_that_is_not_there(tmp_path: Path, name: str) -> None:
+    recipe, data = Recipe.from_json(json.dumps({"model": name, "patience": 1})), dataset(tmp_path, 3)
+    with pytest.raises(RecipeError) as caught:
+        checks.check(data, recipe)
+    assert [any(words in one for one in caught.value.mistakes) for words in ("no such model", "patience: ")] == [
+        True
+    ] * 2
+    with pytest.raises(NotFoundError, match="There is no such model") as missing:
+        Project.open("names", home=tmp_path).train(data, recipe)
+    assert len(str(missing.value)) < 500
 
 
 def test_recipes_of_older_studios_are_read_and_those_of_newer_ones_refused() -> None:
