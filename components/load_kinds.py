@@ -56,7 +56,7 @@ def looks_like(found: Any) -> str:
     words += f" ({found.confidence:.0%} sure).{not_used(found)}"
     if not is_unsure(found):
         return words
-    told = ("labels do not say", "questions alone")
+    told = ("labels do not say", "questions alone", "whole chats")
     question = next((reason for reason in found.reasons if any(words in reason for words in told)), "")
     return words + (f" {escape(question)}." if question else "") + " Say which column is which."
 

@@ -40,7 +40,7 @@ def parse(given: Any, name: str = "messages") -> list[Message]:
     if isinstance(given, dict):
         given = [given]
     if isinstance(given, str):
-        raise BadRowError(f"{name} is text and not JSON")
+        raise BadRowError(f"{name} is text, and neither JSON nor a chat with markers")
     if not isinstance(given, list) or not given:
         raise BadRowError(f"{name} is not a list with messages")
     return [_message(message, place) for place, message in enumerate(given, start=1)]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from studio.data import brought_scores, feedback, questions_alone, shapes, unused
+from studio.data import brought_scores, feedback, questions_alone, rendered_chats, shapes, unused
 from studio.data.column_guesses import GUESSED, by_name, guesses, renamed
 from studio.data.columns import LABELS, TEXT_AMONG_OTHERS, Choices, filled, plan
 from studio.data.conversations import BadRowError
@@ -108,6 +108,11 @@ def _detect(rows: Sequence[dict[str, Any]], choices: Choices) -> Detection:
         examples = _preview(rows, {**alone.columns}, choices)
         return Detection(
             "text", GUESSED, {**alone.columns}, examples, [], {}, {questions_alone.NOTE: len(rows)}, fields
+        )
+    if chats := rendered_chats.column(rows[:SAMPLE_ROWS], choices):
+        examples, others = _preview(rows, {"messages": chats}, choices), [("text", {"text": chats}, GUESSED / 2)]
+        return Detection(
+            "messages", GUESSED, {"messages": chats}, examples, others, {}, {rendered_chats.NOTE: len(rows)}, fields
         )
     if beside := unused.beside_text(rows[:SAMPLE_ROWS], choices):
         examples = _preview(rows, beside, choices)

@@ -5,7 +5,15 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from studio.data import answer_choices, brought_scores, feedback, media, preferences, prompts_and_answers
+from studio.data import (
+    answer_choices,
+    brought_scores,
+    feedback,
+    media,
+    preferences,
+    prompts_and_answers,
+    rendered_chats,
+)
 from studio.data.columns import ACCEPTED, LABELS, Choices, Plan, filled, plan
 from studio.data.conversations import BadRowError, check_order, from_json, learned, parse, with_system
 from studio.data.gathering import Gathered
@@ -219,7 +227,7 @@ def _from_question(row: dict[str, Any], how: Plan, system: str) -> Parts:
 
 
 def _from_messages(row: dict[str, Any], how: Plan, system: str) -> Parts:
-    messages = parse(_value(row, how, "messages"))
+    messages = parse(rendered_chats.read(_value(row, how, "messages")))
     kind = row.get("kind")
     if kind not in KINDS and "label" in how.columns:
         return Parts("preference", *preferences.judged(None, messages, _verdict(row, how), system))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from studio.data import answer_choices, brought_scores
+from studio.data import answer_choices, brought_scores, rendered_chats
 from studio.data.columns import ANSWERS, LABELS, Choices, filled, plan
 from studio.data.conversations import TEXTS, BadRowError, from_json
 from studio.data.rows import is_absent
@@ -80,7 +80,10 @@ def beside_text(rows: Sequence[dict[str, Any]], choices: Choices) -> dict[str, s
 
 
 def doubt(rows: Sequence[dict[str, Any]], choices: Choices) -> InputError | None:
-    """The question to ask before something of the rows is lost: an answer beside a text, or a choice counted from 1."""
+    """The question to ask before something of the rows is lost: a whole chat in a text, an answer beside
+    one, or a choice counted from 1."""
+    if question := rendered_chats.doubt(rows, choices):
+        return question
     if columns := beside_text(rows, choices):
         found = f"the columns {', '.join(map(repr, columns.values()))}"
         do = f'Give columns={columns!r} to learn the second as the answer to the first, or shape="text" for the texts alone'
