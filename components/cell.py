@@ -83,6 +83,7 @@ from studio import Project, StudioError
 
 log = logging.getLogger("studio.page")
 Updates = dict[Any, Any]
+NO_CODE = "# Not run yet: the Python of what Run does stands here then."
 ENDED = ("stopped", "finished", "failed", "interrupted")
 
 
@@ -154,11 +155,7 @@ def job_line(job: Any) -> tuple[str, str]:
     elif state.status in ("failed", "interrupted"):
         words = f"! {state.status}"
     else:
-        words = (
-            "✓ finished"
-            if state.status == "finished"
-            else ("waits for the card" if state.status == "queued" else state.status)
-        )
+        words = {"finished": "✓ finished", "queued": "waits for its turn"}.get(state.status, state.status)
     bar = (
         f'<div class="bar" role="progressbar" aria-valuenow="{share * 100:.0f}"><i style="width:{share:.1%}"></i></div>'
     )
@@ -328,7 +325,7 @@ class Cell:
         if self.verb:
             with gr.Accordion("Code", open=False, elem_classes="code"):
                 self.code = gr.Code(
-                    "",
+                    NO_CODE,
                     language="python",
                     interactive=False,
                     show_label=False,
@@ -378,7 +375,7 @@ class Cell:
         """After a reload: what the journal says."""
         step = self.latest(project)
         if step is None:
-            return {self.box: gr.update(label=self._label("not run yet")), self.code: ""}
+            return {self.box: gr.update(label=self._label("not run yet")), self.code: NO_CODE}
         state = (
             "out of date: a cell above was run again"
             if self.is_out_of_date(project, step)

@@ -76,7 +76,8 @@ def fit_updates(fit: Fit, project: Project, recipe: Recipe, dataset: Any, evalua
     found = project.memory(recipe, dataset)
     offers = found["changes"][:MOST]
     sign, state = ("good", "✓") if found["fits"] else ("look", "!")
-    learned = f" Corrected by {found['corrected_by']} runs of this machine." if found["corrected_by"] else ""
+    runs = found["corrected_by"]
+    learned = f" Corrected by {runs:,} run{'s' if runs != 1 else ''} of this machine." if runs else ""
     words = f'<p class="{sign}">{state} {escape(found["text"])}{learned}</p>'
     if offers:
         words += '<p class="why">The nearest changes that make it fit:</p>'

@@ -1,4 +1,4 @@
-"""The header, always in sight: the project, the machine, who has the card, and the notebook."""
+"""The header, always in sight: the project, the machine, what computes on it, and the notebook."""
 
 import time
 from html import escape
@@ -75,7 +75,7 @@ def build(page: Page) -> dict[str, Any]:
     def stop_job(project: Project) -> Updates:
         holder = project.card_holder()
         if holder is None or not holder.folder.is_relative_to(project.folder):
-            raise JobError("Nothing of this project has the card")
+            raise JobError("Nothing of this project is computing")
         holder.stop()
         return {stop: gr.update(visible=False)}
 
@@ -92,9 +92,9 @@ def build(page: Page) -> dict[str, Any]:
 def _card(job: Any, waiting: int = 0, private: bool = False) -> str:
     queue = f" · {waiting} waiting" if waiting else ""
     if job is None or job.state.status in ENDED:
-        return f'<div class="facts">Nobody has the card{queue}</div>'
+        return f'<div class="facts">Nothing is computing{queue}</div>'
     if private:
-        return f'<div class="facts">Another visitor has the card{queue}</div>'
+        return f'<div class="facts">Another visitor is computing{queue}</div>'
     words = {
         "train": "Training",
         "evaluate": "Measuring",
@@ -105,7 +105,7 @@ def _card(job: Any, waiting: int = 0, private: bool = False) -> str:
     project = project_of(job.folder)
     if job.kind == "serve":
         since = f", idle ones leave after 10 min{queue}"
-        return f'<div class="facts"><b>{words}</b> has the card<br>{escape(project)}{since}</div>'
+        return f'<div class="facts"><b>{words}</b><br>{escape(project)}{since}</div>'
     progress = job.progress
     left = f", {duration(progress.seconds_left)} left" if progress.seconds_left else ""
     share = f"{progress.done / progress.of:.0%}" if progress.of else "starting"

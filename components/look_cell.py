@@ -112,7 +112,7 @@ def build_look(page: Page, place: int) -> None:
             worst = gr.Dataframe(
                 headers=["id", "score", "what took it down", "request", "answer"], datatype=["str", "number", "str", "str", "str"],
                 value=[], interactive=False, wrap=True, max_height=420, elem_id="data-look-worst", show_label=False,
-                column_widths=["90px", "70px", "320px", "300px", "330px"],
+                column_widths=["90px", "70px", "330px", "310px", "334px"],
             )  # fmt: skip
         with gr.Accordion("More: languages, topics and labels", open=False, elem_classes="more") as topics_box:
             spoken = gr.HTML(elem_id="data-look-spoken")

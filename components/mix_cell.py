@@ -57,7 +57,7 @@ def build_mix(page: Page, number: int) -> None:
         percents, (name, weighed, most, start) = values[:MOST], values[MOST:]
         wanted = list(chosen or [])
         if not wanted:
-            raise InputError("There is nothing to mix", "no dataset is chosen", "Choose one or more")
+            raise InputError("No dataset is chosen to mix", fix="Choose one or more above")
         said: dict[str, Any] = {"seed": int(start or 0)}
         if most:
             said["rows"] = int(most)

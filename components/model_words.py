@@ -108,7 +108,9 @@ def time_words(project: Project, model: str, method: str, reference: str | None)
         tokens = float(dataset.columns("tokens")["tokens"].clip(upper=recipe.max_length).sum()) * recipe.epochs
         low, high = project.time_without_gpu(model, tokens)
         took = f"roughly {_long(low)} to {_long(high)} here, until a run tells better"
-    words = f"a first run over {reference} takes {took}."
+    words = (
+        f"{'a run with the recommended recipe' if cost['measured'] else 'a first run'} over {reference} takes {took}."
+    )
     if high < BEARABLE:
         return f'<p class="why">{escape(f"Without a GPU {words}")}</p>'
     return f'<p class="look">! {escape(f"{SLOW}: {words}")}</p>'

@@ -11,8 +11,8 @@ from studio import InputError, Project
 
 NONE = "No run yet: start one above."
 COLUMNS = {
-    "run": "85px", "loss": "85px", "time": "105px", "cost": "100px", "state": "110px", "name": "150px", "learnt from": "120px",
-    "method": "160px", "steps": "80px",
+    "run": "85px", "loss": "85px", "time": "105px", "cost": "100px", "state": "110px", "name": "209px", "learnt from": "160px",
+    "method": "200px", "steps": "80px",
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ class PricesBox:
             gr.HTML(f'<p class="why">{WHY}</p>')
             self.rows = gr.Dataframe(
                 headers=HEADERS, datatype="str", type="array", value=[], static_columns=[0], column_count=len(HEADERS), interactive=True,
-                show_label=False, max_height=600, buttons=[], column_widths=["220px", "90px", "90px", "110px"],
+                show_label=False, max_height=600, buttons=[], column_widths=["340px", "220px", "220px", "250px"],
                 elem_id="train-cloud-prices-table",
             )  # fmt: skip
             with gr.Row(elem_classes="row"):

@@ -43,7 +43,7 @@ def build_queue(page: Page) -> QueueBox:
             if job.id in own or not page.demo
         ]
         return {
-            line: table(["place", "waits for the card", "kind", "project"], rows) if rows else "",
+            line: table(["place", "waits for its turn", "kind", "project"], rows) if rows else "",
             controls: gr.update(visible=bool(own)),
             chosen: gr.update(choices=own, **({} if keep in own else {"value": own[0] if own else None})),
         }

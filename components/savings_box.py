@@ -19,7 +19,8 @@ class SavingsBox:
     def __init__(self) -> None:
         with gr.Accordion("Cost-saving settings", open=False, elem_classes="more", elem_id="train-memory-savings"):
             self.text = gr.HTML(elem_id="train-memory-savings-text")
-            self.take = gr.Button("Take these settings", visible=False, elem_id="train-memory-savings-take", size="sm")
+            with gr.Row(elem_classes="row"):
+                self.take = gr.Button("Take these settings", visible=False, elem_id="train-memory-savings-take")
         self.offer = gr.State([])
 
     @property
@@ -43,7 +44,10 @@ class SavingsBox:
 def then_words(found: dict[str, Any]) -> str:
     now, then = found["now"], found["then"]
     words = f"With them: up to {size(then['needed_high'])} of memory in place of {size(now['needed_high'])}"
-    words += f", and about {duration(then['seconds'])} in place of {duration(now['seconds'])}"
+    before, after = duration(now["seconds"]), duration(then["seconds"])
+    if after != before:
+        slower = "; it takes longer: " if then["seconds"] > now["seconds"] else ", and "
+        words += f"{slower}about {after} in place of {before}"
     if now["dollars"]:
         words += f" (${then['dollars']:,.2f} in place of ${now['dollars']:,.2f})"
     early = ", or less where early stopping ends it" if "patience" in found["values"] else ""

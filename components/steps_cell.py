@@ -2,6 +2,7 @@
 
 import time
 from html import escape
+from typing import Any
 
 import gradio as gr
 
@@ -12,6 +13,7 @@ from studio import InputError, Project
 FIRST = "No dataset yet: use the sample in cell 1."
 NONE = "<p class='why'>None of these can be switched off: only a filter, a redaction and a drop of duplicates or of leaked rows can, and none before what a generator wrote.</p>"
 ROWS = 100
+HEADERS = ("step", "made", "verb", "rows before", "rows after", "why rows went")
 
 
 def build_steps(page: Page, number: int) -> None:
@@ -38,14 +40,9 @@ def build_steps(page: Page, number: int) -> None:
             (str(one.position or ""), one.reference, one.verb, f"{one.before:,}", f"{one.after:,}", _why(one.reasons))
             for one in history
         ]
-        positions = [
-            (f"{one.position} {one.verb} ({one.before - one.after:,} rows)", one.position)
-            for one in history
-            if one.position
-        ]
+        positions = [(_switch(one), one.position) for one in history if one.position]
         return {
-            listed: table(["step", "made", "verb", "rows before", "rows after", "why rows went"], rows)
-            + ("" if positions else NONE),
+            listed: f'<div class="reasons">{table(HEADERS, rows)}</div>' + ("" if positions else NONE),
             kept: gr.update(choices=positions, value=[position for _, position in positions], visible=bool(positions)),
             run: gr.update(visible=bool(positions)),
             **({} if _made(reference) in (said or "") else {result: ""}),  # the press that made it has just said so
@@ -93,6 +90,11 @@ def build_steps(page: Page, number: int) -> None:
         }
 
     page.refresh_with(offer, [dataset, other])
+
+
+def _switch(step: Any) -> str:
+    gone = step.before - step.after
+    return f"{step.position} {step.verb.replace('_', ' ')} ({gone:,} row{'s' if gone != 1 else ''})"
 
 
 def _made(reference: str) -> str:

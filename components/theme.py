@@ -62,6 +62,10 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .plain small { color: var(--soft); white-space: nowrap; }
 .plain, .plain tr, .plain th, .plain td { border-left: 0 !important; border-right: 0 !important; border-top: 0 !important; }
 .scroll { overflow-x: auto; }
+.reasons .plain td:last-child { min-width: 200px; }
+.cell .icon-button-wrapper + .wrap:has(.cm-editor) { padding-right: 76px; }
+input[role="combobox"] { text-overflow: ellipsis; } .secondary-wrap:has(> .icon-wrap) > input[role="combobox"] { padding-right: 34px; }
+@media (hover: none), (max-width: 640px) { .js-plotly-plot .modebar { display: none !important; } }
 .cell button.primary { max-width: 340px; }
 .cell button.label-wrap { text-align: left; justify-content: space-between; gap: 10px; }
 .cell button.label-wrap > span:first-child { text-align: left; }

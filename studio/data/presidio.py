@@ -31,7 +31,7 @@ MODELS = ("en_core_web_lg", "en_core_web_md", "en_core_web_sm")
 LEAST_SCORE = 0.5
 FIRST = "Alex Robin Sam Kim Jo Sasha Charlie Noor Rene Dana Mika Toni".split()
 LAST = "Field Hill Brook Stone Lake Wood Moor Ford Dale Grove Marsh Ridge".split()
-HOW_TO = "`pip install presidio-analyzer`, then `python -m spacy download en_core_web_lg`, and start the studio again"
+HOW_TO = "“pip install presidio-analyzer”, then “python -m spacy download en_core_web_lg”, and start the studio again"
 
 
 def model() -> str | None:

@@ -222,7 +222,7 @@ def test_an_open_page_follows_what_something_else_starts_and_resumes(
             waiting = made_run(project.folder)
             queue.submit(home, waiting.folder, "train", waiting.job.request)
             expect(page.locator("#train-queue tbody tr")).to_have_count(1)
-            state_of(page, "train-live", "run-002 waits for the card")  # nobody chose the one before
+            state_of(page, "train-live", "run-002 waits for its turn")  # nobody chose the one before
             waiting.stop()
             expect(page.locator("#train-queue tbody tr")).to_have_count(0)
 

@@ -203,7 +203,7 @@ def test_a_resumed_run_begins_without_the_progress_of_before(page: OpenPage, pro
         queue.submit(project.home, run.folder, "train", run.job.request)
         assert run.state == "queued" and run.job.progress == Progress()
         page.notice()
-        assert "waits for the card" in page.shown("train-live", "label")
+        assert "waits for its turn" in page.shown("train-live", "label")
         assert 'aria-valuenow="0"' in page.value("train-live-state") and "saving" not in page.value("train-live-state")
         run.stop()
 
