@@ -1,12 +1,15 @@
 """One page that convinces a manager: HTML that holds everything in itself and escapes all that it shows."""
 
+from collections import Counter
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
 
 from studio import store
-from studio.examples import Dataset
+from studio.data.duplicates import fingerprint_of
+from studio.examples import Dataset, open_dataset
 from studio.training.run import Run
 
 ROWS_SHOWN = 5
@@ -26,7 +29,10 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:13px/1.4 ui-monosp
 <table><tr><th>Measure<th>Base<th>Base with 3 examples<th>Tuned</tr>
 {% for row in table %}<tr><th>{{ names.get(row.metric, row.metric) }}{% for who in ("base", "base_few_shot", "tuned") %}
 <td>{{ figure(row, who) }}{% endfor %}</tr>{% endfor %}</table>
-<p><small>On {{ rows }} examples that the model never learned from; in brackets the 95 % interval.</small></p>
+<p><small>On {{ rows }} examples{% if not learned %} that the model never learned from; in brackets the 95 % interval.</small></p>
+{%- else %}; in brackets the 95 % interval.</small></p>
+<p>The model learned from {{ "all" if learned == rows else learned }} of these {{ rows }} examples: how well it answers them says little of how it
+answers others. Measure it on examples that it has not seen.</p>{% endif %}
 <h2>Real answers</h2><table><tr><th>Question<th>Base<th>Tuned<th>Expected</tr>
 {% for row in answers %}<tr><td><pre>{{ row.prompt }}</pre><td><pre>{{ row.base }}</pre><td><pre>{{ row.tuned }}</pre><td><pre>{{ row.expected }}</pre></tr>{% endfor %}
 </table>{% else %}<p>This run has not been measured yet: use Measure in the Compare tab.</p>{% endif %}
@@ -53,6 +59,8 @@ class Evaluation(Protocol):
     def answers(self) -> pd.DataFrame: ...
     @property
     def description(self) -> dict[str, Any]: ...
+    @property
+    def dataset(self) -> str: ...
 
 
 def path_of(project_folder: Path, run: Run) -> Path:
@@ -71,16 +79,39 @@ def write_report(
         else []
     )
     answers = evaluation.answers.head(ROWS_SHOWN).to_dict("records") if evaluation else []
+    learned = 0
+    if evaluation:
+        learned = _learned(open_dataset(project_folder, evaluation.dataset), set(evaluation.answers["id"]), dataset)
     result = run.result
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     text = environment.from_string(PAGE).render(
         run=run, recipe=run.recipe, fields=run.recipe.model_dump(), result=result, table=table, names=NAMES, figure=_figure,
         rows=evaluation.description["rows"] if evaluation else 0, answers=answers, headline=_headline(table), summary=dataset.summary(),
         rows_trained=len(dataset), curve=loss_curve(run), left_out=left_out, cost=run.cost.words,
+        learned=learned,
     )  # fmt: skip
     path = path_of(project_folder, run)
     store.write_text(path, text)
     return path
+
+
+def _learned(measured: Dataset, ids: Collection[str], taught: Dataset) -> int:
+    """How many of the measured rows with these ids are among the rows that were taught: the same question and answer to
+    the letter, under the same system prompt."""
+    rows = measured.examples
+    asked = Counter(map(fingerprint_of, rows.loc[rows["id"].isin(ids), "messages"]))
+    return sum(asked[one] for one in {one for one in _fingerprints(taught) if one in asked})
+
+
+def _fingerprints(dataset: Dataset) -> Iterator[bytes]:
+    """Of the question and the answer to give of each row, whatever answer is to be avoided."""
+    stored = dataset.table("fingerprint", "rejected")
+    whole = "fingerprint" in stored.column_names and not stored["fingerprint"].null_count
+    if whole and ("rejected" not in stored.column_names or stored["rejected"].null_count == len(stored)):
+        yield from stored["fingerprint"].to_pylist()
+    else:  # of an older format, or over both answers
+        for part in dataset.batches():
+            yield from map(fingerprint_of, part["messages"])
 
 
 def _figure(row: dict[str, Any], who: str) -> str:

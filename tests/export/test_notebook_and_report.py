@@ -73,6 +73,7 @@ class Measured:
     table: pd.DataFrame
     answers: pd.DataFrame
     description: dict[str, Any]
+    dataset: str = "train@v1"
 
 
 class Seen(html.parser.HTMLParser):
@@ -91,25 +92,37 @@ class Seen(html.parser.HTMLParser):
         self.text += data
 
 
+def trained(folder: Path, recipe: Recipe, machine: str = "RTX 4090") -> Run:
+    """A run by hand that has finished."""
+    place = folder / "runs" / "run-001"
+    store.write_text(place / "recipe.json", recipe.to_json())
+    request = {"dataset": "train@v1", "evaluation": None}
+    store.write_json(place / "job.json", {"format": 1, "kind": "train", "home": str(folder), "request": request})
+    price = {"rent": 0.0, "watts": 350.0, "dollars_a_kwh": 0.3, "date": "2026-11-24", "machine": machine}
+    store.write_json(place / "result.json", {"steps": 2, "seconds": 60.0, "cost": {"dollars": 1.175, "price": price}})
+    for number in (1, 2, 3):
+        store.append_json_line(place / "metrics.jsonl", {"step": number, "loss": 1 / number})
+    return Run(place)
+
+
+def figures(metric: str) -> pd.DataFrame:
+    """The table of an evaluation with one measure."""
+    columns = (column for name in CONTESTANTS for column in (name, f"{name}_low", f"{name}_high"))
+    return pd.DataFrame({"metric": [metric], **dict.fromkeys(columns, 0.5)})
+
+
 @pytest.fixture
 def hostile_page(tmp_path: Path) -> str:
     messages = [{"role": "user", "content": SCRIPT}, {"role": "assistant", "content": IMAGE}]
     row = {"id": "r1", "messages": messages, "source": f"{LINK}.csv", "tokens": 9, "quality": 1.0, "flags": [SCRIPT]}
     dataset = write_dataset(tmp_path, "train", pd.DataFrame([row]))
-    folder = tmp_path / "runs" / "run-001"
     recipe = Recipe(model=f"/models/{IMAGE}", targets=[SCRIPT, "q_proj"])
-    store.write_text(folder / "recipe.json", recipe.to_json())
-    request = {"dataset": "train@v1", "evaluation": None}
-    store.write_json(folder / "job.json", {"format": 1, "kind": "train", "home": str(tmp_path), "request": request})
-    price = {"rent": 0.0, "watts": 350.0, "dollars_a_kwh": 0.3, "date": "2026-11-24", "machine": f"RTX 4090 {IMAGE}"}
-    store.write_json(folder / "result.json", {"steps": 2, "seconds": 60.0, "cost": {"dollars": 1.175, "price": price}})
-    for number in (1, 2, 3):
-        store.append_json_line(folder / "metrics.jsonl", {"step": number, "loss": 1 / number})
-    figures = {column: [0.5] for name in CONTESTANTS for column in (name, f"{name}_low", f"{name}_high")}
     answers = pd.DataFrame({"id": ["r1"], "prompt": [SCRIPT], "expected": [LINK], "base": [IMAGE], "base_few_shot": [LINK],
                             "tuned": [SCRIPT + IMAGE]})  # fmt: skip
-    measured = Measured(pd.DataFrame({"metric": [SCRIPT], **figures}), answers, {"rows": 1})
-    path = report.write_report(tmp_path, Run(folder), measured, dataset, [(IMAGE, 3)])
+    measured = Measured(figures(SCRIPT), answers, {"rows": 1})
+    path = report.write_report(
+        tmp_path, trained(tmp_path, recipe, f"RTX 4090 {IMAGE}"), measured, dataset, [(IMAGE, 3)]
+    )
     return path.read_text(encoding="utf-8")
 
 
@@ -130,3 +143,40 @@ def test_the_report_needs_nothing_from_outside(hostile_page: str) -> None:
     assert not [attributes for _, attributes in seen.tags if outside & set(attributes)]
     style = hostile_page[hostile_page.index("<style>") : hostile_page.index("</style>")]
     assert "url(" not in style and "@import" not in style and "polyline" in {tag for tag, _ in seen.tags}
+
+
+def row_of(number: int, **more: Any) -> dict[str, Any]:
+    messages = [{"role": "user", "content": f"Question {number}"}, {"role": "assistant", "content": f"Answer {number}"}]
+    return {
+        "id": f"r{number}",
+        "messages": messages,
+        "source": "made",
+        "tokens": 9,
+        "quality": 1.0,
+        "flags": [],
+        **more,
+    }
+
+
+@pytest.mark.parametrize("taught_as", [{}, {"kind": "preference", "rejected": "Nothing"}])
+@pytest.mark.parametrize(
+    ("measured", "words"),
+    [
+        (range(4, 7), "On 3 examples that the model never learned from; in brackets the 95 % interval."),
+        (range(3, 6), "The model learned from 1 of these 3 examples: how well"),
+        (range(2, 4), "The model learned from all of these 2 examples: how well"),
+    ],
+)
+def test_the_report_says_which_measured_rows_were_learned_from(
+    tmp_path: Path, measured: range, words: str, taught_as: dict[str, Any]
+) -> None:
+    taught = write_dataset(tmp_path, "taught", pd.DataFrame([row_of(number, **taught_as) for number in range(4)]))
+    rows = [row_of(number, id=f"other-{number}") for number in (*measured, 0)]  # the last one was too long to be asked
+    asked = write_dataset(tmp_path, "asked", pd.DataFrame(rows))
+    answers = pd.DataFrame(
+        {"id": [row["id"] for row in rows[:-1]], **dict.fromkeys(("prompt", "expected", *CONTESTANTS), "x")}
+    )
+    evaluation = Measured(figures("exact_match"), answers, {"rows": len(measured)}, asked.reference)
+    path = report.write_report(tmp_path, trained(tmp_path, Recipe()), evaluation, taught, [])
+    said = " ".join(Seen(path.read_text(encoding="utf-8")).text.split())
+    assert words in said and ("never learned" in said) == ("never learned" in words)
