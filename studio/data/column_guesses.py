@@ -25,6 +25,8 @@ TRANSLATED = ("source", "target")
 LIKE = {
     "instruction": "prompt",
     "question": "prompt",
+    "query": "prompt",
+    "answers": "completion",
     "output": "completion",
     "answer": "completion",
     "input": "context",

@@ -16,6 +16,7 @@ SHAPES: dict[str, dict[str, tuple[str, ...]]] = {
     "preference": {"chosen": ("chosen", "preferred"), "rejected": ("rejected", "dispreferred")},
     "messages": {"messages": ("messages",)},
     "sharegpt": {"messages": ("conversations", "conversation")},
+    "tool-calls": {"query": ("query",), "answers": ("answers",), "tools": ("tools",)},
     "feedback": {
         "prompt": ("prompt", "instruction", "question", "query", "input"),
         "completion": ANSWERS,

@@ -127,6 +127,19 @@ def _wrapped(call: dict[str, Any]) -> dict[str, Any]:
     return {"type": "function", "function": {"name": call["name"], "arguments": text}}
 
 
+def wrapped_tools(tools: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Tools as OpenAI's list has them: one that stands there bare is wrapped, and parameters that are named without more
+    are made its properties."""
+    return [tool if "function" in tool else {"type": "function", "function": _with_schema(tool)} for tool in tools]
+
+
+def _with_schema(tool: dict[str, Any]) -> dict[str, Any]:
+    parameters = tool.get("parameters")
+    if not isinstance(parameters, dict) or "properties" in parameters:
+        return tool
+    return {**tool, "parameters": {"type": "object", "properties": parameters}}
+
+
 def check_order(messages: Sequence[Message], answered: bool = True) -> None:
     """Raises BadRowError unless a user speaks first (after a system prompt) and, when `answered`, the assistant last."""
     roles = [message["role"] for message in messages]

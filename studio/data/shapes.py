@@ -15,7 +15,16 @@ from studio.data import (
     rendered_chats,
 )
 from studio.data.columns import ACCEPTED, LABELS, Choices, Plan, filled, plan
-from studio.data.conversations import BadRowError, check_order, from_json, learned, parse, with_system
+from studio.data.conversations import (
+    BadRowError,
+    check_order,
+    from_json,
+    learned,
+    parse,
+    tool_calls,
+    with_system,
+    wrapped_tools,
+)  # fmt: skip
 from studio.data.gathering import Gathered
 from studio.data.rows import Problem, Row, as_text, clean, is_absent, not_text, shown
 from studio.errors import InputError
@@ -133,7 +142,9 @@ def parts(row: dict[str, Any], choices: Choices) -> Parts:
     media.refuse(row, is_mapped=bool(choices.columns))
     system = _field(chosen, how, "system", False) or choices.system
     made = READERS[how.shape](chosen, how, system)
-    return made if "tools" not in how.columns else made._replace(tools=_tools(chosen[how.columns["tools"]]))
+    return (
+        made if made.tools or "tools" not in how.columns else made._replace(tools=_tools(chosen[how.columns["tools"]]))
+    )
 
 
 def no_examples(source: str, row: dict[str, Any], problems: Sequence[Problem]) -> InputError:
@@ -248,6 +259,15 @@ def _from_messages(row: dict[str, Any], how: Plan, system: str) -> Parts:
     return Parts(str(kind), messages, clean(rejected) if rejected is not None else None)
 
 
+def _from_tool_calls(row: dict[str, Any], how: Plan, system: str) -> Parts:
+    """A question, the calls that answer it, and the tools on offer, as in xLAM's data (Zhang et al. 2024)."""
+    calls = tool_calls(_value(row, how, "answers"), 2)
+    called = {"role": "assistant", "content": "", "tool_calls": calls}
+    messages = [{"role": "user", "content": _field(row, how, "query")}, called]
+    tools = wrapped_tools(json.loads(_tools(_value(row, how, "tools"))))
+    return Parts("conversation", with_system(messages, system), tools=json.dumps(tools, ensure_ascii=False))
+
+
 def _from_preference(row: dict[str, Any], how: Plan, system: str) -> Parts:
     prompt, chosen, worse = (_said(row, how, name) for name in ("prompt", "chosen", "rejected"))
     messages, rejected = preferences.pair(prompt, chosen, worse, system)
@@ -281,6 +301,7 @@ READERS: dict[str, Callable[[dict[str, Any], Plan, str], Parts]] = {
     "preference": _from_preference,
     "messages": _from_messages,
     "sharegpt": _from_messages,
+    "tool-calls": _from_tool_calls,
     "alpaca": _from_alpaca,
     "question-answer": _from_question,
     "feedback": _from_feedback,

@@ -143,6 +143,23 @@ def test_tool_calls_are_kept_in_either_form() -> None:
     assert json.loads(sharegpt.messages[1]["tool_calls"]) == [CALL]
 
 
+def test_a_question_its_calls_and_the_tools_are_read_as_a_tool_call() -> None:
+    tool = {"name": "add", "description": "Adds.", "parameters": {"a": {"type": "int"}}}
+    row = {"id": 7, "query": "Hi", "answers": json.dumps([{"name": "add", "arguments": {"a": 1}}]), "tools": json.dumps([tool])}  # fmt: skip
+    made = read(row)
+    assert made.messages[0] == TURN[0] and json.loads(made.messages[1]["tool_calls"]) == [CALL]
+    wrapped = {**tool, "parameters": {"type": "object", "properties": tool["parameters"]}}
+    assert json.loads(made.tools or "") == [{"type": "function", "function": wrapped}]
+    assert read({**row, "answers": json.loads(row["answers"]), "tools": [{"type": "function", "function": wrapped}]}) == made  # fmt: skip
+    found = detection.detect([row] * 3)
+    assert (found.shape, found.confidence, found.unused) == ("tool-calls", 1.0, [])
+    mapped = Choices(columns={"query": "q", "answers": "a", "tools": "t"}, system="")
+    assert read({"q": row["query"], "a": row["answers"], "t": row["tools"]}, mapped) == made
+    for wrong in ("[]", "none", '[{"arguments": {}}]', "[{"):
+        with pytest.raises(BadRowError, match="the tool call of message 2"):
+            read({**row, "answers": wrong})
+
+
 @pytest.mark.parametrize(
     "row",
     [
