@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from studio.data import privacy, screens, studio_quality
+from studio.data.json_answers import is_json
 from studio.data.screens import Answers, Rows
 from studio.data.text_column import TextColumn
 from studio.data.words import Array
@@ -60,7 +61,7 @@ def _has_few_different_words(output: str, lowered: str) -> bool:
 
 def _is_broken_json(output: str, lowered: str) -> bool:
     stripped = output.strip()
-    return stripped.startswith("{") and not studio_quality.is_json(stripped)
+    return stripped.startswith("{") and not is_json(stripped)
 
 
 def _ends_open(answers: Answers) -> Array:

@@ -17,6 +17,7 @@ import numpy as np
 from studio.data import code_blocks, repetition, screens
 from studio.data.code_blocks import without_code
 from studio.data.endings import is_cut_off
+from studio.data.json_answers import INTERVAL, has_words_behind, is_broken_json, is_something_else, looks_like_json
 from studio.data.language import other_language
 from studio.data.placeholders import has_todo, is_empty
 from studio.data.refusals import is_refusal
@@ -25,16 +26,12 @@ from studio.data.text_column import TextColumn
 from studio.data.words import Array
 from studio.errors import InputError
 
-JSON_START = re.compile(r'\s*(?:\{\s*(?:["\'{}]|\w+"?\s*:)|\[\s*(?:[\[{"\]]|(?:-?\d[\d.eE+-]*|true|false|null)\s*,))')
 UNSURE = re.compile(r"\bI(?:['’]m| am) not sure\b|\bI don['’]t know\b", re.IGNORECASE)
 EMOTICON = re.compile(r"[:;=8xX]['^o-]?[()\[\]]+|(?<![(\[])[(\[]++['^o-]?[:;=8]|<3|:-?[)(]")
 ENUMERATION = re.compile(r"(?:^|(?<=[\s,;]))\(?(?:[a-zA-Z]|[ivxIVX]{1,4}|\d{1,2})\)", re.MULTILINE)
-INTERVAL = re.compile(r"[\[(]\s*[-+\w.∞]+\s*[,;]\s*[-+\w.∞]+\s*[\])]")
 ADDRESS = re.compile(r"(?<!\w)\w++://\S+")
 INCHES = re.compile(r"\d\s?\"")
-JSON_COMMENT = re.compile(r'("(?:\\.|[^"\\])*+"?)|//[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/)?', re.DOTALL)
 MOJIBAKE = re.compile(r"�|Ã[\x80-\xbf¤¶¼©¨ª±]|â€[™œ\x9d\x93\x94]")
-SHORT_JSON = 1200  # under half of Python's limit of levels and of the digits of a number
 COPY_LEAST = 20
 COPIED_SHARE = 0.8
 
@@ -48,46 +45,6 @@ class Check(NamedTuple):
     flag: str
     holds: Callable[[str, str], bool]
     worth: Callable[[Rows], Array]
-
-
-def looks_like_json(answer: str) -> bool:
-    return answer[:1] in ("{", "[") and JSON_START.match(answer) is not None
-
-
-def is_json(text: str) -> bool:
-    """What Python's json reads; orjson is sure of a text too short for its depth or its numbers to matter."""
-    import orjson
-
-    if len(text) < SHORT_JSON:
-        try:
-            orjson.loads(text)
-        except ValueError:
-            pass  # json takes some that it doesn't, like NaN
-        else:
-            return True
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def is_broken_json(prompt: str, answer: str) -> bool:
-    if looks_like_json(answer) and not (is_json(answer) or is_json_lines(answer)):
-        return True
-    return any(name.lower() == "json" and not is_block_of_json(block) for name, block in code_blocks.blocks(answer))
-
-
-def is_block_of_json(block: str) -> bool:
-    """As it stands, line by line, or with comments, which editors and settings take."""
-    if is_json(block) or is_json_lines(block):
-        return True
-    return "/" in block and is_json(JSON_COMMENT.sub(lambda found: found[1] or " ", block))
-
-
-def is_json_lines(text: str) -> bool:
-    lines = [line for line in map(str.strip, text.split("\n")) if line]
-    return len(lines) > 1 and all(looks_like_json(line) and is_json(line) for line in lines)
 
 
 def is_broken_python(prompt: str, answer: str) -> bool:
@@ -116,8 +73,8 @@ def is_truncated(prompt: str, answer: str) -> bool:
         return False
     if answer.endswith(("...", "…")) or ("`" in answer and answer.count("```") % 2):
         return True
-    if looks_like_json(answer):
-        return answer[-1] not in "}]" and not is_json(answer)
+    if looks_like_json(answer) and not is_something_else(prompt, answer):
+        return answer[-1] not in "}]"
     return is_cut_off(answer)
 
 
@@ -136,7 +93,7 @@ def is_copied(prompt: str, answer: str) -> bool:
 
 def is_unbalanced(prompt: str, answer: str) -> bool:
     """Brackets and quotes that open and don't close, in prose; smileys, enumerations, intervals and inches aside."""
-    if looks_like_json(answer) or _balanced(answer):
+    if _balanced(answer) or (looks_like_json(answer) and not is_something_else(prompt, answer)):
         return False
     prose = without_code(answer)
     for pattern in (ADDRESS, INTERVAL, EMOTICON, ENUMERATION):
@@ -286,7 +243,7 @@ def repetitions(answers: Answers, preset: str = "studio") -> dict[int, tuple[flo
 def repeated(answer: str, preset: str = "studio") -> tuple[float, str] | None:
     """The penalty and what was measured, of an answer that says the same again and again."""
     prose = without_code(answer)
-    if looks_like_json(prose):
+    if looks_like_json(prose) and not has_words_behind(prose):
         return None
     penalties = REPETITION_PENALTIES[preset]
     over = {name: repetition.measure(prose, repetition.PRESETS[name]) for name in penalties}

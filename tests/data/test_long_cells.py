@@ -16,6 +16,7 @@ SHAPES = {
     "numbers": "(" + "1" * (LENGTH // 2) + "," + "1" * (LENGTH // 2), "object": "{" + "a" * LENGTH, "Chinese": "中" * LENGTH + "（", "letters": "ß" * LENGTH + "(", "base64": "The file. " + "A" * LENGTH + "b=",
     "sentences": "Aa. " * (LENGTH // 4) + "b", "gap": "It is so. " * 20 + "B" + " " * LENGTH + "b", "gap in a sentence": "Aaa." + " " * LENGTH + "b", "regards": "Thanks, " * (LENGTH // 8) + "Ana", "labels": "Aa: b" * (LENGTH // 5),
     "sorry": "I'm sorry, " * (LENGTH // 11), "as an AI": "As an AI " * (LENGTH // 9), "an AI that goes on": "As an AI, I " + "a " * (LENGTH // 2), "TODO": "TODO " * (LENGTH // 5), "dots": "a." * (LENGTH // 2) + "b", "at": "a@" * (LENGTH // 2),
+    "values of JSON": "[1, 2] " * (LENGTH // 7), "openings": "[ " * (LENGTH // 2) + "'", "braces": "{ " * (LENGTH // 2), "a set": '{"a"' + ', "a"' * (LENGTH // 5), "key": '{a: "' + "b" * LENGTH,
 }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def test_good_answers_keep_the_full_score(answer: str) -> None:
 
 @pytest.mark.parametrize(("answer", "reason", "flag"), [
     ("", "empty", "empty"), ("N/A", "empty", "empty"), ("TODO: ask Ana", "fill in", "TODO"), ("The fee is [insert amount] euros.", "fill in", "TODO"),
-    ("Lorem ipsum dolor sit amet.", "fill in", "TODO"), ('{"a": 1,}', "JSON", "broken JSON"), ("{'a': 1}", "JSON", "broken JSON"),
+    ("Lorem ipsum dolor sit amet.", "fill in", "TODO"), ('{"a": 1,}', "JSON", "broken JSON"), ('{"a": True}', "JSON", "broken JSON"),
     ("Here:\n```json\n{a: 1}\n```", "JSON", "broken JSON"), ("Here:\n```python\ndef f(:\n    pass\n```", "Python", "broken code"),
     ("The kettle stands in the", "middle", "truncated"), (PROSE + " It was bought by", "middle", "truncated"), ("It stands in the lobby and...", "middle", "truncated"),
     ('{"a": [1, 2', "middle", "truncated"), ("```python\nprint(1)", "middle", "truncated"), ("First we go to the pier,", "middle", "truncated"),
