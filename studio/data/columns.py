@@ -13,7 +13,10 @@ ACCEPTED = "instruction/input/output, prompt/completion, question/answer, messag
 ANSWERS = ("completion", "output", "response", "answer", "target")
 LABELS = ("label", "kto_tag")
 SHAPES: dict[str, dict[str, tuple[str, ...]]] = {
-    "preference": {"chosen": ("chosen", "preferred"), "rejected": ("rejected", "dispreferred")},
+    "preference": {
+        "chosen": ("chosen", "preferred", "preferred_output"),
+        "rejected": ("rejected", "dispreferred", "non_preferred_output"),
+    },
     "messages": {"messages": ("messages",)},
     "sharegpt": {"messages": ("conversations", "conversation")},
     "tool-calls": {"query": ("query",), "answers": ("answers",), "tools": ("tools",)},

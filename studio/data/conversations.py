@@ -1,10 +1,11 @@
-"""Messages of every form in use (OpenAI, ShareGPT, with tool calls) to the studio's own: role, content and, where a
+"""Messages of every form in use (OpenAI, Anthropic, ShareGPT, with tool calls) to the studio's own: role, content and, where a
 tool is called, `tool_calls` as JSON text."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
+from studio.data import tool_blocks
 from studio.data.rows import as_text, clean, not_text
 from studio.example_tables import MESSAGE_EXTRAS, UNLEARNED, Message
 
@@ -18,6 +19,9 @@ ROLES = {
 }  # fmt: skip
 CALLS = ("function_call", "tool_call")
 TEXTS = ("content", "value", "text")
+TEXT_BLOCKS = {"text", "input_text", "output_text"}
+NO_TEXT = {"image", "image_url", "input_image", "audio", "input_audio", "video", "document", "file"}
+"""Kinds of blocks that a tool may give and that are no text."""
 
 
 class BadRowError(Exception):
@@ -43,7 +47,11 @@ def parse(given: Any, name: str = "messages") -> list[Message]:
         raise BadRowError(f"{name} is text, and neither JSON nor a chat with markers")
     if not isinstance(given, list) or not given:
         raise BadRowError(f"{name} is not a list with messages")
-    return [_message(message, place) for place, message in enumerate(given, start=1)]
+    return [
+        _message(message, place)
+        for place, written in enumerate(given, start=1)
+        for message in tool_blocks.as_openai(written)
+    ]
 
 
 def _message(given: Any, place: int) -> Message:
@@ -58,7 +66,7 @@ def _message(given: Any, place: int) -> Message:
     calls = content if is_call else given.get("tool_calls") or given.get("function_call")
     if is_call or (content is None and calls):
         content = ""
-    message = {"role": role, "content": _text(content, place)}
+    message = {"role": role, "content": _text(content, place, role)}
     if len(given) == 2 and not is_call and not calls:
         return message
     if is_call or calls:
@@ -93,17 +101,25 @@ def learned(messages: list[Message]) -> list[Message]:
     raise BadRowError("every answer has weight 0: there is nothing to learn")
 
 
-def _text(content: Any, place: int) -> str:
-    if isinstance(content, list) and content and all(isinstance(part, dict) for part in content):
-        kinds = {part.get("type") for part in content}
-        if kinds <= {"text", "input_text", "output_text"} and all(
-            isinstance(part.get("text"), str) for part in content
-        ):
-            return clean("\n".join(part["text"] for part in content))
-        raise BadRowError(
-            f"message {place} holds {', '.join(sorted(map(_short, kinds)))}; only text can be learned from"
-        )
-    text = content if isinstance(content, str) else as_text(content)
+def text_of_blocks(content: Any) -> str | None:
+    """The text of a list of blocks that are all text; None for anything else."""
+    if not isinstance(content, list) or not content:
+        return None
+    is_text = all(
+        isinstance(block, dict) and block.get("type") in TEXT_BLOCKS and isinstance(block.get("text"), str)
+        for block in content
+    )
+    return "\n".join(block["text"] for block in content) if is_text else None
+
+
+def _text(content: Any, place: int, role: str) -> str:
+    text = content if isinstance(content, str) else text_of_blocks(content)
+    if text is None and isinstance(content, list) and content and all(isinstance(block, dict) for block in content):
+        kinds = {_short(block.get("type")) for block in content}
+        if role != "tool" or kinds & set(map(_short, NO_TEXT)):
+            raise BadRowError(f"message {place} holds {', '.join(sorted(kinds))}; only text can be learned from")
+    if text is None:
+        text = as_text(content, objects=role == "tool")
     if text is None:
         raise BadRowError(f"message {place} " + (not_text(content) if isinstance(content, float) else "has no text"))
     return clean(text)

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from studio.data.conversations import ROLES, TEXTS, BadRowError, parse
+from studio.data.conversations import ROLES, TEXTS, BadRowError, parse, text_of_blocks
 from studio.data.rows import clean
 from studio.example_tables import Message
 
@@ -19,7 +19,7 @@ def _key(*names: str) -> str:
 
 
 MESSAGE_SIGNS = (
-    rf"^{SPACE}(?:\[{SPACE}\{{|\{{{SPACE}')",
+    rf"^{SPACE}(?:\[{SPACE}\{{|\{{{SPACE}(?:'|\"messages\"))",
     _key("role", "from"),
     _key(*TEXTS, *WITH_CALLS),
 )
@@ -55,6 +55,8 @@ def messages_of(value: Any, name: str) -> list[Any] | None:
     if isinstance(value, str):
         return _messages_in(value, name)
     if isinstance(value, dict):
+        if name == "prompt" and isinstance(value.get("messages"), list):
+            return messages_of(value["messages"], name)
         return [value] if _is_message(value) else None
     if isinstance(value, list) and (not value or any(_is_message(one, any_role=True) for one in value)):
         return value
@@ -72,7 +74,14 @@ def _messages_in(text: str, name: str) -> list[Any] | None:
                 f"{name} is text and not JSON: messages as Python writes them; write them as JSONL, or as Parquet"
             ) from None
         return None
-    return messages_of(value, name) if isinstance(value, list) else None
+    return messages_of(value, name) if isinstance(value, list) or "messages" in value else None
+
+
+def tools_beside(prompt: Any) -> Any:
+    """The tools on offer that stand in a prompt beside its messages, as OpenAI writes one to compare answers to."""
+    if isinstance(prompt, str) and messages_of(prompt, "prompt"):
+        prompt = json.loads(prompt)
+    return prompt.get("tools") if isinstance(prompt, dict) and "messages" in prompt else None
 
 
 def _is_message(value: Any, any_role: bool = False) -> bool:
@@ -87,12 +96,14 @@ def _is_message(value: Any, any_role: bool = False) -> bool:
 
 
 def answer_in(value: Any) -> Any:
-    """What of a value is the answer: the first text of SQuAD's struct, the only text of a list, else the value; None where
-    it holds no text at all."""
+    """What of a value is the answer: the first text of SQuAD's struct, the text of blocks, the only text of a list, else the
+    value; None where it holds no text at all."""
     if isinstance(value, dict) and "answer_start" in value and "text" in value:
         return _first_text(value["text"] if isinstance(value["text"], list) else [value["text"]])
     if not isinstance(value, list) or not value:
         return value
+    if (text := text_of_blocks(value)) is not None:
+        return text
     if all(isinstance(one, dict) and "answer_start" in one and "text" in one for one in value):
         return _first_text([one["text"] for one in value])
     if (len(value) == 1 and isinstance(value[0], str)) or all(one is None or one == "" for one in value):

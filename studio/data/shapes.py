@@ -13,6 +13,7 @@ from studio.data import (
     preferences,
     prompts_and_answers,
     rendered_chats,
+    tool_blocks,
 )
 from studio.data.columns import ACCEPTED, LABELS, Choices, Plan, filled, plan
 from studio.data.conversations import (
@@ -142,9 +143,12 @@ def parts(row: dict[str, Any], choices: Choices) -> Parts:
     media.refuse(row, is_mapped=bool(choices.columns))
     system = _field(chosen, how, "system", False) or choices.system
     made = READERS[how.shape](chosen, how, system)
-    return (
-        made if made.tools or "tools" not in how.columns else made._replace(tools=_tools(chosen[how.columns["tools"]]))
-    )
+    if made.tools:
+        return made
+    tools = _value(chosen, how, "tools")
+    if tools is None:
+        tools = prompts_and_answers.tools_beside(_value(chosen, how, "prompt")) or None
+    return made if tools is None else made._replace(tools=_tools(tools))
 
 
 def no_examples(source: str, row: dict[str, Any], problems: Sequence[Problem]) -> InputError:
@@ -314,7 +318,7 @@ def _tools(given: Any) -> str:
     value = from_json(given, "tools")
     if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
         raise BadRowError("tools is not a list of tools")
-    return clean(json.dumps(value, ensure_ascii=False, default=str))
+    return clean(json.dumps([tool_blocks.tool(tool) for tool in value], ensure_ascii=False, default=str))
 
 
 def _id(row: dict[str, Any], number: int, taken: set[str] | None) -> str:
