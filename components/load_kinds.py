@@ -53,7 +53,7 @@ def is_unsure(found: Any) -> bool:
 def looks_like(found: Any) -> str:
     """What a source looks like and how sure that is, as HTML; where it is not, why, and what to do."""
     words = f"This looks like <b>{escape(str(found.shape))}</b>" if found.shape else "No known shape"
-    words += f" ({found.confidence:.0%} sure).{not_used(found)}"
+    words += f" ({found.confidence:.0%} sure).{not_used(found)}" + "".join(f" {escape(note)}." for note in found.notes)
     if not is_unsure(found):
         return words
     told = ("labels do not say", "questions alone", "whole chats")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from studio.data import brought_scores, feedback, questions_alone, rendered_chats, shapes, unused
+from studio.data import brought_scores, feedback, message_trees, questions_alone, rendered_chats, shapes, unused
 from studio.data.column_guesses import GUESSED, by_name, guesses, renamed
 from studio.data.columns import LABELS, TEXT_AMONG_OTHERS, Choices, filled, plan
 from studio.data.conversations import BadRowError
@@ -24,7 +24,8 @@ class Detection:
     are (shape, columns, confidence), the likeliest first; `shapes` counts the sampled rows by shape, `reasons` those
     that are no example by why; `fields` are all columns of the sampled rows, of which any may be mapped. Where nobody said
     which of several lists of a JSON file is meant, `arrays` counts the objects of each, and the rows are of `array`.
-    `unused` names what is not read: columns, and fields of messages as in "thinking (in messages)"."""
+    `unused` names what is not read: columns, and fields of messages as in "thinking (in messages)". `notes`
+    are sentences without their full stop on how the rows are read."""
 
     shape: str | None
     confidence: float
@@ -37,6 +38,7 @@ class Detection:
     arrays: dict[str, int] = field(default_factory=dict)
     array: str = ""
     unused: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def is_sure(self) -> bool:
@@ -65,6 +67,9 @@ def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> De
 
     Raises InputError for mapped columns that no row has, and for labels that were chosen and are a scale."""
     choices = choices or Choices()
+    if message_trees.are_messages(rows, choices):
+        found = detect([row for _, row in message_trees.joined([*enumerate(rows, start=1)])[0]], choices)
+        return replace(found, columns={}, fields=list(rows[0]), notes=[message_trees.NOTE])
     found = _detect(rows, choices)
     mapped = choices if choices.columns or choices.shape else _as_found(found, choices)
     mapped = replace(mapped, other_scales=brought_scores.other_scales(rows))

@@ -16,6 +16,7 @@ from studio.data import (
     detection,
     feedback,
     hub,
+    message_trees,
     questions_alone,
     readers,
     shapes,
@@ -192,7 +193,7 @@ class Loading:
     def _batches(self, path: Path, several: str) -> Iterator[tuple[list[readers.Row], list[Problem]]]:
         """Those of one file; among several, one that cannot be read at all is a problem and not the end."""
         try:
-            yield from readers.batches(path, self.choices.array)
+            yield from message_trees.joined_batches(readers.batches(path, self.choices.array), self.choices, self.notes)
         except InputError as error:
             if not several:
                 raise
