@@ -43,8 +43,9 @@ class CleaningVerbs:
         """A new dataset without the rows that would teach something wrong; `.dropped` says which and why.
 
         `preset` is the scorer: "guide", "studio", or the studio's with another rule of repetition alone, "datatrove" or
-        "data-juicer", by which a row is marked and loses too little to go at 0.7 for it. `near_duplicates` is the Jaccard similarity of word triples (0.8 is
-        usual) from which only the best of two rows stays. `rules` are the user's own on the answer, such as
+        "data-juicer", by which a row is marked and loses too little to go at 0.7 for it. `near_duplicates` is the Jaccard
+        similarity of word triples (0.8 is usual) from which only the best of two rows stays, if their answers and their
+        questions are alike by themselves too. `rules` are the user's own on the answer, such as
         {"kind": "regex", "pattern": "^[A-Z]"}, {"kind": "json_schema", "schema": ...}, {"kind": "length", "maximum": 900}.
         """
         choices: dict[str, Any] = {
@@ -91,7 +92,8 @@ class CleaningVerbs:
         self, dataset: Dataset, test: float = 0.1, seed: int = 0, keep_groups_together: bool = True
     ) -> tuple[Dataset, Dataset]:  # fmt: skip
         """Two datasets, for training and for testing; the same seed gives the same rows. Rows that are the same are
-        never in both, nor, with `keep_groups_together`, rows that are nearly the same or preferences of one prompt."""
+        never in both, nor, with `keep_groups_together`, rows that are nearly the same text, preferences of one prompt, or
+        rows of one conversation: where one goes on from another, or both from the same turns."""
         arguments = {"test": test, "seed": seed} | ({} if keep_groups_together else {"keep_groups_together": False})
 
         def make() -> tuple[Dataset, Dataset]:

@@ -31,7 +31,9 @@ class DuplicateVerbs:
     ) -> Dataset:  # fmt: skip
         """A new dataset with the best of each group of rows that say the same; `.dropped` says what stands in their place.
 
-        "words": the Jaccard similarity of their runs of `run` words is at least `threshold` (0.8 when None). "meaning":
+        "words": the Jaccard similarity of their runs of `run` words is at least `threshold` (0.8 when None), and at least
+        half of the words of their answers, and of the lines with their questions, are in both: two questions about one
+        passage are none; nor are the same ones under another system prompt or with other tools on offer. "meaning":
         the cosine of their embeddings by `model` is (0.95 when None); what was not searched yet is searched in a job,
         and waited for. The best has the highest quality, then comes first. Raises NothingError when there is nothing.
         """
@@ -62,7 +64,7 @@ class DuplicateVerbs:
     def near_duplicate_groups(
         self, dataset: Dataset, threshold: float = near_duplicates.THRESHOLD, run: int = near_duplicates.WORDS_IN_A_RUN
     ) -> pd.DataFrame:
-        """The groups of examples whose words are nearly the same: group, id, position, keep, instead, similarity, kind
+        """The groups of examples whose words are nearly the same (as in `drop_duplicates`): group, id, position, keep, instead, similarity, kind
         ("exact" or "near") and quality; see `studio.data.duplicate_groups`. No step."""
         return duplicate_groups.of_words(dataset, threshold, run)
 

@@ -1,32 +1,47 @@
-"""Exact duplicates: examples whose question and answer are the same to the letter, under the same system prompt."""
+"""Exact duplicates: examples whose question and answer are the same to the letter, under the same system prompt and with
+the same tools on offer."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from xxhash import xxh3_64_intdigest, xxh3_128_digest
+from xxhash import xxh3_64_intdigest, xxh3_128, xxh3_128_digest
 
 from studio.chat import DEFAULT_SYSTEM
 from studio.data.words import Array
-from studio.example_tables import Message
+from studio.example_tables import Message, complete
 
 if TYPE_CHECKING:
     import pandas as pd
 
+NO_TOOLS = "[]"
 
-def fingerprint_of(messages: Sequence[Message], rejected: str | None = None) -> bytes:
-    """XXH3 (128 bits) over all that is asked, called and answered, and the answer to avoid, begun with the system prompt:
-    the same question under another one is another question. One that all rows share so changes nothing, and the usual
-    one is as good as none.
+
+def fingerprint_of(messages: Sequence[Message], rejected: str | None = None, tools: str | None = None) -> bytes:
+    """XXH3 (128 bits) over all that is asked, called and answered, and the answer to avoid, begun with the system prompt
+    and the tools on offer: the same question under another one, or with other tools, is another question. What all rows
+    share so changes nothing, and the usual system prompt is as good as none, as is an empty list of tools.
 
     Two rows that differ share it by chance once in 10^38 pairs; nobody gains by making two that do."""
-    parts = [
-        f"{message['role']}\x1f{message['content']}\x1e{message.get('tool_calls', '')}"
-        for message in messages
-        if message["role"] != "system"
-    ]
+    parts = [_part(message) for message in messages if message["role"] != "system"]
     said = "".join(parts) if rejected is None else "".join([*parts, "\x1d", rejected])
-    return _digest(said, seed_of(system_of(messages)))
+    return _digest(said, seed_of(system_of(messages), tools))
+
+
+def beginnings_of(messages: Sequence[Message], tools: str | None = None) -> list[bytes]:
+    """What `fingerprint_of` gives for each part of a conversation that ends with an answer before its last message, the
+    shortest first."""
+    found, hashed = [], xxh3_128(seed=seed_of(system_of(messages), tools))
+    for message in messages[:-1]:
+        if message["role"] != "system":
+            hashed.update(_part(message).encode("utf-8", "replace"))
+        if message["role"] == "assistant":
+            found.append(hashed.digest())
+    return found
+
+
+def _part(message: Message) -> str:
+    return f"{message['role']}\x1f{message['content']}\x1e{message.get('tool_calls', '')}"
 
 
 def fingerprint_of_turn(asked: str, answer: str, system: str = "") -> bytes:
@@ -40,9 +55,12 @@ def system_of(messages: Sequence[Message]) -> str:
     return "" if said == DEFAULT_SYSTEM else said
 
 
-def seed_of(system: str) -> int:
-    """What the hash of a row under this system prompt begins with."""
-    return xxh3_64_intdigest(system.encode("utf-8", "replace")) if system and system != DEFAULT_SYSTEM else 0
+def seed_of(system: str, tools: str | None = None) -> int:
+    """What the hash of a row under this system prompt, with these tools on offer, begins with."""
+    given = "" if system == DEFAULT_SYSTEM else system
+    if tools and tools != NO_TOOLS:
+        given = f"{given}\x1d{tools}"
+    return xxh3_64_intdigest(given.encode("utf-8", "replace")) if given else 0
 
 
 def parts_of_turn(asked: Any, answer: Any) -> tuple[Any, ...]:
@@ -58,8 +76,8 @@ def fingerprints(examples: "pd.DataFrame") -> Any:
     """An Arrow array with the fingerprint of each row of a frame."""
     import pyarrow
 
-    rejected = examples["rejected"] if "rejected" in examples else [None] * len(examples)
-    made = [fingerprint_of(messages, worse) for messages, worse in zip(examples["messages"], rejected, strict=True)]
+    there = complete(examples, ["messages", "rejected", "tools"])
+    made = [*map(fingerprint_of, there["messages"], there["rejected"], there["tools"])]
     return pyarrow.array(made, pyarrow.binary(16))
 
 

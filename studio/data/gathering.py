@@ -89,7 +89,7 @@ class Gathered:
             self.contents.append(message["content"])
         self.others[at] += beside
         self.counts.append(len(messages))
-        self.prints[at] = fingerprint_of(messages, rejected)
+        self.prints[at] = fingerprint_of(messages, rejected, tools)
 
     def add_turn(
         self, row_id: str, source: str, system: str, asked: str, answer: str, brought: float | None = None

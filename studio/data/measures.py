@@ -11,17 +11,26 @@ import numpy as np
 import pandas as pd
 
 from studio import collector, store
-from studio.data import duplicates, leakage, near_duplicates, presidio, privacy, quality, studio_quality
+from studio.data import (
+    duplicates,
+    leakage,
+    near_duplicates,
+    presidio,
+    privacy,
+    quality,
+    same_conversation,
+    studio_quality,
+)
 from studio.data.near_duplicates import Pairs
 from studio.data.studio_quality import is_avoided, question_and_answer
-from studio.data.texts import DatasetTexts
+from studio.data.texts import DatasetTexts, ListTexts
 from studio.data.watching import telling
 from studio.data.words import Array
 from studio.errors import InputError
 from studio.example_tables import complete
 from studio.examples import Dataset
 
-VERSION = 9  # one up where what is measured changes: what was kept of an older one is measured again
+VERSION = 10  # one up where what is measured changes: what was kept of an older one is measured again
 HELD = 4  # datasets whose columns (some 50 bytes a row) stay in memory
 
 
@@ -156,10 +165,11 @@ class Measures:
 
     @cached_property
     def _first(self) -> Array:
+        return duplicates.first_of_each(self._prints())
+
+    def _prints(self) -> Any:
         stored = self._stored("fingerprint")
-        return duplicates.first_of_each(
-            duplicates.fingerprints(self.examples) if stored is None else stored["fingerprint"]
-        )
+        return duplicates.fingerprints(self.examples) if stored is None else stored["fingerprint"]
 
     def answers(self) -> tuple[list[str], Array]:
         """The answer of each row and whether it is one to avoid; see `studio_quality.question_and_answer`."""
@@ -167,53 +177,50 @@ class Measures:
         return [answer for answer, _ in found], np.array([is_one for _, is_one in found], bool)
 
     def pairs(self, threshold: float = near_duplicates.THRESHOLD, run: int = near_duplicates.WORDS_IN_A_RUN) -> Pairs:
-        """See `near_duplicates.pairs`."""
+        """The near duplicates: of what `near_duplicates.search` finds the pairs whose answers are alike too, but for those
+        that read the same under another system prompt or with other tools on offer."""
+        found = self._read_alike(threshold, run)
+        return _pairs_of(found[found["duplicate"].to_numpy(bool)])
+
+    def _read_alike(self, threshold: float, run: int) -> pd.DataFrame:
+        """Columns of Pairs and `duplicate` (bool), for each pair that is nearly the same text and not two questions."""
 
         def measure() -> pd.DataFrame:
-            texts: list[str] | DatasetTexts
             usual = (threshold, run) == (near_duplicates.THRESHOLD, near_duplicates.WORDS_IN_A_RUN)
             signed = near_duplicates.signatures_in(self.folder) if usual and self.folder is not None else None
-            if isinstance(self._of, Dataset):
-                texts, first = DatasetTexts(self._of), self.first_of_each()
-            else:
-                texts, first = near_duplicates.texts_of(self._of), None
-            found = near_duplicates.pairs(texts, threshold, run, first, signed)
-            return pd.DataFrame(self._under_one_system(found)._asdict())
+            texts = DatasetTexts(self._of) if isinstance(self._of, Dataset) else ListTexts.of(self._of)
+            found, alike = near_duplicates.search(texts, threshold, run, self.first_of_each(), signed)
+            return self._asked_alike(pd.DataFrame({**found._asdict(), "duplicate": alike}))
 
         near_duplicates.check(threshold, run)
-        found = self._kept(near_name(threshold, run), measure)
-        return Pairs(*(found[name].to_numpy() for name in Pairs._fields))
+        return self._kept(near_name(threshold, run), measure)
 
-    def _under_one_system(self, found: Pairs) -> Pairs:
-        """Without the pairs that read the same but for their system prompts, which are of two questions."""
+    def _asked_alike(self, found: pd.DataFrame) -> pd.DataFrame:
+        """Where two rows read the same but for their system prompts or the tools on offer they are no duplicates; and for
+        their system prompts they are two questions, but where the answer is so long that it would be known."""
         first = self.first_of_each()
-        alike = np.flatnonzero((found.similarity == 1) & (first[found.first] != first[found.second]))
-        if not len(alike):
-            return found
-        rows = np.unique([found.first[alike], found.second[alike]])
-        messages = self._of.take(rows)["messages"] if isinstance(self._of, Dataset) else self._of["messages"].iloc[rows]
-        systems = dict(zip(rows.tolist(), map(duplicates.system_of, messages), strict=True))
-        both = zip(found.first[alike].tolist(), found.second[alike].tolist(), strict=True)
-        stays = np.ones(len(found.first), bool)
-        stays[alike] = [systems[one] == systems[other] for one, other in both]
-        return Pairs(*(column[stays] for column in found))
+        one, other = found["first"].to_numpy(), found["second"].to_numpy()
+        same = np.flatnonzero((found["similarity"] == 1) & (first[one] != first[other]))
+        rows = np.unique([one[same], other[same]])
+        examples = self._of.take(rows) if isinstance(self._of, Dataset) else complete(self._of.iloc[rows])
+        systems = np.array([*map(duplicates.system_of, examples["messages"])], object)
+        tools = np.array([duplicates.seed_of("", offered) for offered in examples["tools"]], object)
+        said = map(question_and_answer, examples["messages"], examples["rejected"])
+        is_long = np.array([len(answer.split()) >= leakage.RUN for _, answer in said], bool)
+        left, right = np.searchsorted(rows, one[same]), np.searchsorted(rows, other[same])
+        is_of_two, stays = systems[left] != systems[right], np.ones(len(found), bool)
+        stays[same] = ~is_of_two | is_long[left]
+        is_one = found["duplicate"].to_numpy(bool).copy()
+        is_one[same] &= ~is_of_two & (tools[left] == tools[right])
+        return found.assign(duplicate=is_one)[stays]
 
     def together(self) -> Pairs:
-        """What no split should part: `pairs`, and each preference with the first one of the same prompt."""
-        near, first, second = self.pairs(), list[int](), list[int]()
-        if (self._columns("kind")["kind"] == "preference").any():
-            place: dict[bytes, int] = {}
-            parts = self._of.batches() if isinstance(self._of, Dataset) else [self._of]
-            rows = (row for part in parts for row in zip(part["kind"], part["messages"], strict=True))
-            for at, (kind, messages) in enumerate(rows):
-                if kind == "preference":
-                    asked = messages[:-1] if messages[-1]["role"] == "assistant" else messages
-                    seen = place.setdefault(duplicates.fingerprint_of(asked), at)
-                    if seen != at:
-                        first.append(seen)
-                        second.append(at)
-        same = Pairs(np.array(first, np.int64), np.array(second, np.int64), np.ones(len(first)))
-        return Pairs(*(np.concatenate(both) for both in zip(near, same, strict=True)))
+        """What no split should part: nearly the same texts, whatever is answered, and rows of one conversation; see
+        `same_conversation.pairs`."""
+        near = _pairs_of(self._read_alike(near_duplicates.THRESHOLD, near_duplicates.WORDS_IN_A_RUN))
+        preferences = self._columns("kind")["kind"].to_numpy() == "preference"
+        talks = same_conversation.pairs(self._of, self._prints(), self.first_of_each(), preferences)
+        return Pairs(*(np.concatenate(both) for both in zip(near, talks, strict=True)))
 
     def leakage(self, name: str, train: Dataset) -> pd.DataFrame:
         """The pairs of these examples, as the part `name`, with the training rows; see `leakage.of_part`."""
@@ -290,6 +297,10 @@ class Measures:
             store.write_bytes(path, content.getvalue())
             return made
         return pd.read_parquet(path, columns=columns)
+
+
+def _pairs_of(found: pd.DataFrame) -> Pairs:
+    return Pairs(*(found[name].to_numpy() for name in Pairs._fields))
 
 
 def _to_keep(scored: dict[str, list[Any]]) -> pd.DataFrame:

@@ -1,4 +1,5 @@
-"""Near duplicates: rows whose runs of words are mostly the same, found by MinHash and confirmed by counting."""
+"""Near duplicates: rows whose runs of words are mostly the same, found by MinHash and confirmed by counting, and whose
+answers and questions are alike by themselves."""
 
 import math
 import os
@@ -26,6 +27,8 @@ SEED = 1
 TEMPLATE_SHARE = 0.1
 TEMPLATE_ROWS = 20
 TEMPLATE_SAMPLE = 2000
+PART_ALIKE = 0.5
+QUESTION_ENDS = ("?", "？", "؟")
 FOUND = 0.995  # a pair at the threshold is a candidate with at least this chance
 MOST_VALUES = 48
 NEIGHBOURS = 50  # compared with each row of a bucket: more than these are chained
@@ -55,9 +58,23 @@ def pairs(
     stand in over a tenth of the rows (and over 20) are a template and don't count; a text of nothing else is taken
     whole. Raises InputError for a threshold or run that cannot be.
     """
+    return search(texts, threshold, run, first, signatures)[0]
+
+
+def search(
+    texts: Sequence[str] | Texts, threshold: float = THRESHOLD, run: int = WORDS_IN_A_RUN, first: Array | None = None,
+    signatures: "Signatures | None" = None,
+) -> tuple[Pairs, Array]:  # fmt: skip
+    """`pairs`, and for each whether what is asked and answered is alike too (bool), without which none is a duplicate: two
+    questions about one passage are nearly the same text. Where texts are not known as such all are alike.
+
+    The answers are alike when at least PART_ALIKE of their different words are in both, and so are the questions (lines
+    that end with a question mark) where both have some. Where two texts are the same (similarity 1), all words of the
+    answers are in both, so that what is the same as one text is the same as another that is.
+    """
     check(threshold, run)
     if not len(texts):
-        return Pairs(*(np.zeros(0, np.int64),) * 2, np.zeros(0))
+        return Pairs(*(np.zeros(0, np.int64),) * 2, np.zeros(0)), np.zeros(0, bool)
     if isinstance(texts, list | tuple):
         import pandas as pd
 
@@ -69,13 +86,14 @@ def pairs(
     if signatures is None:
         signatures = sign(read, template(read, run, different), threshold, run)
     candidates = _sharing(signatures.keys, different[signatures.present[different]])
-    near = _confirmed(read, candidates, threshold, run, signatures.common)
+    near, alike = _confirmed(read, candidates, threshold, run, signatures.common)
     copies = np.flatnonzero(known != np.arange(len(read)))
     one = np.concatenate([near.first, known[copies]])
     other = np.concatenate([near.second, copies])
     similarity = np.concatenate([near.similarity, np.ones(len(copies))])
     order = np.lexsort((other, one))
-    return Pairs(one[order], other[order], similarity[order])
+    is_alike = np.append(alike, np.ones(len(copies), bool))
+    return Pairs(one[order], other[order], similarity[order]), is_alike[order]
 
 
 def _read(texts: Sequence[str] | Texts) -> Texts:
@@ -209,20 +227,58 @@ def sets(texts: Sequence[str], run: int, common: Array) -> tuple[Array, Array]:
     return hashes, np.cumsum(counts)
 
 
-def _confirmed(texts: Texts, candidates: Array, threshold: float, run: int, common: Array) -> Pairs:
+def _confirmed(
+    texts: Texts, candidates: Array, threshold: float, run: int, common: Array
+) -> tuple[Pairs, Array]:  # fmt: skip
     from studio.data import word_runs
 
-    kept: list[tuple[Array, ...]] = []
+    kept: list[tuple[Array, ...]] = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool))]
     for begin in range(0, len(candidates), PAIRS_READ):
         block = candidates[begin : begin + PAIRS_READ]
         members, local = np.unique(block, return_inverse=True)
-        hashes, bounds = sets(texts.some(members), run, common)
-        similarity = word_runs.jaccard(hashes, bounds, *local.reshape(-1, 2).T.copy())
+        said, begins = texts.answered(members)
+        hashes, bounds = sets(said, run, common)
+        local = local.reshape(-1, 2)
+        similarity = word_runs.jaccard(hashes, bounds, *local.T.copy())
         chosen = np.flatnonzero(similarity >= threshold)
-        kept.append((block[chosen, 0], block[chosen, 1], similarity[chosen]))
-    if not kept:
-        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-    return Pairs(*(np.concatenate(column) for column in zip(*kept, strict=True)))
+        alike = np.ones(len(chosen), bool)
+        if begins is not None:
+            alike = _are_parts_alike(said, begins, local[chosen], similarity[chosen] == 1)
+        kept.append((block[chosen, 0], block[chosen, 1], similarity[chosen], alike))
+    *found, alike = (np.concatenate(column) for column in zip(*kept, strict=True))
+    return Pairs(*found), alike
+
+
+def _are_parts_alike(said: Sequence[str], begins: Array, pairs: Array, same: Array) -> Array:
+    """For each pair of texts whether answers and questions are alike; see `search`."""
+    members, local = np.unique(pairs, return_inverse=True)
+    local = local.reshape(-1, 2)
+    places = [*zip(members.tolist(), begins[members].tolist(), strict=True)]
+    alike = _shared([said[at][begin:] for at, begin in places], local) >= np.where(same, 1, PART_ALIKE)
+    questions = [_questions(said[at][:begin]) for at, begin in places]
+    are_asked = np.array([*map(bool, questions)], bool)[local].all(axis=1)
+    asked = np.flatnonzero(alike & are_asked & ~same)
+    alike[asked] = _shared(questions, local[asked]) >= PART_ALIKE
+    return alike
+
+
+def _questions(asked: str) -> str:
+    if not any(sign in asked for sign in QUESTION_ENDS):
+        return ""
+    return "\n".join(line for line in asked.splitlines() if line.rstrip().endswith(QUESTION_ENDS))
+
+
+def _shared(parts: Sequence[str], pairs: Array) -> Array:
+    """The Jaccard similarity of the words of each pair of these; where none has any 1 when they are the same."""
+    from studio.data import word_runs
+
+    hashes, bounds = sets(parts, 1, np.zeros(0, np.uint64))
+    one, other = pairs.T.copy()
+    shared: Array = word_runs.jaccard(hashes, bounds, one, other)
+    empty = np.diff(bounds) == 0
+    for at in np.flatnonzero(empty[one] & empty[other]).tolist():
+        shared[at] = parts[one[at]].strip() == parts[other[at]].strip()
+    return shared
 
 
 def components(count: int, found: Pairs) -> Array:

@@ -15,7 +15,7 @@ from studio import InputError, Project
 from studio.data import duplicates, near_duplicates, splitting
 from studio.data.measures import Measures
 from studio.data.near_duplicates import Pairs
-from studio.data.texts import DatasetTexts
+from studio.data.texts import DatasetTexts, ListTexts, begins_of
 from studio.data.words import grams, words
 from tests.benchmarks.data import WORDS
 from tests.data import frames
@@ -220,3 +220,63 @@ def test_an_answer_to_avoid_and_what_a_tool_is_called_with_make_rows_different(t
     for places in (np.arange(len(texts)), np.array([4])):
         assert DatasetTexts(dataset).some(places) == [texts[at] for at in places]
     assert Measures(dataset.examples).pairs().second.tolist() == [8]
+
+
+def about_passages(questions: int, answer: str | None = None) -> list[dict[str, object]]:
+    """Six passages with so many questions about each."""
+    random = Random(5)
+    rows: list[dict[str, object]] = []
+    for number in range(6):
+        passage = random.choices(WORDS, k=120)
+        for at in range(questions):
+            text = answer or f"{passage[at]} {number}{at}"
+            asked = " ".join(random.sample(WORDS, 10)) + "?"
+            answers = {"text": [text], "answer_start": [0]}
+            rows.append(
+                {"id": f"{number}-{at}", "context": " ".join(passage) + ".", "question": asked, "answers": answers}
+            )
+    return rows
+
+
+@pytest.mark.parametrize("answer", [None, "Yes"])
+def test_questions_about_one_passage_are_no_duplicates_and_stay_in_one_part(tmp_path: Path, answer: str | None) -> None:
+    project = Project.open("near", home=tmp_path)
+    rows = about_passages(5, answer)
+    near = {**rows[7], "id": "near", "question": f"{rows[7]['question']} please?"}
+    dataset = project.load(pasted="\n".join(map(json.dumps, [*rows, near])), name="squad")
+    assert project.drop_duplicates(dataset).dropped["id"].tolist() == ["near"]
+    kept = project.filter(dataset, min_quality=0, near_duplicates=0.8)
+    assert kept.dropped["id"].tolist() == ["near"]
+    train, test = project.split(dataset, 0.2)
+    assert len(test) and project.check_leakage(train, test).leaked["test"] == []
+
+
+def test_what_is_the_same_as_one_text_is_the_same_as_another_that_is() -> None:
+    """Whatever the order: of texts with the same words those go together that have the same words in the answer."""
+    texts = ["red or blue or green\n" + end for end in ("red blue", "blue green", "blue red", "green", "Green!", "red")]
+    begins = np.array([text.index("\n") + 1 for text in texts])
+    found, alike = near_duplicates.search(ListTexts(texts, begins), 0.8, 1)
+    assert (found.similarity == 1).all() and len(alike) == 15
+    stays = Pairs(*(column[alike] for column in found))
+    assert near_duplicates.keepers(np.ones(6), stays)[0].tolist() == [0, 1, 0, 3, 3, 5]
+
+
+def test_answers_of_signs_alone_are_compared_as_they_are() -> None:
+    texts = [f"What do you say to this long question about nothing?\n{end}" for end in ("+", "-", " +", "plus")]
+    begins = np.array([text.index("\n") + 1 for text in texts])
+    found, alike = near_duplicates.search(ListTexts(texts, begins), 0.5, 1)
+    pairs = zip(found.first.tolist(), found.second.tolist(), strict=True)
+    assert {pair for pair, is_alike in zip(pairs, alike.tolist(), strict=True) if is_alike} == {(0, 2)}
+
+
+def test_where_an_answer_begins(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [*with_answers_to_avoid_and_calls(), {"text": "A passage, ä."}, {"prompt": "Größe?", "completion": "Klein."}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    dataset = Project.open("near", home=tmp_path / "home").load(path)
+    texts, begins = DatasetTexts(dataset).answered(np.arange(len(dataset)))
+    assert begins.tolist() == begins_of(dataset.examples).tolist()
+    answers = [text[begin:] for text, begin in zip(texts, begins, strict=True)]
+    assert answers[0] == "_ Lyon _ is _ the _ one, _ of _ course." and answers[2].startswith("Paris is")
+    assert answers[4] == "Blue is a colour.\n_ A _ dog _ is _ an _ animal."
+    assert answers[6].strip().startswith('[{"type"') and answers[-2:] == ["A passage, ä.", "Klein."]
