@@ -5,7 +5,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from studio.data.compressed import LARGEST, LONGEST_LINE, Text
 from studio.data.filled_nulls import columns_with_tools, without
@@ -54,30 +54,43 @@ class _Lines:
         self.record.clear()
         return first
 
+    def are_rows(self, tabs: int) -> bool:
+        """Whether the lines of the record are a row each: one sentence may begin with a quote, and a later one end with
+        it. A cell that was written in quotes has no such tabs in most lines, or doubles the quotes in it."""
+        return len(self.record) > 1 and all(line.count("\t") == tabs and '""' not in line for line in self.record)
+
 
 def delimited(text: Text, name: str, delimiter: str | None) -> Iterator[Row | Problem]:
-    """With a header line; cells may hold quotes and line breaks. A line number is that on which the row begins.
+    """With a header line; cells may hold quotes and line breaks. A line number is that on which the row begins. Between
+    tabs a quote that would make one cell of whole rows is a letter, as many programs write no others.
 
     The delimiter is found in the first line, outside of its quotes, when it is None; a line as `sep=;` before it names it. Raises InputError when there is no header."""
     csv.field_size_limit(LONGEST_LINE)
     lines = _Lines(text, name)
     header: list[str] | None = None
-    at = restarts = 0
+    at = restarts = apart = 0
     first = next(lines, "")
     if named := NAMED_DELIMITER.match(first):  # a line for Excel, and no header
         delimiter, at, first = delimiter or named[1], 1, next(lines, "")
     chosen = delimiter or max(",;\t|", key=QUOTED.sub("", first).count)
+    plain = chosen == "\t" and not first.startswith('"')
     lines._waiting.append(first)
     lines.record.clear()
     while True:
         try:
-            for cells in csv.reader(lines, delimiter=chosen, strict=True):
-                begins, at = at, at + lines.done()
+            quoting: Literal[0, 3] = csv.QUOTE_NONE if apart > MOST_RESTARTS else csv.QUOTE_MINIMAL
+            for cells in csv.reader(lines, delimiter=chosen, strict=True, quoting=quoting):
+                if is_apart := plain and header is not None and len(header) > 1 and lines.are_rows(len(header) - 1):
+                    cells, apart = lines.begin_behind_first().rstrip("\r\n").split(chosen), apart + 1
+                begins, at = at, at + (1 if is_apart else lines.done())
                 if header is None:
                     header = _header(cells, name) if any(cell.strip() for cell in cells) else None
                 elif any(cell.strip() for cell in cells):
                     yield _record(header, cells, begins + 1, chosen)
-            break
+                if is_apart and apart > MOST_RESTARTS:
+                    break  # nowhere in this file does a quote open a cell
+            else:
+                break
         except csv.Error as error:
             # only the line on which the bad row begins is set aside; reading goes on with the next
             yield at + 1, f"not CSV: {error}", shown(lines.begin_behind_first().rstrip())
