@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from studio.jobs import endings
 FORMAT = 1
 ACTIVE = ("running", "stopping")
 ENDED = ("stopped", "finished", "failed", "interrupted")
+DEAD = (b"Z", b"X", b"x")
+"""Of a process in /proc: a zombie, or dead."""
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 HALF_SECOND = 0.5
 JOB_PLACES = ("runs", "evaluations", "jobs")
 """Folders of a project."""
@@ -34,11 +38,12 @@ class Stopped(Exception):
 @dataclass(frozen=True)
 class State:
     """`status` is queued, running, stopping, stopped, finished, failed or interrupted; times are seconds since 1970.
+    `process_started` is what the function of this name said; an older studio wrote seconds since 1970 on every system.
     `cause` is "memory" when there was not enough of it; `memory_kills` what endings.memory_kills said at the start."""
 
     status: str = "queued"
     pid: int | None = None
-    process_started: float | None = None
+    process_started: str | float | None = None
     heartbeat: float | None = None
     message: str = ""
     error: str = ""
@@ -57,13 +62,46 @@ class Progress:
     seconds_left: float | None = None
 
 
-def process_started(pid: int) -> float | None:
-    """When the process began, in seconds since 1970; None when it is gone (or a zombie)."""
+def process_started(pid: int) -> str | float | None:
+    """What tells the process from every other that had or will have its number; None when it is gone (or a zombie).
+
+    On Linux the boot and the ticks from it to the start of the process (field 22 of /proc/PID/stat, proc_pid_stat(5)),
+    which stay when the clock is set; elsewhere when it began, in seconds since 1970."""
+    if psutil.LINUX:
+        try:
+            # the name, in brackets, may hold anything, brackets too
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] in DEAD else f"{_boot()} {int(fields[19])}"
+    return _created(pid)
+
+
+@cache
+def _boot() -> str:
+    """Which boot of the machine this is; empty where the kernel is told not to say so."""
+    with suppress(OSError):
+        return BOOT.read_text().strip()
+    return ""
+
+
+def _created(pid: int) -> float | None:
+    """When the process began by the clock as it is now, in seconds since 1970; None when it is gone (or a zombie)."""
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.Error:
         return None
+
+
+def is_alive(pid: int | None, started: str | float | None) -> bool:
+    """Whether the process with this number is still the one of which `process_started` said so."""
+    if pid is None or started is None:
+        return False
+    if isinstance(started, str):
+        return process_started(pid) == started
+    created = _created(pid)
+    return created is not None and abs(created - started) <= 1
 
 
 def _moved(request: dict[str, Any], before: str | None, now: str) -> dict[str, Any]:
@@ -132,7 +170,7 @@ class Job:
     def state(self) -> State:
         """The state on disk; a job whose process is gone without a final state is interrupted."""
         state = self.written_state
-        if state.status in ACTIVE and not self._alive(state):
+        if state.status in ACTIVE and not is_alive(state.pid, state.process_started):
             state = self.gone(state.pid, None)
         if state.status == "running" and self.stop_requested():
             state = State(**{**asdict(state), "status": "stopping"})
@@ -144,12 +182,6 @@ class Job:
         """What state.json says, whether its process lives or not."""
         path = self.folder / "state.json"
         return State(**store.read_json(path)) if path.exists() else State()
-
-    def _alive(self, state: State) -> bool:
-        if state.pid is None or state.process_started is None:
-            return False
-        started = process_started(state.pid)
-        return started is not None and abs(started - state.process_started) < 1
 
     def gone(self, pid: int | None, returned: int | None) -> State:
         """Writes that the process is gone without a final state; `returned` as its starter was told it, None for others.

@@ -20,7 +20,7 @@ from filelock import FileLock
 from studio import store
 from studio.errors import JobError, StudioError
 from studio.jobs import endings, launching
-from studio.jobs.job import ACTIVE, FORMAT, Job, process_started
+from studio.jobs.job import ACTIVE, FORMAT, Job, is_alive, process_started
 
 SOURCE = Path(__file__).resolve().parents[2]
 STRIDE, DIGITS = 1024, 12
@@ -163,7 +163,7 @@ def holder(home: Path) -> Job | None:
     except FileNotFoundError:  # also when its worker gives it up this instant
         return None
     folder = _here(home, card["folder"])
-    return Job(folder) if _lives(card) and folder.exists() else None
+    return Job(folder) if is_alive(card["pid"], card["process_started"]) and folder.exists() else None
 
 
 def remove(home: Path, job: Job) -> None:
@@ -269,7 +269,7 @@ def _start(job: Job) -> None:
     """Its process, and then who has the card, before the state: a job that says that it runs has what it needs."""
     process = _spawn(job)
     try:
-        started = process_started(process.pid) or time.time()
+        started = process_started(process.pid)
         if job.needs_card:
             card = {"folder": str(job.folder), "pid": process.pid, "process_started": started}
             store.write_json(job.home / "card.json", card)
@@ -295,11 +295,6 @@ def _attend(home: Path, process: "subprocess.Popen[bytes] | None" = None, job: J
         while _entries(home):
             start_next(home)
             time.sleep(LOOK_SECONDS)
-
-
-def _lives(process: dict[str, Any]) -> bool:
-    started = process_started(process["pid"])
-    return started is not None and abs(started - process["process_started"]) <= 1
 
 
 def _spawn(job: Job) -> "subprocess.Popen[bytes]":

@@ -228,12 +228,6 @@ def test_a_job_is_deleted_or_goes_on_and_never_both(
     assert list(job.folder.iterdir()) == [] and queue.waiting(home) == []
 
 
-def test_a_process_that_took_the_same_number_is_not_mistaken(tmp_path: Path) -> None:
-    job = Job(tmp_path)
-    job.set_state(status="running", pid=os.getpid(), process_started=psutil.Process().create_time() - 100)
-    assert job.state.status == "interrupted"
-
-
 def test_progress_and_a_line_cut_short(tmp_path: Path) -> None:
     job = Job(tmp_path)
     job.set_state(
