@@ -20,6 +20,8 @@ def other_scales(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 
 def of(row: dict[str, Any], passed_over: Collection[str]) -> float | None:
     """The number that a row brings in one of NAMES that is not `passed_over`, which is a score when `is_score` says so."""
+    if "quality" not in row and "quality_score" not in row:  # spelled out, since most rows end here
+        return None
     reasons = row.get("reasons")
     if isinstance(reasons, list) and reasons != [BROUGHT] and row.get("kind") in KINDS:
         return None  # a table that the studio wrote, with a score of its own: it comes again, with its reasons
