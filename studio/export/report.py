@@ -104,12 +104,13 @@ def _learned(measured: Dataset, ids: Collection[str], taught: Dataset) -> int:
 
 
 def _fingerprints(dataset: Dataset) -> Iterator[bytes]:
-    """Of the question and the answer to give of each row, whatever answer is to be avoided."""
-    stored = dataset.table("fingerprint", "rejected")
-    whole = "fingerprint" in stored.column_names and not stored["fingerprint"].null_count
-    if whole and ("rejected" not in stored.column_names or stored["rejected"].null_count == len(stored)):
+    """Of the question and the answer to give of each row, whatever answer is to be avoided and tools are on offer."""
+    stored = dataset.table("fingerprint", "rejected", "tools")
+    nulls = {name: stored[name].null_count for name in stored.column_names}
+    more = [name for name in ("rejected", "tools") if nulls.get(name, len(stored)) < len(stored)]
+    if nulls.get("fingerprint") == 0 and not more:
         yield from stored["fingerprint"].to_pylist()
-    else:  # of an older format, or over both answers
+    else:  # of an older format, or over more than is asked for
         for part in dataset.batches():
             yield from map(fingerprint_of, part["messages"])
 

@@ -158,7 +158,7 @@ def row_of(number: int, **more: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("taught_as", [{}, {"kind": "preference", "rejected": "Nothing"}])
+@pytest.mark.parametrize("taught_as", [{}, {"kind": "preference", "rejected": "Nothing"}, {"tools": "[{}]"}])
 @pytest.mark.parametrize(
     ("measured", "words"),
     [
