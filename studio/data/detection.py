@@ -65,7 +65,8 @@ class Detection:
 def detect(rows: Sequence[dict[str, Any]], choices: Choices | None = None) -> Detection:
     """The shape of most of `rows`. Rows of other shapes are read by their own fields all the same.
 
-    Raises InputError for mapped columns that no row has, and for labels that were chosen and are a scale."""
+    Raises InputError for mapped columns that no row has, and for labels that are a scale and were chosen, or without which
+    the rows have no shape."""
     choices = choices or Choices()
     if message_trees.are_messages(rows, choices):
         found = detect([row for _, row in message_trees.joined([*enumerate(rows, start=1)])[0]], choices)
@@ -85,9 +86,10 @@ def _detect(rows: Sequence[dict[str, Any]], choices: Choices) -> Detection:
     if choices.columns and rows:
         choices.check(rows)
     if question := feedback.doubt(rows[:SAMPLE_ROWS], choices):
-        if choices.shape is not None:
+        plainly = feedback.without_labels(rows, choices)
+        if choices.shape is not None or plainly.shape is None:
             raise question
-        return _as_plain(rows, choices, f"{question.what}: {question.found}")
+        return _as_plain(rows, choices, plainly, f"{question.what}: {question.found}")
     found: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     certainty: dict[str, float] = {}
@@ -149,9 +151,9 @@ def _detect(rows: Sequence[dict[str, Any]], choices: Choices) -> Detection:
     )
 
 
-def _as_plain(rows: Sequence[dict[str, Any]], choices: Choices, question: str) -> Detection:
+def _as_plain(rows: Sequence[dict[str, Any]], choices: Choices, plainly: Choices, question: str) -> Detection:
     """Rows with labels that are hardly verdicts: likelier plain answers than answers to avoid, but surely to be asked."""
-    plain = detect(rows, feedback.without_labels(rows, choices))
+    plain = detect(rows, plainly)
     label = choices.columns.get("label") or next(name for name in plain.fields if name.lower() in LABELS)
     other = ("feedback", renamed(("prompt", "completion"), plain.columns) | {"label": label}, GUESSED / 2)
     return replace(

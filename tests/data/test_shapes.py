@@ -231,6 +231,11 @@ def test_labels_that_are_a_category_or_a_scale_are_asked_about(tmp_path: Path, l
             project.load(path, shape="feedback")
 
 
+def test_a_scale_beside_what_has_no_shape_without_it_is_asked_about() -> None:
+    with pytest.raises(InputError, match="labels do not say which answers are good"):
+        detection.detect([{"question": "Hi", "completion": "Hello", "label": -234}] * 3)
+
+
 def test_a_slip_among_labels_costs_its_row_alone(tmp_path: Path) -> None:
     path = tmp_path / "kto.csv"
     path.write_text("prompt,completion,label\n" + "x,good,1\nx,bad,0\n" * 20 + "x,odd,ture\n")
