@@ -68,6 +68,17 @@ def made_last(project: Project, *verbs: str) -> str | None:
     )
 
 
+def left_out_words(project: Project, step: Any) -> str:
+    """What a step that drops rows made, and where those stand; nothing without a step."""
+    if step is None:
+        return ""
+    made = project.dataset(step.results[0])
+    gone = len(made.dropped)
+    words = f"The {gone:,} that were left out stand" if gone != 1 else "The one that was left out stands"
+    where = f"{words} in Look, each with its reason." if gone else "None was left out."
+    return f'<p class="why"><b class="good">{made.reference}</b> holds {len(made):,} examples. {where}</p>'
+
+
 def opened(project: Project, reference: str | None) -> Any:
     if not reference:
         raise InputError("No dataset is chosen", "", "Load one in tab 1, or use the sample")

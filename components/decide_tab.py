@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from components.cell import Cell, Page, Updates, empty, table
-from components.dataset_box import MAKERS, newest
+from components.dataset_box import MAKERS, newest, references
 from studio import InputError, Project
 
 NONE = "Press “Decide” to get a verdict with its reasons. Without a dataset, type how many examples you could get."
@@ -89,8 +89,11 @@ def build(page: Page) -> None:
         }
 
     def show(project: Project) -> Updates:
-        updates: Updates = {dataset: newest(project, *MAKERS, "load")}
         step, advice = cell.latest(project), project.last_advice()
+        updates: Updates = {dataset: newest(project, *MAKERS, "load")}
+        decided = project.journal.result_of(step.inputs["dataset"]) if step is not None and step.inputs else None
+        if decided in references(project) and not cell.is_out_of_date(project, step):
+            updates[dataset]["value"] = decided  # the verdict that stands below is about it
         if advice is None:
             nothing = {
                 verdict: empty(NONE),

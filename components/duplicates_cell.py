@@ -8,7 +8,7 @@ import pandas as pd
 
 from components.beside import beside, card, differences, said
 from components.cell import ENDED, Cell, Page, Updates, empty, job_line, more, tiles
-from components.dataset_box import newest, opened, references
+from components.dataset_box import left_out_words, newest, opened, references
 from components.load_cell import SAMPLE_FIRST
 from studio import JobError, Project
 
@@ -142,9 +142,10 @@ def build_duplicates(page: Page, number: int) -> None:
         return {threshold: USUAL[kind], note: gr.update(visible=kind == "meaning")}
 
     def restore(project: Project) -> Updates:
-        words = NOT_SHOWN if project.datasets() else SAMPLE_FIRST
+        nothing = empty(NOT_SHOWN if project.datasets() else SAMPLE_FIRST)
+        words = left_out_words(project, cell.latest(project)) or nothing
         updates: Updates = {
-            dataset: newest(project, "load", "mix", "filter", "redact"), counts: empty(words), groups: "", turning: gr.update(visible=False), state: "",
+            dataset: newest(project, "load", "mix", "filter", "redact"), counts: words, groups: "", turning: gr.update(visible=False), state: "",
             stop: gr.update(visible=False), timer: gr.update(active=False),
         }  # fmt: skip
         searches = [*project.jobs("semantic"), *reversed(project.step_jobs("near_duplicate_groups"))]

@@ -173,7 +173,11 @@ def _notebook(page: Page) -> Refresher:
         file = gr.DownloadButton("Download", visible=False, elem_id="export-notebook-file", min_width=140)
 
     def write(project: Project, wanted: str) -> Updates:
-        path = project.export_notebook(None if wanted == EVERYTHING else wanted)
+        return offered(project.export_notebook(None if wanted == EVERYTHING else wanted))
+
+    def offered(path: Path | None) -> Updates:
+        if path is None:
+            return {**cell.says(""), file: gr.update(visible=False)}
         return {
             **cell.says(f"✓ {path.name}"),
             file: gr.update(value=handout(path), label=f"Download {path.name}", visible=True),
@@ -183,8 +187,8 @@ def _notebook(page: Page) -> Refresher:
         names = [name for step in project.journal.steps() if step.state == "done" for name in step.outputs]
         return {
             result: gr.update(choices=[EVERYTHING, *reversed(list(dict.fromkeys(names)))], value=EVERYTHING),
-            file: gr.update(visible=False),
+            **offered(project.written_notebook()),
         }
 
     page.on(make.click, write, [result], [file], cell)
-    return Refresher(show, [result, file])
+    return Refresher(show, [result, file, *cell.outputs])

@@ -6,7 +6,7 @@ import gradio as gr
 import pandas as pd
 
 from components.cell import Cell, Page, Updates, empty, more, table, tiles
-from components.dataset_box import newest, opened
+from components.dataset_box import left_out_words, newest, opened
 from components.load_cell import SAMPLE_FIRST
 from components.step_box import StepBox
 from studio import Project
@@ -136,12 +136,7 @@ def build_filter(page: Page, number: int) -> Threshold:
         updates: Updates = {dataset: newest(project, "load", "mix", "redact", "drop_duplicates")}
         if step is None:
             return {**updates, result: gr.update(visible=False)}
-        made = project.dataset(step.results[0])
-        words = (
-            f'<p class="why"><b class="good">{made.reference}</b> holds {len(made):,} examples. The {len(made.dropped):,} '
-            "that were left out stand in Look, each with its reason.</p>"
-        )
-        return {**updates, result: gr.update(value=words, visible=True)}
+        return {**updates, result: gr.update(value=left_out_words(project, step), visible=True)}
 
     typed = (pattern, schema)
     changed = [dataset.change, *(part.change for part in moving if part not in typed), *(part.blur for part in typed)]

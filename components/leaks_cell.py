@@ -8,13 +8,14 @@ import pandas as pd
 
 from components.beside import beside, card, differences, said
 from components.cell import Cell, Page, Updates, empty
-from components.dataset_box import made_last, opened, references, to_learn_from
+from components.dataset_box import left_out_words, made_last, opened, references, to_learn_from
+from components.load_cell import SAMPLE_FIRST
 from components.split_cell import HOW, in_words
 from components.step_box import StepBox
 from studio import InputError, Project
 
 PAIRS = 10
-NOTHING = "Load your benchmark in cell 1, then check which of its rows are among those to learn from."
+NOT_CHECKED = "Press “Check” to see which rows of the benchmark, or of the test part, are among those to learn from. A benchmark of your own is loaded in cell 1."
 
 
 def build_leaks(page: Page, number: int) -> None:
@@ -31,7 +32,7 @@ def build_leaks(page: Page, number: int) -> None:
             check = gr.Button("Check", elem_id="data-leaks-check", min_width=140)
             run = gr.Button("Drop them", variant="primary", elem_id="data-leaks-run", min_width=140)
         steps = StepBox(page, cell, "check_leakage", "drop_leaked")
-        found_words = gr.HTML(empty(NOTHING), elem_id="data-leaks-found")
+        found_words = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-leaks-found")
         pairs = gr.HTML("", elem_id="data-leaks-pairs")
         with gr.Row(visible=False, elem_classes="row") as turning:
             at = gr.Number(1, label=f"Page of {PAIRS} pairs", precision=0, minimum=1, elem_id="data-leaks-page")
@@ -70,7 +71,7 @@ def build_leaks(page: Page, number: int) -> None:
     def show(project: Project) -> Updates:
         return {
             dataset: gr.update(choices=references(project), value=to_learn_from(project) or made_last(project)),
-            benchmark: _offer(project, "test"), found_words: empty(NOTHING), pairs: "",
+            benchmark: _offer(project, "test"), found_words: left_out_words(project, cell.latest(project)) or empty(NOT_CHECKED if project.datasets() else SAMPLE_FIRST), pairs: "",
             turning: gr.update(visible=False),
         }  # fmt: skip
 

@@ -7,10 +7,11 @@ import gradio as gr
 
 from components.cell import Cell, Page, Updates, empty, table
 from components.dataset_box import newest, opened
+from components.load_cell import SAMPLE_FIRST
 from components.step_box import StepBox
 from studio import InputError, Project
 
-FIRST = "Load a file, or the sample, in cell 1; then count what is private in it."
+NOT_COUNTED = "Press “Count them” to see what is private in the dataset that is chosen above."
 WAYS = [
     ("mask: [EMAIL], [PHONE] …", "mask"),
     ("replace by made-up values, the same for the same", "replace"),
@@ -39,7 +40,7 @@ def build_privacy(page: Page, number: int) -> None:
             count = gr.Button("Count them", elem_id="data-privacy-count", min_width=140)
             run = gr.Button("Run", variant="primary", elem_id="data-privacy-run", min_width=140)
         steps = StepBox(page, cell, "private_details", "redact")
-        result = gr.HTML(empty(FIRST), elem_id="data-privacy-result")
+        result = gr.HTML(empty(SAMPLE_FIRST), elem_id="data-privacy-result")
 
     def counted(project: Project, reference: str | None, wanted: list[str]) -> Updates:
         if not wanted:
@@ -79,7 +80,17 @@ def build_privacy(page: Page, number: int) -> None:
             return count_words(project, chosen, asked["kinds"])
         return {**cell.made(), **before_and_after(project, chosen, asked["kinds"], asked["how"])}
 
+    stands = gr.State("")  # the project, and whether it has anything: what was counted stays as long as both do
+
+    def show(project: Project) -> Updates:
+        offered = newest(project, "load", "mix", "drop_duplicates", "filter")
+        return {dataset: offered, stands: f"{project.name} {bool(offered['value'])}"}
+
+    def nothing_counted(project: Project) -> Updates:
+        return {result: empty(NOT_COUNTED if project.datasets() else SAMPLE_FIRST)}
+
+    page.follow(stands.change, nothing_counted, [], [result])
     page.on(count.click, counted, [dataset, kinds], [*steps.outputs, result], cell)
     page.on(run.click, redact, [dataset, kinds, how], [*steps.outputs, result], cell)
     steps.wire([result], done)
-    page.refresh_with(lambda project: {dataset: newest(project, "load", "mix", "drop_duplicates", "filter")}, [dataset])
+    page.refresh_with(show, [dataset, stands])

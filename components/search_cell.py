@@ -7,7 +7,7 @@ import gradio as gr
 
 from components import presses, search_words
 from components.cell import ENDED, Cell, Page, Updates, duration, empty, job_line, more, size
-from components.dataset_box import opened
+from components.dataset_box import opened, to_learn_from
 from components.search_words import LABELS
 from studio import ForbiddenError, InputError, Project, Recipe
 
@@ -16,7 +16,8 @@ SPACES = [
     ("Studio: around what suits this model", "studio"),
     ("My own ranges (under More)", "own"),
 ]
-NONE = "No search yet. Split a dataset in tab 1, then press “Search”: the trials appear here."
+NONE = "No search yet. Press “Search”: the trials appear here."
+SPLIT_FIRST = "No search yet. Split a dataset in tab 1, then press “Search”: the trials appear here."
 
 
 def build_search(page: Page, number: int, dataset: Any, evaluation: Any, recipe_cell: Any, live: Any) -> None:
@@ -49,7 +50,7 @@ def build_search(page: Page, number: int, dataset: Any, evaluation: Any, recipe_
         estimate = gr.HTML("", elem_id="train-search-estimate")
         which = gr.Dropdown([], label="Search to look at", visible=False, elem_id="train-search-which", min_width=160)
         state = gr.HTML("", elem_id="train-search-state")
-        result = gr.HTML(empty(NONE), elem_id="train-search-table")
+        result = gr.HTML(empty(SPLIT_FIRST), elem_id="train-search-table")
         with gr.Row(elem_classes="row"):
             use = gr.Button("Use these values", visible=False, elem_id="train-search-use", min_width=150)
             best = gr.Button(
@@ -123,7 +124,7 @@ def build_search(page: Page, number: int, dataset: Any, evaluation: Any, recipe_
             hidden = {part: gr.update(visible=False) for part in (use, best, delete, asking, *drawn, stop, resume)}
             return {
                 state: "",
-                result: empty(NONE),
+                result: empty(NONE if to_learn_from(project) else SPLIT_FIRST),
                 timer: gr.update(active=False),
                 seen: "",
                 **hidden,

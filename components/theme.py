@@ -62,6 +62,7 @@ body, gradio-app, .gradio-container { background: var(--page) !important; }
 .plain small { color: var(--soft); white-space: nowrap; }
 .plain, .plain tr, .plain th, .plain td { border-left: 0 !important; border-right: 0 !important; border-top: 0 !important; }
 .scroll { overflow-x: auto; }
+.boxes input[type="number"]:disabled { color: transparent !important; -webkit-text-fill-color: transparent !important; }
 .reasons .plain td:last-child { min-width: 200px; }
 .cell .icon-button-wrapper + .wrap:has(.cm-editor) { padding-right: 76px; }
 input[role="combobox"] { text-overflow: ellipsis; } .secondary-wrap:has(> .icon-wrap) > input[role="combobox"] { padding-right: 34px; }

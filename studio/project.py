@@ -307,10 +307,23 @@ class Project(
 
     def export_notebook(self, result: str | None = None) -> Path:
         """The steps that led to `result` (a name of the journal; by default all that were done) as an .ipynb. No step."""
-        path = self.folder / "exports" / f"{self.name}.ipynb"
+        path = self._notebook_path
         path.parent.mkdir(exist_ok=True)
         steps = notebook.ancestry(self.journal.steps(), result, self._lost_jobs())
         return Path(notebook.write_notebook(steps, path, f"{self.name}-again", self.home))
+
+    def written_notebook(self) -> Path | None:
+        """The .ipynb of all steps, where it was written and is as it would be written now. No step."""
+        path = self._notebook_path
+        if not path.is_file():
+            return None
+        steps = notebook.ancestry(self.journal.steps(), None, self._lost_jobs())
+        now = notebook.text_of(steps, f"{self.name}-again", self.home) if steps else ""
+        return path if path.read_text(encoding="utf-8") == now else None
+
+    @property
+    def _notebook_path(self) -> Path:
+        return self.folder / "exports" / f"{self.name}.ipynb"
 
     # ---- looks
 

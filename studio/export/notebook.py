@@ -41,9 +41,10 @@ def ancestry(steps: list[Step], result: str | None, lost: Collection[str] = ()) 
     return chosen[::-1]
 
 
-def write_notebook(chosen: list[Step], path: Path, project_name: str, home: Path) -> Path:
-    """Writes an .ipynb whose first cell opens the project `project_name` in `home`; a training and a search are waited
+def text_of(chosen: list[Step], project_name: str, home: Path) -> str:
+    """An .ipynb whose first cell opens the project `project_name` in `home`; a training and a search are waited
     for in their own cells. Raises NotFoundError when there is no step."""
+    import nbformat
     import nbformat.v4 as notebook
 
     if not chosen:
@@ -59,7 +60,10 @@ def write_notebook(chosen: list[Step], path: Path, project_name: str, home: Path
     )
     for number, cell in enumerate(made.cells):
         cell["id"] = f"cell-{number}"
-    import nbformat
+    return str(nbformat.writes(made))
 
-    store.write_text(path, nbformat.writes(made))
+
+def write_notebook(chosen: list[Step], path: Path, project_name: str, home: Path) -> Path:
+    """Writes what `text_of` gives."""
+    store.write_text(path, text_of(chosen, project_name, home))
     return path
