@@ -1,6 +1,8 @@
 """Whose own Python code the owner of the machine allows to run: per model, for exactly the files that were read.
 
 Kept in STUDIO_HOME and in no project, recipe or environment variable, so that nothing that is loaded or shared can give it.
+The one exception are files for a rented machine, which take along what was allowed of the model in them: whoever starts
+these runs the studio in them anyway.
 """
 
 import datetime
@@ -50,6 +52,11 @@ def give(home: Path, model: str, folder: Path, read: Mapping[str, str], commit: 
     consent = Consent(model, commit, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), dict(read))
     _keep(home, model, [consent])
     return consent
+
+
+def carry(home: Path, model: str, given: str, files: Mapping[str, str]) -> None:
+    """Keeps what was allowed on another machine for a model that lies here as `model`; it holds for the same files alone."""
+    _keep(home, model, [Consent(model, "", given, files)])
 
 
 def withdraw(home: Path, model: str) -> None:

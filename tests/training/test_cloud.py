@@ -262,7 +262,7 @@ def test_a_paid_gpu_that_torch_cannot_use_ends_the_training_before_it_begins(
     script = made["skypilot"].folder / "package" / "start.py"
     given = {**os.environ, "STUDIO_BUCKET": str(rented), "STUDIO_HOME": str(rented.parent / "home")}
     done = subprocess.run([sys.executable, str(script)], env=given, capture_output=True, text=True, timeout=60)
-    assert done.returncode == start.NO_GPU and list(rented.iterdir()) == []
+    assert done.returncode == start.IN_VAIN and list(rented.iterdir()) == []
     assert "build without CUDA and cannot use NVIDIA A10G. Fix: " in done.stdout and "whl/cu126" in done.stdout
     assert "on its processor all the same: set CUDA_VISIBLE_DEVICES to nothing" in done.stdout
 
@@ -278,7 +278,7 @@ def test_the_build_of_torch_is_one_that_the_machines_driver_can_run(rented: Path
     tool.write_text("#!/bin/sh\necho 470.82.01, 8.6\n")
     with pytest.raises(SystemExit) as end:  # before anything is downloaded
         start.build_of_torch()
-    assert end.value.code == start.NO_GPU
+    assert end.value.code == start.IN_VAIN
     tool.write_text("#!/bin/sh\nexit 9\n")
     assert start.build_of_torch() == []
 

@@ -71,7 +71,7 @@ def plan_of(
     home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None, provider: str, options: dict[str, Any]
 ) -> tuple[Provider, Plan]:
     """Raises InputError with all that cannot be: unknown provider, machine or option, names, spot, GPUs, a batch that is
-    not divisible, what cannot be sharded, and what `train` refuses on any machine."""
+    not divisible, what cannot be sharded, and what `train` refuses on any machine, code that nobody allowed among it."""
     mistakes = []
     if provider not in PROVIDERS:
         mistakes.append(f"provider {str(provider)[:60]!r}: there are {', '.join(PROVIDERS)}")
@@ -95,11 +95,18 @@ def plan_of(
             mistakes.append(f"spot: {place.title}'s SDK rents on demand only")
     mistakes += launching.mistakes(recipe, max(1, gpus), sharded)
     mistakes += checks.words_of(checks.anywhere(dataset, recipe, evaluation))
+    allowed = None
+    try:
+        allowed = package.allowed_code(home, recipe.model)
+    except NotFoundError:
+        pass  # said by the checks
+    except InputError as error:
+        mistakes += checks.words_of([error])
     if mistakes or place is None or chosen is None:
         raise InputError("These cloud files cannot be made", "; ".join(mistakes), "Correct them and try again")
     on_spot = place.has_spot if spot is None else bool(spot)
     rate = prices.rate(home, chosen.seller, chosen.name, on_spot)
-    return place, Plan(name, chosen.name, on_spot, gpus, bucket, recipe, dataset, evaluation, sharded, rate)
+    return place, Plan(name, chosen.name, on_spot, gpus, bucket, recipe, dataset, evaluation, sharded, rate, allowed)
 
 
 def _is_option(name: str, value: Any) -> bool:

@@ -72,7 +72,7 @@ def job(plan: Plan) -> dict[str, Any]:
     }  # fmt: skip
     taken_away = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     in_vain = {
-        "action": "FailJob", "onExitCodes": {"containerName": "train", "operator": "In", "values": [start.NO_GPU]},
+        "action": "FailJob", "onExitCodes": {"containerName": "train", "operator": "In", "values": [start.IN_VAIN]},
     }  # fmt: skip
     return {
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": plan.name},

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from studio import models, store
+from studio import consent, model_files, models, store
+from studio.consent import Consent
 from studio.errors import InputError
 from studio.examples import Dataset
 from studio.prices import OwnPrice, Rate
@@ -27,7 +28,8 @@ BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61}[a-z0-9])")
 @dataclass(frozen=True)
 class Plan:
     """One training on a rented machine; `gpus` processes on `gpus` devices of it, the weights divided among them where
-    `sharded`. `rate` is what an hour costs now, where that is known."""
+    `sharded`. `rate` is what an hour costs now, where that is known; `allowed` what the owner allows of the model's own
+    code, where it needs any."""
 
     name: str
     machine: str
@@ -39,6 +41,7 @@ class Plan:
     evaluation: Dataset | None = None
     sharded: bool = False
     rate: Rate | None = None
+    allowed: Consent | None = None
 
     @property
     def examples(self) -> int:
@@ -61,7 +64,8 @@ def write(folder: Path, plan: Plan) -> None:
     folder.mkdir(parents=True)
     recipe = _bring_model(folder, plan.recipe)
     store.write_text(folder / "recipe.json", recipe.to_json())
-    about = {"format": 1, "name": plan.name, "request": request(plan), "price": price(plan)}
+    allowed = plan.allowed and {"given": plan.allowed.given, "files": dict(plan.allowed.files)}
+    about = {"format": 1, "name": plan.name, "request": request(plan), "price": price(plan), "allowed": allowed}
     store.write_json(folder / "package.json", about)
     shutil.copyfile(Path(__file__).with_name("start.py"), folder / "start.py")
     pinned = (SOURCE.parent / "requirements.txt").read_text(encoding="utf-8").splitlines()
@@ -88,6 +92,21 @@ def price(plan: Plan) -> dict[str, Any] | None:
     if plan.rate is None:
         return None
     return asdict(OwnPrice(rent=plan.rate.high, date=plan.rate.date, machine=plan.machine))
+
+
+def allowed_code(home: Path, model: str) -> Consent | None:
+    """What goes along of the owner's consents: that to the code of a model in a folder which cannot do without. The Hub
+    is not asked. Raises NotFoundError, and InputError for what cannot be trained, here or on a rented machine."""
+    place = models.resolve(model)
+    folder = place if isinstance(place, Path) else model_files.cached_folder(place)
+    if folder is None or not models.source_of(model, home).trusted:
+        return None
+    if isinstance(place, str):
+        raise InputError(
+            "A model of the Hub that needs code of its own cannot be trained on a rented machine, where nobody could read it", model,
+            f"Choose its folder on this machine as the model, {folder}, and allow the code there"
+        )  # fmt: skip
+    return consent.given_to(home, models.known_as(model))
 
 
 def _bring_model(folder: Path, recipe: Recipe) -> Recipe:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 OLDEST_PYTHON = (3, 11)
@@ -23,8 +24,9 @@ CUDA_13 = (580, 7.5)
 OLDER_BUILD = "cu126"
 OLDEST_DRIVER = 525
 """For the same version of torch from its own index, and also for older GPUs."""
-NO_GPU = 78
-"""The exit status where the GPU that is paid for cannot be used (EX_CONFIG of sysexits.h): no use in trying again."""
+IN_VAIN = 78
+"""The exit status where no other try would end in another way (EX_CONFIG of sysexits.h): the GPU that is paid for cannot be
+used, or the model not be trained."""
 REFUSED = "This machine has a GPU that the training would not use, and every hour of it is paid. "
 WHOLE = "whole.json"
 LOOK_EVERY = 2.0  # seconds
@@ -62,7 +64,7 @@ def build_of_torch() -> "list[str]":
         return []
     if major < OLDEST_DRIVER and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
         print(f"{REFUSED}Driver {driver} is too old for torch. Fix: take an image with driver {CUDA_13[0]} or newer")
-        raise SystemExit(NO_GPU)
+        raise SystemExit(IN_VAIN)
     is_new = major >= CUDA_13[0] and not is_old
     return [] if is_new else ["--torch-backend", OLDER_BUILD]
 
@@ -74,6 +76,24 @@ def why_no_gpu() -> str:
 
     hardware.ask_torch()
     return hardware.machine().gpu_problem or ""
+
+
+def why_no_model(home: Path, allowed: "dict[str, Any] | None") -> str:
+    """What keeps everybody from training the model of the recipe here, and what to do; empty where nothing does, also where
+    the Hub has to answer first. `allowed` is the consent to the code of the model that came along."""
+    from studio import consent, models
+    from studio.errors import InputError, NotFoundError
+
+    model = json.loads((HERE / "recipe.json").read_text())["model"]
+    try:
+        if allowed:
+            consent.carry(home, models.known_as(model), allowed["given"], allowed["files"])
+        models.source_of(model, home)
+    except NotFoundError:
+        return ""
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def is_whole(checkpoint: Path) -> bool:
@@ -159,8 +179,12 @@ def main() -> int:
             "Nothing was trained. To train on its processor all the same: set CUDA_VISIBLE_DEVICES to nothing",
             flush=True,
         )
-        return NO_GPU
+        return IN_VAIN
     home = store.studio_home(os.environ.get("STUDIO_HOME") or HERE / "home")
+    os.chdir(HERE)  # a model that came along is named by its folder here
+    if problem := why_no_model(home, plan["allowed"]):
+        print(f"Nothing was trained. {problem}", flush=True)
+        return IN_VAIN
     project = home / "projects" / "cloud"
     run = project / "runs" / "run-001"
     run.mkdir(parents=True, exist_ok=True)
@@ -173,7 +197,6 @@ def main() -> int:
 
     if plan["price"]:
         prices.keep_own_price(home, prices.OwnPrice(**plan["price"]))
-    os.chdir(HERE)  # a model that came along is named by its folder here
     job = queue.submit(home, run, "train", {"project_folder": str(project), **plan["request"]})
     signal.signal(signal.SIGTERM, lambda *_: None if job.state.status in ENDED else job.stop())
     told = ""
