@@ -69,7 +69,7 @@ def _parts(recipe: Recipe, evaluation: Dataset | None, result: dict[str, Any]) -
     if parts is None or not result["complete"]:
         return {}
     found: dict[str, Any] = {
-        "around": parts["around"] / (occasions(recipe, result["steps"]) + 1),
+        "around": parts["around"] / (result["evaluations"] or occasions(recipe, result["steps"]) + 1),
         "answers": recipe.samples > 0,
     }
     if recipe.uses_adapter or recipe.objective == "sft":
@@ -81,7 +81,7 @@ def _parts(recipe: Recipe, evaluation: Dataset | None, result: dict[str, Any]) -
 
 def occasions(recipe: Recipe, steps: int) -> int:
     """How often a run of so many steps stops to save, and to evaluate where there is an evaluation."""
-    return min(recipe.evaluations, steps)
+    return len(recipe.evaluation_steps(steps))
 
 
 def records(home: Path, machine: Machine) -> list[dict[str, Any]]:

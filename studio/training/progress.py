@@ -14,6 +14,7 @@ from studio import store
 from studio.jobs.job import Job
 from studio.training import spending
 from studio.training.launching import any_of
+from studio.training.recipe import Recipe
 from studio.training.run import PARAMETERS, REWARDS, Run, read_metrics, said_parameters, to_json_number
 from studio.training.spending import Meter
 from studio.training.stopping import EvaluationStopped
@@ -22,7 +23,7 @@ GPU_USE_SECONDS, GPU_USE_SHARE = 5.0, 0.005
 
 
 class ProgressCallback(TrainerCallback):  # type: ignore[misc]
-    def __init__(self, job: Job, metrics: Path, meter: Meter | None = None) -> None:
+    def __init__(self, job: Job, metrics: Path, recipe: Recipe, meter: Meter | None = None) -> None:
         self.job, self.metrics, self.meter = job, metrics, meter
         self.begun = time.monotonic()
         self.tokens = self.tokens_seen = 0.0
@@ -31,7 +32,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]
         self._since = self.begun
         self._first_step = 0
         self._seconds_before = self.tokens_before = 0.0
-        self._pace = Pace()
+        self._pace = Pace(recipe)
         self._gpu = GpuUse()
         self._process = psutil.Process()
         self._process.cpu_percent()  # each answer is of the time since the question before
@@ -166,7 +167,8 @@ class Pace:
     """How long it will still take: by the steps so far, and by the evaluations, of which one may last as long as many
     steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
         self.batches = self.of = 0
         """Of the evaluation that is being made."""
         self._evaluation: float | None = None  # seconds, with the answers and the checkpoint that follow it
@@ -193,8 +195,7 @@ class Pace:
             left, each = left + whole - passed, each or whole
         if each is not None:
             evaluated = state.global_step if self.batches else state.global_step - 1
-            last = state.max_steps % state.eval_steps > 0 and evaluated < state.max_steps
-            left += each * (state.max_steps // state.eval_steps - evaluated // state.eval_steps + last)
+            left += each * sum(step > evaluated for step in self.recipe.evaluation_steps(state.max_steps))
         return left
 
 

@@ -152,6 +152,12 @@ class Recipe(BaseModel):
         an_epoch = math.ceil(math.ceil(rows / self.batch_size) / self.accumulation)
         return max(1, math.ceil(an_epoch * self.epochs))
 
+    def evaluation_steps(self, steps: int) -> list[int]:
+        """After which of a run's optimiser steps it is saved, and evaluated where there is an evaluation: so many as the
+        recipe asks for (each where there are fewer), spread evenly, the last one among them."""
+        count = min(self.evaluations, steps)
+        return [round(place * steps / count) for place in range(1, count + 1)]
+
     def differences(self) -> dict[str, Any]:
         """The fields that differ from the defaults: what the Python of a step shows."""
         defaults = Recipe().model_dump()

@@ -22,7 +22,7 @@ KIND = "search"
 TRIALS, HOURS, STARTUP_TRIALS = 20, 4.0, 5
 FEWEST_STEPS = 30  # of a trial: fewer say little about a recipe
 LARGEST_SHARE = 0.2  # of the data, taken unasked: the guide searches on 10 to 20 % (G8)
-EVALUATION_ROWS = 200  # at most: each trial is evaluated five times and more
+EVALUATION_ROWS = 200  # at most: each trial is evaluated five times, and once before it learns
 COLUMNS = ["trial", "state", "loss", "step", "pruned_at", "seconds", "run", "note"]
 FORWARD_SHARE = 1 / 3  # of the work of a training step: the backward pass is twice the forward one (Kaplan 2020, 2.1)
 
@@ -160,7 +160,7 @@ def place(
     chosen = _checked(dataset, recipe, evaluation, space, _check(evaluation, trials, hours, share, seed, startup))
     assert evaluation is not None
     rows, why = sample_rows(len(dataset), share, chosen.largest_step(recipe))
-    chosen.trial_recipe(recipe, chosen.values_of(recipe) or {}, rows)  # a recipe that cannot be trained so raises here
+    chosen.trial_recipe(recipe, chosen.values_of(recipe) or {})  # a recipe that cannot be trained so raises here
     folder = store.new_numbered_folder(project_folder / "jobs", KIND)
     store.write_text(folder / "recipe.json", recipe.to_json())
     _write_sample(folder, dataset, rows, seed)
@@ -251,7 +251,7 @@ def expected(
         if speed and (run.recipe.model, run.recipe.method) == (recipe.model, recipe.method):
             learn = _mean_tokens(dataset, recipe) * rows * float(chosen.most("epochs", recipe))
             watched = 0 if evaluation is None else min(len(evaluation), EVALUATION_ROWS)
-            looks = chosen.trial_recipe(recipe, chosen.values_of(recipe) or _first(chosen), rows).evaluations + 1
+            looks = EVALUATIONS + 1
             watch = 0.0 if evaluation is None else _mean_tokens(evaluation, recipe) * watched * looks * FORWARD_SHARE
             state = run.job.state
             counted = run.result.get("seconds", 0.0) - run.result.get("parts", {}).get("starting", 0.0)
@@ -259,11 +259,6 @@ def expected(
             seconds, measured_by = (learn + watch) / speed + max(0.0, around), run.id
             break
     return {"rows": rows, "sample": why, "seconds": seconds, "measured_by": measured_by}
-
-
-def _first(space: Space) -> dict[str, Any]:
-    """Some values of the space: the lowest of each."""
-    return {name: value[0] if isinstance(value, list) else value["low"] for name, value in space.searched.items()}
 
 
 def _mean_tokens(dataset: Dataset, recipe: Recipe) -> float:

@@ -9,7 +9,7 @@ from studio.errors import InputError, RecipeError
 from studio.examples import Dataset
 from studio.training.recipe import Recipe
 
-EVALUATIONS = 5  # at least so many a trial, whatever its length: without them nothing can be pruned
+EVALUATIONS = 5  # so many a trial, whatever its length: without them nothing can be pruned
 PATIENCE = 3
 GUIDE: dict[str, Any] = {
     "learning_rate": {"low": 1e-5, "high": 5e-4, "log": True},
@@ -104,21 +104,18 @@ class Space:
         """The greatest value that any trial has of a number of the recipe."""
         return max(_ends(self.searched.get(name, self.fixed.get(name, getattr(recipe, name)))))
 
-    def trial_recipe(self, recipe: Recipe, values: dict[str, Any], rows: int) -> Recipe:
-        """The recipe of one trial over `rows` examples: not packed, and evaluated at least EVALUATIONS times where it has
-        steps enough."""
+    def trial_recipe(self, recipe: Recipe, values: dict[str, Any]) -> Recipe:
+        """The recipe of one trial: not packed, and evaluated EVALUATIONS times where it has steps enough."""
         chosen = {
             **recipe.model_dump(),
             **self.fixed,
             **values,
             **self._passes(values),
             **OFF,
-            "patience": 0,
+            "evaluations": EVALUATIONS,
         }
-        steps = Recipe(**chosen).steps_for(rows)
-        evaluations = evaluations_for(steps)
         patience = int(values.get("patience", self.fixed.get("patience", PATIENCE)))
-        return Recipe(**{**chosen, "evaluations": evaluations, "patience": patience if patience < evaluations else 0})
+        return Recipe(**{**chosen, "patience": patience if patience < EVALUATIONS else 0})
 
     def best_recipe(self, recipe: Recipe, values: dict[str, Any], reason: str) -> Recipe:
         """The recipe with what was found, for a training on all data: its epochs, evaluations and packing stay."""
@@ -145,20 +142,6 @@ def studio_space(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
     if recipe.uses_adapter:
         space |= {"r": [8, 16, 32, 64], "alpha": [16, 32, 64], "dropout": [0.0, 0.05, 0.1]}
     return space
-
-
-def evaluations_for(steps: int) -> int:
-    """How often to evaluate `steps` optimiser steps, so that it happens at least EVALUATIONS times and, where it can be,
-    at the last step; each step where there are fewer."""
-    most = max(EVALUATIONS, min(steps, 2 * EVALUATIONS))
-    counts = [count for count in range(EVALUATIONS, most + 1) if _times(steps, count) >= EVALUATIONS]
-    ending = [count for count in counts if steps % math.ceil(steps * (1 / count)) == 0]
-    return (ending or counts or [most])[0]
-
-
-def _times(steps: int, evaluations: int) -> int:
-    """As the trainer counts: every ceil(share x steps) steps."""
-    return steps // math.ceil(steps * (1 / evaluations))
 
 
 def _is_searched(name: str, value: Any) -> bool:

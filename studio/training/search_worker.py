@@ -102,7 +102,7 @@ def run_trial(search: Search, study: Any, watch: Watch) -> str:
     """Trains one trial and tells the study how it ended: finished, pruned, failed or interrupted."""
     trial = study.ask()
     request = search.job.request
-    recipe = search.space.trial_recipe(search.recipe, search.space.suggest(trial), request["rows"])
+    recipe = search.space.trial_recipe(search.recipe, search.space.suggest(trial))
     folder = store.new_numbered_folder(Path(request["project_folder"]) / "runs", "run")
     store.write_text(folder / "recipe.json", recipe.to_json())
     trial.set_user_attr("run", folder.name)
@@ -127,7 +127,7 @@ def follow(run: Run, trial: Any, steps: int, watch: Watch) -> int | None:
         rows = losses(run)
         for step, loss in rows[reported:]:
             # trials of unlike lengths are compared at the same share of their steps
-            share = math.ceil(EVALUATIONS * min(step, steps) / steps)
+            share = max(1, round(EVALUATIONS * min(step, steps) / steps))
             if share in shares:
                 continue
             shares.add(share)

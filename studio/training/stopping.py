@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.jobs.job import Stopped
+from studio.training.recipe import Recipe
 
 
 class EvaluationStopped(Exception):
@@ -18,6 +19,7 @@ class StoppingEvaluations:
     args: Any
     state: Any
     control: Any
+    recipe: Recipe
     evaluation_cut = False
     """Whether the last of what it learned was not judged."""
 
@@ -35,13 +37,18 @@ class StoppingEvaluations:
             self._judge_belatedly(metrics)
         return metrics
 
+    def _run_epoch(self, *arguments: Any, **options: Any) -> None:
+        """Where the evaluation at the start has ended the run, the trainer would learn one step more."""
+        if not self.control.should_training_stop:
+            super()._run_epoch(*arguments, **options)  # type: ignore[misc]
+
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         return bool(metrics) and bool(super()._determine_best_metric(metrics=metrics, trial=trial))  # type: ignore[misc]
 
     def _judge_belatedly(self, metrics: dict[str, float]) -> None:
         """Where the run was stopped instead of judged this may be its best checkpoint, which no later look would find."""
         step = self.state.global_step
-        was_due = bool(step) and (step % self.state.eval_steps == 0 or step == self.state.max_steps)
+        was_due = step in self.recipe.evaluation_steps(self.state.max_steps)
         judged = [said for said in self.state.log_history if "eval_loss" in said and said["step"] == step]
         if was_due and len(judged) == 1 and self._determine_best_metric(metrics, None):
             self.state.best_model_checkpoint = str(Path(self.args.output_dir) / f"checkpoint-{step}")

@@ -191,12 +191,15 @@ def options_for(recipe: Recipe, rows: Any) -> dict[str, Any]:
 
 class Patience(TrainerCallback):  # type: ignore[misc]
     """Ends the run after so many evaluations without a better loss. It counts in the trainer's own history, which is in
-    every checkpoint, so that a resumed run counts on."""
+    every checkpoint, so that a resumed run counts on; what is judged again on resuming, and what was not due, doesn't
+    count."""
 
-    def __init__(self, evaluations: int) -> None:
-        self.evaluations, self.ended = evaluations, False
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe, self.ended = recipe, False
 
     def on_evaluate(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
-        losses = [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
-        if losses and len(losses) - 1 - losses.index(min(losses)) >= self.evaluations:
+        said = {entry["step"]: entry["eval_loss"] for entry in reversed(state.log_history) if "eval_loss" in entry}
+        due = [0, *self.recipe.evaluation_steps(state.max_steps)]
+        losses = [said[step] for step in due if step in said]
+        if losses and len(losses) - 1 - losses.index(min(losses)) >= self.recipe.patience:
             self.ended = control.should_training_stop = True

@@ -44,6 +44,7 @@ def train(job: Job, begun: float) -> None:
     from transformers import set_seed
 
     from studio import models
+    from studio.training.evaluating import BEYOND, EvaluatesEvenly
     from studio.training.progress import ProgressCallback
     from studio.training.samples import SampleCallback
     from studio.training.tracking import WandbCallback
@@ -73,7 +74,6 @@ def train(job: Job, begun: float) -> None:
     if run.evaluation_dataset:
         evaluation_rows = encode_rows(tokenizer, open_dataset(data_folder, run.evaluation_dataset), recipe).rows
 
-    every = min(1 / recipe.evaluations, 0.9999)  # a share of the steps; 1 would mean every step
     configuration, trainer_class = TRAINERS[recipe.objective]
     arguments = configuration(
         output_dir=str(job.folder / "checkpoints"),
@@ -89,10 +89,10 @@ def train(job: Job, begun: float) -> None:
         activation_checkpointing=recipe.gradient_checkpointing,
         logging_steps=recipe.logging_steps,
         eval_strategy="steps" if evaluation_rows else "no",
-        eval_steps=every if evaluation_rows else None,
+        eval_steps=BEYOND if evaluation_rows else None,
         eval_on_start=bool(evaluation_rows),
         save_strategy="steps",
-        save_steps=every,
+        save_steps=BEYOND,
         load_best_model_at_end=bool(evaluation_rows),
         metric_for_best_model="eval_loss" if evaluation_rows else None,
         greater_is_better=False,
@@ -112,8 +112,8 @@ def train(job: Job, begun: float) -> None:
             r=recipe.r, lora_alpha=recipe.alpha, lora_dropout=recipe.dropout, target_modules=recipe.targets, bias="none",
             task_type="CAUSAL_LM", use_dora=recipe.use_dora, use_rslora=recipe.use_rslora,
         )  # fmt: skip
-    progress = ProgressCallback(job, job.folder / "metrics.jsonl", meter)
-    patience = Patience(recipe.patience)
+    progress = ProgressCallback(job, job.folder / "metrics.jsonl", recipe, meter)
+    patience = Patience(recipe)
     trainer = trainer_class(
         model=model,
         args=arguments,
@@ -122,6 +122,7 @@ def train(job: Job, begun: float) -> None:
         processing_class=tokenizer,
         peft_config=adapter,
         callbacks=[
+            EvaluatesEvenly(recipe),
             SampleCallback.of(run),
             progress,
             *([patience] if recipe.patience else []),
@@ -132,6 +133,7 @@ def train(job: Job, begun: float) -> None:
     arguments.warmup_steps = int(recipe.warmup_share * recipe.steps_for(len(trainer.train_dataset)))
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
+    trainer.recipe = recipe
     trainer.checkpoints_kept = job.request.get("checkpoints_kept", checkpoints.KEPT)
     checkpoints.remove_halves(job.folder / "checkpoints")
     checkpoint = checkpoints.last_whole(job.folder / "checkpoints")

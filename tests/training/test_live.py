@@ -106,7 +106,7 @@ def test_gpu_use_and_memory_are_what_the_driver_says(tmp_path: Path, monkeypatch
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid=f"abc-{device}"))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 3 * 1024**3)
     run = made_run(tmp_path)
-    listener = progress.ProgressCallback(run.job, run.folder / "metrics.jsonl")
+    listener = progress.ProgressCallback(run.job, run.folder / "metrics.jsonl", run.recipe)
     state = SimpleNamespace(global_step=0, max_steps=4, is_world_process_zero=True)
     for said, later in (("37\n", 0.0), ("99\n", 0.0), ("58\n", 900.0), ("[N/A]\n", 900.0)):
         says.write_text(said)
@@ -154,7 +154,7 @@ def test_a_resumed_curve_has_no_gap_and_no_double_point(tmp_path: Path) -> None:
     control = SimpleNamespace(should_save=False, should_training_stop=False)
 
     def train(first: int, last: int) -> None:
-        listener = ProgressCallback(run.job, run.folder / "metrics.jsonl")
+        listener = ProgressCallback(run.job, run.folder / "metrics.jsonl", run.recipe)
         state = TrainerState(global_step=first, max_steps=10)
         listener.on_train_begin(None, state, control)
         for step in range(first + 1, last + 1):

@@ -8,7 +8,7 @@ import pytest
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_callback import CallbackHandler
 
-from studio import store
+from studio import Recipe, store
 from studio.jobs.job import Job
 from studio.training import progress
 from studio.training.run import read_metrics
@@ -47,7 +47,7 @@ def test_evaluations_answers_and_checkpoints_are_left_out(tmp_path: Path, monkey
     monkeypatch.setattr(job, "report", lambda *_, **__: None)
     metrics = tmp_path / "metrics.jsonl"
     # in the order in which the worker gives them to the trainer
-    followed = progress.ProgressCallback(job, metrics)
+    followed = progress.ProgressCallback(job, metrics, Recipe())
     model = SimpleNamespace()
     told = CallbackHandler([Answers(clock), followed], model, None, None, None)
     arguments, state, control = SimpleNamespace(), TrainerState(max_steps=4), TrainerControl()

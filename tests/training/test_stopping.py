@@ -171,7 +171,7 @@ def test_a_price_that_changed_between_counts_for_its_own_part(tmp_path: Path) ->
 def test_what_is_left_counts_the_evaluations_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    pace, state = progress.Pace(), SimpleNamespace(max_steps=50, eval_steps=25, global_step=0)
+    pace, state = progress.Pace(Recipe(evaluations=2)), SimpleNamespace(max_steps=50, global_step=0)
 
     def at(step: int, now: float) -> float:
         state.global_step, clock.now = step, now
@@ -189,8 +189,8 @@ def test_what_is_left_counts_the_evaluations_to_come(monkeypatch: pytest.MonkeyP
     pace.goes_on(270.0)
     pace.step_ended(320.0)
     assert at(50, 320.0) == 120
-    state.max_steps = 51  # one more at the end
-    assert at(50, 320.0) == 2 + 240
+    state.max_steps = 51  # the last is still to come
+    assert at(50, 320.0) == 2 + 120
 
 
 def test_results_without_a_cost_are_of_an_older_studio(tmp_path: Path) -> None:
