@@ -31,7 +31,7 @@ WHOLE = ("batch_size", "accumulation", "r", "alpha", "max_length", "logging_step
 ADAPTER = ("r", "alpha", "dropout", "targets", "use_dora", "use_rslora")
 SET_BY_SEARCH = ("model", "method", "base_bits", "objective", "evaluations", "packing", "samples", "wandb")
 OFF = {"packing": False, "samples": 0, "wandb": False}  # a trial is short, and only its loss is wanted
-OF_ONE_TRIAL = ("epochs", "logging_steps", "patience", "global_batch")
+OF_ONE_TRIAL = ("epochs", "logging_steps", "patience")
 """fixed for the trials alone: a training on all data has its own"""
 
 
@@ -97,7 +97,7 @@ class Space:
     def largest_step(self, recipe: Recipe) -> int:
         """The most examples that one optimiser step of any trial takes."""
         if self.global_batch is not None:
-            return max(self.global_batch, *_ends(self.searched.get("batch_size", recipe.batch_size)))
+            return max(self.global_batch, int(self.most("batch_size", recipe)))
         return int(self.most("batch_size", recipe) * self.most("accumulation", recipe))
 
     def most(self, name: str, recipe: Recipe) -> Any:
@@ -110,7 +110,7 @@ class Space:
             **recipe.model_dump(),
             **self.fixed,
             **values,
-            **self._passes(values),
+            **self._passes(recipe, values),
             **OFF,
             "evaluations": EVALUATIONS,
         }
@@ -120,14 +120,15 @@ class Space:
     def best_recipe(self, recipe: Recipe, values: dict[str, Any], reason: str) -> Recipe:
         """The recipe with what was found, for a training on all data: its epochs, evaluations and packing stay."""
         fixed = {name: value for name, value in self.fixed.items() if name not in OF_ONE_TRIAL}
-        found = {**fixed, **values, **self._passes(values)}
+        found = {**fixed, **values, **self._passes(recipe, values)}
         found.pop("patience", None)  # it counts the evaluations of a trial
         return Recipe(**{**recipe.model_dump(), **found, "reasons": dict.fromkeys(found, reason)})
 
-    def _passes(self, values: dict[str, Any]) -> dict[str, int]:
+    def _passes(self, recipe: Recipe, values: dict[str, Any]) -> dict[str, int]:
         if self.global_batch is None:
             return {}
-        return {"accumulation": max(1, self.global_batch // values["batch_size"])} if "batch_size" in values else {}
+        batch = values.get("batch_size", self.fixed.get("batch_size", recipe.batch_size))
+        return {"accumulation": max(1, self.global_batch // batch)}
 
 
 def studio_space(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
@@ -172,13 +173,31 @@ def _mistakes(given: dict[str, Any], recipe: Recipe) -> list[str]:
         elif isinstance(value, list) and not value:
             wrong.append(f"{name}: the list of choices is empty")
         elif name == "global_batch":
-            if not isinstance(value, int) or value < 1:
-                wrong.append(f"global_batch: a whole number from 1 (found {value!r})")
+            wrong += _not_together(value, given, recipe)
         else:
             wrong += _refused(name, value, recipe)
     if not any(_is_searched(name, value) for name, value in given.items()):
         wrong.append("nothing is searched: give at least one range or list of choices")
     return wrong
+
+
+def _not_together(together: Any, given: dict[str, Any], recipe: Recipe) -> list[str]:
+    """Why a global_batch can't be made of the batches that the trials have."""
+    if not isinstance(together, int) or isinstance(together, bool) or together < 1:
+        return [f"global_batch: a whole number from 1 (found {together!r})"]
+    if "accumulation" in given:
+        return ["global_batch: it sets the accumulation of each trial, so give one of the two"]
+    sizes = given.get("batch_size", recipe.batch_size)
+    if isinstance(sizes, dict):
+        return ["batch_size: with a global_batch give a list of choices that divide it, and no range"]
+    odd = [size for size in _ends(sizes) if isinstance(size, int) and size > 0 and together % size]
+    if not odd:
+        return []
+    whose = "batch_size" if "batch_size" in given else "the recipe's batch_size"
+    found = " or ".join(map(str, odd))
+    return [
+        f"global_batch: {together} examples a step can't be made of whole batches of {found} ({whose}); choose a multiple"
+    ]
 
 
 def _refused(name: str, value: Any, recipe: Recipe) -> list[str]:

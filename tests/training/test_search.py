@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -190,6 +191,42 @@ def test_a_space_says_what_no_trial_could_be_made_of(project: Project) -> None:
             Space.of(space, RECIPE, train)  # type: ignore[arg-type]
     own = Space.of({"use_dora": [False, True], "epochs": [1, 2], "weight_decay": [0, 0.1], "patience": [2, 4]}, RECIPE, train)  # fmt: skip
     assert own.trial_recipe(RECIPE, {"use_dora": True, "patience": 4}).patience == 4
+
+
+RATES = {"learning_rate": {"low": 1e-4, "high": 1e-3, "log": True}}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "values", "passes"),
+    [({}, {}, (4, 16)), ({"batch_size": 8}, {}, (8, 8)), ({"batch_size": [2, 32]}, {"batch_size": 32}, (32, 2))],
+)
+def test_a_step_takes_the_examples_that_the_space_says(
+    project: Project, sizes: dict[str, Any], values: dict[str, int], passes: tuple[int, int]
+) -> None:
+    """Whether the batch is searched, given, or the recipe's."""
+    train, _ = greetings(project)
+    recipe = Recipe(batch_size=4, accumulation=4)
+    space = Space.of({**RATES, **sizes, "global_batch": 64}, recipe, train)
+    values = {"learning_rate": 3e-4, **values}
+    for made in (space.trial_recipe(recipe, values), space.best_recipe(recipe, values, "found")):
+        assert (made.batch_size, made.accumulation) == passes
+    assert space.largest_step(recipe) == 64
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"batch_size": [3, 4, 6]}, "16 examples a step can't be made of whole batches of 3 or 6 .batch_size"),
+        ({"batch_size": 32}, "whole batches of 32 .batch_size"),
+        ({}, "whole batches of 5 .the recipe's batch_size"),
+        ({"batch_size": {"low": 2, "high": 8}}, "a list of choices that divide it"),
+        ({"accumulation": [1, 2]}, "give one of the two"),
+    ],
+)
+def test_a_step_that_no_whole_batches_make_is_refused(project: Project, sizes: dict[str, Any], words: str) -> None:
+    train, _ = greetings(project)
+    with pytest.raises(InputError, match=words):
+        Space.of({**RATES, **sizes, "global_batch": 16}, Recipe(batch_size=5), train)
 
 
 def test_a_search_with_no_numbers_names_each(project: Project) -> None:
