@@ -243,7 +243,7 @@ class RecipeCell:
         except StudioError as error:
             return {self.whole: "", self.text: "", **updates, **self.cell.failed(str(error))}
         count = f", {len(applied)} changed" if applied else ""
-        return {**updates, **self.cell.says(f"{at.preset}, {recipe.steps_for(len(dataset)):,} steps{count}")}
+        return {**updates, **self.cell.says(f"{at.preset}, {recipe.steps_on(dataset):,} steps{count}")}
 
     def _nothing(self) -> Updates:
         return {

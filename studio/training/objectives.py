@@ -58,6 +58,10 @@ class Rows:
         """How many rows the objective learns from."""
         return sum(count for name, count in self.sorts().items() if name in LEARNS[objective])
 
+    def shown(self, objective: Objective) -> int:
+        """How many examples one epoch shows: with kto a pair is two, its better and its worse answer."""
+        return self.usable(objective) + (self.pairs if objective == "kto" else 0)
+
 
 def count_rows(dataset: Dataset) -> Rows:
     """Reads no text: the kinds, whether there is an answer to avoid, the roles of preferences, and whether tools are called.

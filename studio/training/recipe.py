@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from studio.errors import FormatError, RecipeError
 from studio.examples import Dataset
-from studio.training.objectives import Objective
+from studio.training.objectives import Objective, count_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,6 +151,10 @@ class Recipe(BaseModel):
         """Optimiser steps of the whole run over `rows` unpacked examples."""
         an_epoch = math.ceil(math.ceil(rows / self.batch_size) / self.accumulation)
         return max(1, math.ceil(an_epoch * self.epochs))
+
+    def steps_on(self, dataset: Dataset) -> int:
+        """Optimiser steps of the whole run over a dataset whose rows are neither packed nor, as passages, cut."""
+        return self.steps_for(count_rows(dataset).shown(self.objective))
 
     def evaluation_steps(self, steps: int) -> list[int]:
         """After which of a run's optimiser steps it is saved, and evaluated where there is an evaluation: so many as the

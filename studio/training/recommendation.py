@@ -171,14 +171,9 @@ def _packing(tiny: bool, steps: float, packed: float) -> tuple[bool, str]:
     return False, "packing short rows would leave too few steps"
 
 
-def _seen(rows: objectives.Rows, objective: objectives.Objective) -> int:
-    """Examples that one epoch shows: with kto a pair is two."""
-    return rows.usable(objective) + (rows.pairs if objective == "kto" else 0)
-
-
 def _steps(rows: objectives.Rows, objective: objectives.Objective, tiny: bool) -> tuple[int, int, float, float]:
     """Batch size, accumulation, epochs and the optimiser steps that they make."""
-    seen = _seen(rows, objective)
+    seen = rows.shown(objective)
     batch, accumulation = (16, 1) if tiny else (4, 4)
     epochs = 3.0 if objective == "sft" else 1.0
     smallest = 4 if objective == "sft" else 8  # few comparisons in one step say little
@@ -194,7 +189,7 @@ def _steps(rows: objectives.Rows, objective: objectives.Objective, tiny: bool) -
 
 
 def _on_steps(rows: objectives.Rows, objective: objectives.Objective, steps: float) -> str:
-    few = f": few, because {_seen(rows, objective)} examples are few; add more"
+    few = f": few, because {rows.shown(objective)} examples are few; add more"
     return f"{steps:.0f} optimiser steps" + (few if steps < FEWEST_STEPS else ", enough to learn from")
 
 

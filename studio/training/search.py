@@ -13,10 +13,12 @@ from studio.errors import InputError, JobError, NotFoundError, StudioError
 from studio.examples import Dataset, write_dataset
 from studio.jobs import queue
 from studio.jobs.job import ACTIVE, ENDED, JobView
-from studio.training import checks
+from studio.training import calibration, checks
+from studio.training.objectives import count_rows
 from studio.training.recipe import Recipe
 from studio.training.run import Run, list_runs
 from studio.training.search_space import EVALUATIONS, Space, is_number
+from studio.training.workload import tokens_an_epoch
 
 KIND = "search"
 TRIALS, HOURS, STARTUP_TRIALS = 20, 4.0, 5
@@ -134,12 +136,13 @@ def _row(trial: Any, alive: bool) -> dict[str, Any]:
     return {"trial": trial.number + 1, "state": words, **values, **plain, "note": facts.get("note", "")}
 
 
-def sample_rows(rows: int, share: float, largest_step: int) -> tuple[int, str]:
+def sample_rows(rows: int, share: float, largest_step: float) -> tuple[int, str]:
     """How many of `rows` examples a trial learns from, and why: the share; up to a fifth where that is under FEWEST_STEPS
-    steps; and never fewer, while there are any, than can be evaluated EVALUATIONS times."""
+    steps; and never fewer, while there are any, than can be evaluated EVALUATIONS times. `largest_step` is how many rows
+    one step takes at most."""
     wanted = max(1, round(rows * share))
-    enough = min(FEWEST_STEPS * largest_step, round(rows * LARGEST_SHARE))
-    taken = max(wanted, enough, min(rows, EVALUATIONS * largest_step))
+    enough = min(math.ceil(FEWEST_STEPS * largest_step), round(rows * LARGEST_SHARE))
+    taken = max(wanted, enough, min(rows, math.ceil(EVALUATIONS * largest_step)))
     steps = math.ceil(taken / largest_step)
     words = f"{taken:,} of {rows:,} examples ({taken / rows:.0%}): {steps:,} optimiser steps a trial"
     if taken > wanted:
@@ -151,6 +154,12 @@ def sample_rows(rows: int, share: float, largest_step: int) -> tuple[int, str]:
     return taken, words
 
 
+def _sample_of(dataset: Dataset, share: float, space: Space, recipe: Recipe) -> tuple[int, str]:
+    """The same of a dataset, of whose rows the objective may make two examples or none."""
+    shown = max(1, count_rows(dataset).shown(recipe.objective))
+    return sample_rows(len(dataset), share, space.largest_step(recipe) * len(dataset) / shown)
+
+
 def place(
     project_folder: Path, home: Path, dataset: Dataset, recipe: Recipe, evaluation: Dataset | None, space: str | dict[str, Any],
     trials: int, hours: float, share: float, seed: int, startup: int,
@@ -159,7 +168,7 @@ def place(
     where there are several."""
     chosen = _checked(dataset, recipe, evaluation, space, _check(evaluation, trials, hours, share, seed, startup))
     assert evaluation is not None
-    rows, why = sample_rows(len(dataset), share, chosen.largest_step(recipe))
+    rows, why = _sample_of(dataset, share, chosen, recipe)
     chosen.trial_recipe(recipe, chosen.values_of(recipe) or {})  # a recipe that cannot be trained so raises here
     folder = store.new_numbered_folder(project_folder / "jobs", KIND)
     store.write_text(folder / "recipe.json", recipe.to_json())
@@ -242,13 +251,13 @@ def expected(
     share: float,
 ) -> dict[str, Any]:  # fmt: skip
     """Before a start: rows and `sample` (words) of a trial, and `seconds` of one trial by the speed of the newest run of
-    the same model and method (`measured_by`); None where none was measured. Nothing is pruned in this: it is the most."""
+    the same model, method and objective (`measured_by`); None where none was measured. Nothing is pruned in this: it is the most."""
     chosen = Space.of(space, recipe, dataset)
-    rows, why = sample_rows(len(dataset), share, chosen.largest_step(recipe))
+    rows, why = _sample_of(dataset, share, chosen, recipe)
     seconds, measured_by = None, ""
     for run in reversed(list_runs(project_folder)):
         speed = run.result.get("tokens_per_second")
-        if speed and (run.recipe.model, run.recipe.method) == (recipe.model, recipe.method):
+        if speed and calibration.key_of(run.recipe.model_dump()) == calibration.key_of(recipe.model_dump()):
             learn = _mean_tokens(dataset, recipe) * rows * float(chosen.most("epochs", recipe))
             watched = 0 if evaluation is None else min(len(evaluation), EVALUATION_ROWS)
             looks = EVALUATIONS + 1
@@ -262,4 +271,5 @@ def expected(
 
 
 def _mean_tokens(dataset: Dataset, recipe: Recipe) -> float:
-    return float(dataset.columns("tokens")["tokens"].clip(upper=recipe.max_length).mean())
+    """Of all that a row shows, as a trial sees it: unpacked."""
+    return tokens_an_epoch(dataset, recipe.model_copy(update={"packing": False})) / max(1, len(dataset))

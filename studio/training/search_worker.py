@@ -13,9 +13,10 @@ from typing import Any
 
 from studio import store
 from studio.errors import JobError
+from studio.examples import open_dataset
 from studio.jobs import queue
 from studio.jobs.job import ACTIVE, ENDED, Job, process_started
-from studio.training.run import Run
+from studio.training.run import Run, read_metrics
 from studio.training.search import Search
 from studio.training.search_space import EVALUATIONS
 from studio.training.study import open_study
@@ -114,17 +115,20 @@ def run_trial(search: Search, study: Any, watch: Watch) -> str:
     queue.begin(search.job.home, folder, "train", child)
     run = Run(folder)
     run.remember(f"{search.id}, trial {trial.number + 1}")
-    pruned_at = follow(run, trial, recipe.steps_for(request["rows"]), watch)
+    pruned_at = follow(run, trial, recipe.steps_on(open_dataset(search.folder, request["dataset"])), watch)
     interrupted = watch.job.stop_requested() and run.state != "finished" and pruned_at is None
     return conclude(study, trial, run, watch.seconds, pruned_at, interrupted)
 
 
 def follow(run: Run, trial: Any, steps: int, watch: Watch) -> int | None:
-    """Reports each evaluation while the trial learns; returns the step at which it was pruned, None when it was not."""
+    """Reports each evaluation while the trial learns; returns the step at which it was pruned, None when it was not. So
+    many `steps` it is thought to have until it says how many."""
     reported, shares = 0, set[int]()
     while True:
         ended = run.state in ENDED  # asked first, so that what was written before the end is read
         rows = losses(run)
+        metrics = read_metrics(run.folder / "metrics.jsonl")
+        steps = int(metrics[-1].get("of_steps", steps)) if metrics else steps
         for step, loss in rows[reported:]:
             # trials of unlike lengths are compared at the same share of their steps
             share = max(1, round(EVALUATIONS * min(step, steps) / steps))

@@ -76,8 +76,9 @@ def _beside(recipe: Recipe) -> str:
 
 
 def _steps(recipe: Recipe, dataset: Dataset, tokens: float) -> int:
-    rows = max(1, round(tokens / recipe.max_length)) if recipe.packing else len(dataset)
-    return recipe.steps_for(rows)
+    if recipe.packing:
+        return recipe.steps_for(max(1, round(tokens / recipe.max_length)))
+    return recipe.steps_on(dataset)
 
 
 def _newest(rows: Iterable[dict[str, Any]], name: str) -> float | None:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import nbformat
@@ -259,6 +260,38 @@ def run_by_hand(project: Project, status: str, *evaluations: tuple[int, float]) 
     for step, loss in evaluations:
         store.append_json_line(folder / "metrics.jsonl", {"step": step, "eval_loss": loss})
     return Run(folder)
+
+
+def test_a_pair_is_two_examples_where_kto_learns_from_it(project: Project) -> None:
+    path = project.folder / "pairs.jsonl"
+    path.write_text("".join(f'{{"prompt": "q{at}", "chosen": "a{at}", "rejected": "no"}}\n' for at in range(40)))
+    pairs, space = project.load(path, "pairs"), {"r": [4, 8]}
+    steps = {}
+    for objective in ("sft", "dpo", "kto"):
+        recipe = Recipe(**{**RECIPE.model_dump(), "objective": objective, "epochs": 1})
+        expected = project.expected_search(pairs, recipe, evaluation=pairs, space=space, share=1)
+        steps[objective] = recipe.steps_on(pairs)
+        assert expected["rows"] == 40 and f": {steps[objective]} optimiser steps a trial" in expected["sample"]
+        often = recipe.model_copy(update={"evaluations": 1000})
+        assert f" {steps[objective]} checkpoints" in project.cost(often, pairs)["text"]
+    assert steps == {"sft": 10, "dpo": 10, "kto": 20}
+
+
+def test_a_trial_is_followed_by_the_steps_that_it_says_it_has(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where they are others than was thought, as of passages that are cut into pieces."""
+    run, told, said = run_by_hand(project, "finished"), {}, []
+    for step in (0, 2, 5, 7, 10, 12):
+        row = {"step": step, "of_steps": 12, "eval_loss": 1 / (1 + step)}
+        store.append_json_line(run.folder / "metrics.jsonl", row)
+    trial = SimpleNamespace(report=lambda loss, share: told.update({share: loss}), should_prune=lambda: False)
+    watch = SimpleNamespace(job=run.job, tell=lambda step, of: said.append((step, of)))
+    monkeypatch.setattr(Run, "state", property(lambda run: states.pop()))
+    states = ["finished", "running"]
+    run.job.report(5, 12, "step 5 of 12")
+    assert search_worker.follow(run, trial, 6, watch) is None  # type: ignore[arg-type]
+    assert told == {1: 1 / 3, 2: 1 / 6, 3: 1 / 8, 4: 1 / 11, 5: 1 / 13} and said == [(5, 12)]
 
 
 def test_what_a_killed_search_left_is_settled_once(project: Project) -> None:
