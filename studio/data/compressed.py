@@ -22,6 +22,9 @@ BLOCK = 1 << 20
 GUESSED_FROM = 1 << 16
 CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 LEAST_PLAIN = 0.1
+PLAIN_LINE = re.compile(
+    rb"[\t\r\x20-\x7e]{8,}\n"
+)  # in UTF-16 zero bytes stand beside such letters, or before the line's end
 LARGEST_WINDOW = 128 * 1024**2
 
 
@@ -178,7 +181,7 @@ def wide_encoding(head: bytes) -> str | None:
         return "utf-32"  # looked for first: its mark begins with that of UTF-16
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    if b"\x00" not in head:
+    if b"\x00" not in head or PLAIN_LINE.match(head):
         return None
     plain: dict[str, float] = {}
     for encoding in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"):

@@ -168,6 +168,12 @@ def test_two_and_four_bytes_a_letter_with_a_mark_or_without(tmp_path: Path, enco
     assert not problems and rows[0][1] == ({"text": table.strip()} if suffix == "txt" else row)
 
 
+def test_a_line_of_plain_letters_is_not_of_two_bytes_a_letter(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"prompt,completion\r\n,,\x00,\x00\r\n")
+    with pytest.raises(InputError, match="holds zero bytes"):
+        readers.read(tmp_path / "a.csv")
+
+
 def test_a_number_that_is_too_large_is_no_answer(tmp_path: Path, project: Project) -> None:
     lines = [
         '{"prompt": "Hi", "completion": 1e400}',
