@@ -1,18 +1,19 @@
 """Conversations as tokens: the chat template, what is trained on, what is asked, and how long it is.
 
 Trained on are the assistant's words and the token that ends them, nothing else. A template marks them itself with
-`{% generation %}`; for one that does not, the conversation up to the answer is compared with the conversation
-including it.
+`{% generation %}`; for one that does not, see `answer_spans`.
 """
 
 import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from studio.answer_spans import AnswerFinder, Span, check_marked, last_parts, learned_spans
+from studio.answer_spans import Message as Message
 from studio.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ SIMPLE_TEMPLATE = (
 """Given to a base model that brings no chat template: plain headings, and its own end token after each answer."""
 
 GENERATION_TAG = re.compile(r"\{%-?\s*(end)?generation\s*-?%\}")
-Message = dict[str, str]
+Rendered = TypeVar("Rendered")
 logger = logging.getLogger(__name__)
 
 
@@ -84,9 +85,19 @@ def encode(
     """The conversation as tokens, with labels on the assistant's words and their end token only. `tools` is the JSON
     text of the tools on offer, which the template shows where it can (see `shows_tools`)."""
     text, spans = _rendered_with_answers(tokenizer, list(messages), _parsed(tools))
-    ids, labels = _tokens_with_labels(tokenizer, text, spans)
+    ids, labels = _tokens_with_labels(tokenizer, text, learned_spans(messages, spans))
     truncated = max_length is not None and len(ids) > max_length
     return Encoded(ids[:max_length], labels[:max_length], truncated)
+
+
+def last_answer(
+    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], tools: str | None = None
+) -> tuple[list[int], int, int]:
+    """The conversation as tokens, and where its last answer with its end token begins and ends in them, whatever its weight."""
+    text, spans = _rendered_with_answers(tokenizer, list(messages), _parsed(tools))
+    ids, labels = _tokens_with_labels(tokenizer, text, last_parts(messages, spans))
+    places = [place for place, label in enumerate(labels) if label != IGNORED]
+    return (ids, places[0], places[-1] + 1) if places else (ids, len(ids), len(ids))
 
 
 def prompt_ids(
@@ -168,69 +179,41 @@ def split_answer(messages: Sequence[Message]) -> tuple[list[Message], str]:
 
 def _rendered_with_answers(
     tokenizer: "PreTrainedTokenizerBase", messages: list[Message], tools: list[Any] | None
-) -> tuple[str, list[tuple[int, int]]]:
-    """The text, and where in it (in characters) the answers with their end tokens are."""
+) -> tuple[str, list[Span]]:
+    """The text, and where in it (in characters) all answers with their end tokens are."""
     template = tokenizer.chat_template
     if isinstance(template, str) and GENERATION_TAG.search(template):
-        from transformers.utils.chat_template_utils import render_jinja_template
+        text, spans = _folding(messages, lambda candidate: _marked(tokenizer, candidate, tools))
+        check_marked(messages, text, spans)
+        return text, spans
 
-        texts, spans = render_jinja_template(
-            conversations=[for_template(messages)],
-            tools=tools,
-            chat_template=template,
-            return_assistant_tokens_mask=True,
-            **tokenizer.special_tokens_map,
-        )
-        return texts[0], learned_spans(messages, [tuple(span) for span in spans[0]])
-    text = _render(tokenizer, messages, tools)
-    found: list[tuple[int, int]] = []
-    for number, message in enumerate(messages):
-        if message["role"] == "assistant":
-            found.append(_answer_span(tokenizer, messages, number, text, found[-1][1] if found else 0, tools))
-    return text, learned_spans(messages, found)
+    def render(said: list[Message], add_generation_prompt: bool) -> str:
+        return _render(tokenizer, said, tools, add_generation_prompt)
+
+    def end_tokens() -> list[str]:
+        return [str(token) for token in tokenizer.added_tokens_decoder.values()]
+
+    text = render(messages, False)
+    return text, AnswerFinder(render, messages, text, end_tokens).spans()
 
 
-def learned_spans(messages: Sequence[Message], spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Of the places of all answers in their order, those of the answers that are learned: one of weight 0 is only read."""
-    if not any("weight" in message for message in messages):
-        return spans
-    answers = [message for message in messages if message["role"] == "assistant"]
-    if len(spans) != len(answers):
-        raise InputError(
-            "The model's chat template marks answers in parts, so that one of weight 0 cannot be told from the others",
-            f"{len(spans)} marks for {len(answers)} answers",
-            "Choose another model, or leave out the rows with such an answer",
-        )
-    return [span for answer, span in zip(answers, spans, strict=True) if "weight" not in answer]
+def _marked(
+    tokenizer: "PreTrainedTokenizerBase", messages: list[Message], tools: list[Any] | None
+) -> tuple[str, list[Span]]:
+    from transformers.utils.chat_template_utils import render_jinja_template
 
-
-def _answer_span(
-    tokenizer: "PreTrainedTokenizerBase",
-    messages: list[Message],
-    number: int,
-    text: str,
-    after: int,
-    tools: list[Any] | None,
-) -> tuple[int, int]:
-    """Where the answer `number` is, by comparing the renderings before and after it."""
-    before = _render(tokenizer, messages[:number], tools, add_generation_prompt=True) if number else ""
-    including = _render(tokenizer, messages[: number + 1], tools)
-    content = messages[number]["content"].strip()
-    if number and text.startswith(before) and text.startswith(including) and len(including) > len(before):
-        return len(before), len(including.rstrip())
-    # A template that rewrites earlier turns or adds thinking: the words themselves, and the end token that follows.
-    start = text.find(content, after)
-    if start < 0:
-        raise InputError("The model's chat template changes answers", content[:60], "Choose another model")
-    end = start + len(content)
-    for token in sorted({str(token) for token in tokenizer.added_tokens_decoder.values()}, key=len, reverse=True):
-        if token and text.startswith(token, end):
-            return start, end + len(token)
-    return start, end
+    texts, spans = render_jinja_template(
+        conversations=[for_template(messages)],
+        tools=tools,
+        chat_template=tokenizer.chat_template,
+        return_assistant_tokens_mask=True,
+        **tokenizer.special_tokens_map,
+    )
+    return texts[0], [tuple(span) for span in spans[0]]
 
 
 def _tokens_with_labels(
-    tokenizer: "PreTrainedTokenizerBase", text: str, spans: list[tuple[int, int]]
+    tokenizer: "PreTrainedTokenizerBase", text: str, spans: list[Span]
 ) -> tuple[list[int], list[int]]:
     if tokenizer.is_fast:
         ids, labels, position = [], [], 0
@@ -270,16 +253,30 @@ def _render(
     add_generation_prompt: bool = False,
 ) -> str:
     """The template's text; a system message is put before the first question where a template refuses it."""
-    from jinja2 import TemplateError
+    return _folding(messages, lambda candidate: _apply(tokenizer, candidate, tools, add_generation_prompt))
+
+
+def _folding(messages: list[Message], render: Callable[[list[Message]], Rendered]) -> Rendered:
+    """What `render` makes of the messages, or where the template refuses them, of those without a system message."""
+    from jinja2 import TemplateError, UndefinedError
 
     try:
-        return _apply(tokenizer, messages, tools, add_generation_prompt)
-    except TemplateError as error:
-        if (folded := without_system(messages)) != messages:
-            return _apply(tokenizer, folded, tools, add_generation_prompt)
+        return render(messages)
+    except (TemplateError, TypeError) as error:
+        problem = error
+    if (folded := without_system(messages)) != messages:
+        try:
+            return render(folded)
+        except (TemplateError, TypeError) as error:
+            problem = error
+    if isinstance(problem, (UndefinedError, TypeError)):
         raise InputError(
-            "The model's chat template refuses this conversation", str(error), "Roles alternate: user, then assistant"
-        ) from error
+            "The model's chat template cannot write this conversation", str(problem),
+            "Choose another model, or set in its tokenizer_config.json what the template asks for (such as bos_token)",
+        ) from problem  # fmt: skip
+    raise InputError(
+        "The model's chat template refuses this conversation", str(problem), "Roles alternate: user, then assistant"
+    ) from problem
 
 
 def _apply(
@@ -331,6 +328,10 @@ class TokenCounter:
         if self._tokenizer is None:
             return round(len(text) / CHARACTERS_PER_TOKEN)
         return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def added_tokens(self) -> list[str]:
+        """The texts of the tokens that are never cut. Not for the estimate."""
+        return [token.content for token in self._tokenizer.get_added_tokens_decoder().values()]
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Where in the text (in characters) each of its tokens begins and ends. Not for the estimate."""

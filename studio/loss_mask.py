@@ -1,7 +1,7 @@
 """Which tokens of an example are trained on, shown as text, without the model's library: the page may call it.
 
 The same rule as `chat.encode`: the assistant's words and the token that ends them. A template that marks them itself
-is asked through its marks; for one that does not, the text before and after each answer is compared.
+is asked through its marks; for one that does not, see `answer_spans`.
 """
 
 import json
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studio.chat import Message, TokenCounter, for_template, learned_spans, template_of, without_system
+from studio.answer_spans import AnswerFinder, Message, Span, learned_spans
+from studio.chat import TokenCounter, for_template, template_of, without_system
 from studio.errors import InputError
 
 WORD = 200
@@ -78,21 +79,15 @@ class TokenViewer:
         if self._marks_itself:
             text, spans = _without_marks(self._render(messages))
             return text, learned_spans(messages, spans)
-        text, spans = self._render(messages), list[tuple[int, int]]()
+        text, spans = self._render(messages), list[Span]()
+        finder = AnswerFinder(self._render, messages, text, self._counter.added_tokens)
         for number, message in enumerate(messages):
             if message["role"] != "assistant":
                 continue
             if characters is not None and spans and spans[-1][1] > characters + WORD:
                 spans.append((len(text), len(text)))
                 continue
-            before = self._render(messages[:number], add_generation_prompt=True) if number else ""
-            including = self._render(messages[: number + 1]).rstrip()
-            if text.startswith(before) and text.startswith(including) and len(including) > len(before):
-                spans.append((len(before), len(including)))
-            else:  # a template that rewrites earlier turns: the words themselves
-                begun = spans[-1][1] if spans else 0
-                start = text.find(message["content"].strip(), begun)
-                spans.append((start, start + len(message["content"].strip())) if start >= 0 else (begun, begun))
+            spans.append(finder.span(number))
         return text, learned_spans(messages, spans)
 
     def _render(self, messages: list[Message], add_generation_prompt: bool = False) -> str:

@@ -36,7 +36,17 @@ def unmarked(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("make", [lambda _: STARTER, simple, unmarked], ids=["marked", "simple", "unmarked"])
+def rewriting(tmp_path: Path) -> Path:
+    """The same with thinking before the answer that is asked for and in none that was given, as some families do."""
+    folder = unmarked(tmp_path)
+    template = folder / "chat_template.jinja"
+    template.write_text(template.read_text().replace("%}<|assistant|>{%", "%}<|assistant|><think>{%"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "make", [lambda _: STARTER, simple, unmarked, rewriting], ids=["marked", "simple", "unmarked", "rewriting"]
+)
 def test_it_shows_what_training_counts(make, tmp_path: Path) -> None:
     folder = make(tmp_path)
     shown = TokenViewer(folder).view(CONVERSATION).tokens

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from studio import chat, store
-from studio.chat import IGNORED, Message
+from studio.chat import Message
 from studio.errors import InputError, JobError, NotFoundError
 from studio.evaluation import metrics
 from studio.evaluation.metrics import Interval
@@ -119,12 +119,7 @@ def answer_place(
     tokenizer: "PreTrainedTokenizerBase", asked: Sequence[Message], question: Question
 ) -> tuple[list[int], int, int]:
     """The tokens of `asked` with the question's answer behind it, and where the answer with its end token begins and ends."""
-    whole = chat.encode(tokenizer, [*asked, question.answer], tools=question.tools)
-    end = len(whole.labels) - next((n for n, label in enumerate(reversed(whole.labels)) if label != IGNORED), 0)
-    start = end
-    while start > 0 and whole.labels[start - 1] != IGNORED:
-        start -= 1
-    return whole.input_ids, start, end
+    return chat.last_answer(tokenizer, [*asked, question.answer], question.tools)
 
 
 def choose_shots(

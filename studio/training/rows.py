@@ -140,15 +140,9 @@ def _judged(tokenizer: Any, example: Row) -> tuple[Answer | None, Answer | None]
 
 
 def _answer(tokenizer: Any, messages: list[Message], tools: str | None) -> Answer:
-    """The last part on which there are labels is the answer; what the template puts behind it is nobody's choice."""
-    encoded = chat.encode(tokenizer, messages, tools=tools)
-    end = len(encoded.labels)
-    while end and encoded.labels[end - 1] == IGNORED:
-        end -= 1
-    start = end
-    while start and encoded.labels[start - 1] != IGNORED:
-        start -= 1
-    return encoded.input_ids[:start], encoded.input_ids[start:end]
+    """What the template puts behind the answer is nobody's choice."""
+    ids, start, end = chat.last_answer(tokenizer, messages, tools)
+    return ids[:start], ids[start:end]
 
 
 def _pair(chosen: Answer, rejected: Answer, longest: int) -> Row:
