@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
 
 from studio.errors import FormatError, RecipeError
 from studio.examples import Dataset
@@ -31,7 +30,7 @@ def _writable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise PydanticCustomError("half_character", "it should hold whole characters alone, no half of one") from None
+        raise ValueError("it should hold whole characters alone, no half of one") from None
     return text
 
 
@@ -238,7 +237,8 @@ def _from_anywhere(model: str) -> str:
 
 
 def _sentence(name: str, mistake: Any) -> str:
-    words = mistake["msg"][0].lower() + mistake["msg"][1:]
+    words = mistake["msg"].removeprefix("Value error, ")
+    words = words[0].lower() + words[1:]
     if name == "targets":  # two forms, each with a complaint of its own
         words = "it should be all-linear or a list of module names"
     return f"{name}: {words} (found {str(mistake['input'])[:SHOWN]!r})"
