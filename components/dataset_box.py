@@ -73,7 +73,7 @@ def left_out_words(project: Project, step: Any) -> str:
     if step is None:
         return ""
     made = project.dataset(step.results[0])
-    gone = len(made.dropped)
+    gone = made.dropped_count
     words = f"The {gone:,} that were left out stand" if gone != 1 else "The one that was left out stands"
     where = f"{words} in Look, each with its reason." if gone else "None was left out."
     return f'<p class="why"><b class="good">{made.reference}</b> holds {len(made):,} examples. {where}</p>'

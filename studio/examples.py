@@ -148,6 +148,13 @@ class Dataset:
     def dropped(self) -> pd.DataFrame:
         return pd.read_parquet(self.folder / "dropped.parquet")
 
+    @property
+    def dropped_count(self) -> int:
+        """How many rows `dropped` has, read without them."""
+        import pyarrow.parquet
+
+        return int(pyarrow.parquet.read_metadata(self.folder / "dropped.parquet").num_rows)
+
     def _check_format(self) -> None:
         _ = self.description
 
@@ -172,7 +179,7 @@ class Dataset:
             "mean_quality": float(scored.mean()) if len(scored) else None,
             "flags": _counted(pyarrow.compute.list_flatten(table["flags"])),
             "problems": len(self.problems),
-            "dropped": len(self.dropped),
+            "dropped": self.dropped_count,
         }
 
 

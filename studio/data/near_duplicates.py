@@ -210,15 +210,21 @@ def _sharing(keys: Array, present: Array) -> Array:
     return np.column_stack([both >> 32, both & 0xFFFFFFFF])
 
 
-def sets(texts: Sequence[str], run: int, common: Array) -> tuple[Array, Array]:
+def sets(texts: Sequence[str], run: int, common: Array, begins: Array | None = None) -> tuple[Array, Array]:
     """(hashes, bounds: those of text `i` stand from `bounds[i]` to `bounds[i + 1]`) of the different runs of each text,
     sorted, without the `common` ones; a text shorter than a run gives its words, and one of common runs alone gives them
-    all."""
+    all. Of each text only what stands from the character `begins[i]` on, where they are given."""
     from studio.data import word_runs
 
     def of_chunk(part: tuple[int, Sequence[str]]) -> tuple[Array, Array]:
-        column = _lowered(TextColumn.of(part[1]))
-        return word_runs.runs(column.data, column.starts, column.ends, run, common)
+        at, some = part
+        skipped = np.zeros(len(some), np.int64) if begins is None else begins[at : at + len(some)]
+        column = TextColumn.of(some)
+        if not column.is_all_ascii and skipped.any():  # there a character is more than a byte
+            column = TextColumn.of([text[begin:] for text, begin in zip(some, skipped.tolist(), strict=True)])
+            skipped = np.zeros(len(some), np.int64)
+        column = _lowered(column)
+        return word_runs.runs(column.data, column.starts + skipped, column.ends, run, common)
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # compiled loops go without Python's lock
         parts = [*threads.map(of_chunk, word_hashes.chunks(texts))]
@@ -252,32 +258,35 @@ def _confirmed(
 def _are_parts_alike(said: Sequence[str], begins: Array, pairs: Array, same: Array) -> Array:
     """For each pair of texts whether answers and questions are alike; see `search`."""
     members, local = np.unique(pairs, return_inverse=True)
-    local = local.reshape(-1, 2)
-    places = [*zip(members.tolist(), begins[members].tolist(), strict=True)]
-    alike = _shared([said[at][begin:] for at, begin in places], local) >= np.where(same, 1, PART_ALIKE)
-    questions = [_questions(said[at][:begin]) for at, begin in places]
+    local, begins = local.reshape(-1, 2), begins[members]
+    texts = [said[at] for at in members.tolist()]
+    alike = _shared(texts, local, begins) >= np.where(same, 1, PART_ALIKE)
+    questions = [*map(_questions, texts, begins.tolist())]
     are_asked = np.array([*map(bool, questions)], bool)[local].all(axis=1)
     asked = np.flatnonzero(alike & are_asked & ~same)
-    alike[asked] = _shared(questions, local[asked]) >= PART_ALIKE
+    if len(asked):
+        alike[asked] = _shared(questions, local[asked], np.zeros(len(questions), np.int64)) >= PART_ALIKE
     return alike
 
 
-def _questions(asked: str) -> str:
-    if not any(sign in asked for sign in QUESTION_ENDS):
+def _questions(text: str, answer_begins: int) -> str:
+    """The lines with questions before the answer."""
+    if not any(map(text.__contains__, QUESTION_ENDS)):
         return ""
-    return "\n".join(line for line in asked.splitlines() if line.rstrip().endswith(QUESTION_ENDS))
+    return "\n".join(line for line in text[:answer_begins].splitlines() if line.rstrip().endswith(QUESTION_ENDS))
 
 
-def _shared(parts: Sequence[str], pairs: Array) -> Array:
-    """The Jaccard similarity of the words of each pair of these; where none has any 1 when they are the same."""
+def _shared(texts: Sequence[str], pairs: Array, begins: Array) -> Array:
+    """The Jaccard similarity of the words of each pair of texts, from the character on at which each begins; where none
+    has any 1 when they are the same."""
     from studio.data import word_runs
 
-    hashes, bounds = sets(parts, 1, np.zeros(0, np.uint64))
+    hashes, bounds = sets(texts, 1, np.zeros(0, np.uint64), begins)
     one, other = pairs.T.copy()
     shared: Array = word_runs.jaccard(hashes, bounds, one, other)
     empty = np.diff(bounds) == 0
     for at in np.flatnonzero(empty[one] & empty[other]).tolist():
-        shared[at] = parts[one[at]].strip() == parts[other[at]].strip()
+        shared[at] = texts[one[at]][begins[one[at]] :].strip() == texts[other[at]][begins[other[at]] :].strip()
     return shared
 
 

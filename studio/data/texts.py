@@ -168,7 +168,9 @@ def said_and_begins(rows: Any) -> tuple[Any, Array]:
     roles = rows["messages"].flatten().field("role")
     last = np.cumsum(rows["messages"].value_lengths().to_numpy(zero_copy_only=False)) - 1
     is_answered = np.asarray(pyarrow.compute.equal(roles.take(pyarrow.array(last)), "assistant"))
-    ends, lengths = (np.asarray(pyarrow.compute.utf8_length(one)).astype(np.int64) for one in (texts, parts.values))
+    is_ascii = pyarrow.compute.all(pyarrow.compute.string_is_ascii(texts)).as_py()
+    length = pyarrow.compute.binary_length if is_ascii else pyarrow.compute.utf8_length  # the one looks at no letter
+    ends, lengths = (np.asarray(length(one)).astype(np.int64) for one in (texts, parts.values))
     begins = np.where(is_answered, ends, 0)
     begins[is_answered] -= lengths[np.asarray(parts.offsets)[1:][is_answered] - 1]
     if "rejected" in rows.schema.names:

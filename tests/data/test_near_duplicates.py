@@ -280,3 +280,11 @@ def test_where_an_answer_begins(tmp_path: Path) -> None:
     assert answers[0] == "_ Lyon _ is _ the _ one, _ of _ course." and answers[2].startswith("Paris is")
     assert answers[4] == "Blue is a colour.\n_ A _ dog _ is _ an _ animal."
     assert answers[6].strip().startswith('[{"type"') and answers[-2:] == ["A passage, ä.", "Klein."]
+
+
+@pytest.mark.parametrize("texts", [["What? Five red apples", "No. one two"], ["Wie? Zwölf Äpfel İ", "Größe: 東京 two"]])
+def test_the_words_from_a_character_on_are_those_of_the_text_from_there(texts: list[str]) -> None:
+    none, begins = np.zeros(0, np.uint64), np.array([6, 4])
+    found = near_duplicates.sets(texts, 1, none, begins)
+    alone = near_duplicates.sets([text[begin:] for text, begin in zip(texts, begins.tolist(), strict=True)], 1, none)
+    assert found[0].tolist() == alone[0].tolist() and found[1].tolist() == alone[1].tolist() and len(found[0])
