@@ -33,7 +33,8 @@ def joined_batches(batches: Iterator[Batch], choices: Choices, notes: list[str])
             yield from batches
             return
         for some, unread in batches:  # a reply may stand anywhere
-            rows, problems = rows + some, problems + unread
+            rows += some
+            problems += unread
         found, left = joined(rows)
         notes.append(f"{NOTE}. {len(rows):,} messages gave {len(found):,} conversations")
         yield [], problems + left
